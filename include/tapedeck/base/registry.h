@@ -1,0 +1,66 @@
+// A registry maps a name to (documentation, factory of a default-configured part). Parts register themselves with a
+// macro beside their code; nothing is injected by magic, and `list`, `explain` and the schema read the same table.
+#pragma once
+#include <cassert>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/base/fields.h>
+
+namespace tapedeck {
+
+template <class T>
+struct Registry {
+  struct Entry {
+    std::string doc;                                            // one sentence, then the equation and source if any
+    std::unique_ptr<T> (*make)();
+  };
+  static std::map<std::string, Entry, std::less<>>& entries() { static std::map<std::string, Entry, std::less<>> table; return table; }
+  static const Entry* find(std::string_view name) { auto it = entries().find(name); return it == entries().end() ? nullptr : &it->second; }
+  static bool add(std::string name, std::string doc, std::unique_ptr<T> (*make)()) {
+    const bool fresh = entries().emplace(std::move(name), Entry{std::move(doc), make}).second;
+    assert(fresh && "two parts registered under one name");
+    return fresh;
+  }
+};
+
+/// A kind of part declares its name once: struct Objective : Part { static constexpr const char* kind = "objective"; ... };
+template <class T>
+class Choice final : public AnyChoice {
+ public:
+  Choice() = default;
+  explicit Choice(std::string_view name) { const bool known = choose(name); assert(known); (void)known; }
+  T* operator->() const { return part_.get(); }
+  T& operator*() const { return *part_; }
+  explicit operator bool() const { return part_ != nullptr; }
+  T* get() const { return part_.get(); }
+  /// For use from C++: choice.set("r_drop", std::make_unique<RDrop>(...)).
+  void set(std::string name, std::unique_ptr<T> part) { name_ = std::move(name); part_ = std::move(part); }
+
+  std::vector<std::string> names() const override { std::vector<std::string> all; for (auto& [name, e] : Registry<T>::entries()) all.push_back(name); return all; }
+  std::string kind() const override { return T::kind; }
+  bool choose(std::string_view name) override {
+    const auto* entry = Registry<T>::find(name);
+    if (!entry) return false;
+    name_ = name; part_ = entry->make();
+    return true;
+  }
+  std::string_view name() const override { return name_; }
+  Part* part() override { return part_.get(); }
+  std::string doc(std::string_view name) const override { const auto* e = Registry<T>::find(name); return e ? e->doc : ""; }
+  std::unique_ptr<Part> example(std::string_view name) const override { const auto* e = Registry<T>::find(name); return e ? e->make() : nullptr; }
+
+ private:
+  std::string name_;
+  std::unique_ptr<T> part_;
+};
+
+/// TAPEDECK_PART(Objective, RDrop, "r_drop", "Two dropout passes must agree. ...") in the part's .cpp file.
+#define TAPEDECK_PART(Kind, Class, name, doc)                                                    \
+  static const bool tapedeck_registered_##Class = ::tapedeck::Registry<Kind>::add(               \
+      name, doc, []() -> std::unique_ptr<Kind> { return std::make_unique<Class>(); })
+
+}  // namespace tapedeck
