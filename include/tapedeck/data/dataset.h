@@ -1,0 +1,47 @@
+// Encoded examples, how batches are drawn from them, and how a batch is packed. Order is a pure function of
+// (key, epoch): nothing but the step number is needed to resume. Next: nn/batch.h.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <tapedeck/base/random.h>
+#include <tapedeck/base/registry.h>
+#include <tapedeck/data/reader.h>
+#include <tapedeck/data/tokenizer.h>
+#include <tapedeck/nn/batch.h>
+
+namespace tapedeck {
+
+struct Example {
+  std::vector<int32_t> ids, segments;
+  int32_t label = -1;               // class index; -1: none
+  double target = 0;                // regression
+};
+struct Dataset {
+  std::string name;                 // split or file, for messages
+  std::vector<Example> examples;
+  std::vector<std::string> labels;  // class names by index; empty for regression
+  bool regression = false, pairs = false;
+  int64_t size() const { return int64_t(examples.size()); }
+};
+
+/// Class names in index order: the declared ones, else those of train sorted (as numbers when all are numbers).
+std::vector<std::string> label_names(const Splits& splits);
+/// Throws Error{data} naming file and line for a label that is not in `labels` or a target that is not a number.
+Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression, bool pairs);
+
+struct Sampler : Part {
+  static constexpr const char* kind = "sampler";
+  /// The batches of one epoch as lists of example indices; every batch but the last holds batch_size.
+  virtual std::vector<std::vector<int64_t>> epoch(const Dataset& data, int64_t batch_size, Key key, int64_t epoch) const = 0;
+  /// Refuses settings that cannot work with this data set (Error{config}), e.g. per_class larger than the batch.
+  virtual void check(const Dataset&, int64_t /*batch_size*/) const {}
+};
+
+/// Packs the examples `order[begin, end)` of one optimizer step; first_* and total_* describe the whole step, so that
+/// [0, order.size()) is the full batch and consecutive ranges are its micro-batches.
+Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin, int64_t end, DType dtype);
+
+}  // namespace tapedeck

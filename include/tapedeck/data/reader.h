@@ -1,0 +1,40 @@
+// Files to rows of text. A reader is a part ("data": {"type": "tsv", ...}); each format is one file in src/data.
+// Next: tokenizer.h, dataset.h.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <tapedeck/base/fields.h>
+#include <tapedeck/base/random.h>
+#include <tapedeck/base/registry.h>
+
+namespace tapedeck {
+
+struct Row {
+  std::string text, text_b;         // text_b is empty unless the data are pairs
+  std::string label;                // as written; empty: unlabelled
+  int64_t line = 0;                 // 1-based line in the file where the row starts
+};
+struct Table {
+  std::string name;                 // file, for messages
+  std::vector<Row> rows;
+  int64_t skipped = 0;              // bad rows left out on request
+};
+struct Splits {
+  Table train, validation, test;    // validation and test may be empty
+  bool pairs = false;
+  bool regression = false;          // labels are numbers
+  std::vector<std::string> labels;  // declared order; empty: sorted unique labels of train (numbers by value)
+};
+
+struct Reader : Part {
+  static constexpr const char* kind = "data";
+  /// Reads every split; a validation share ("10%") is cut from train by `key`. Throws Error{data} naming file and line.
+  virtual Splits read(Key key) const = 0;
+  /// One file in this format without a split (predict, eval --data). Labels may be missing.
+  virtual Table read_file(const std::string& path) const = 0;
+  /// Files it will open, for environment.json (size and SHA-256); empty for built-in data.
+  virtual std::vector<std::string> files() const = 0;
+};
+
+}  // namespace tapedeck

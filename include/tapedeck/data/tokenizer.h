@@ -1,0 +1,30 @@
+// Text to ids: word, character and WordPiece tokenizers behind one interface. Special ids come first.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/base/fields.h>
+#include <tapedeck/base/registry.h>
+#include <tapedeck/data/reader.h>
+
+namespace tapedeck {
+
+struct Encoded { std::vector<int32_t> ids, segments; };   // segments: same length, 0 or 1
+
+struct Tokenizer : Part {
+  static constexpr const char* kind = "tokenizer";
+  /// Builds the vocabulary from the training rows where the type needs that (word, character); reads vocab.txt otherwise.
+  virtual void fit(const Table& train) = 0;
+  /// [CLS] a [SEP] or [CLS] a [SEP] b [SEP], cut to max_length (pairs: longest first, as BERT does).
+  virtual Encoded encode(std::string_view a, std::string_view b = {}) const = 0;
+  virtual int64_t vocabulary_size() const = 0;
+  virtual int64_t max_length() const = 0;
+  virtual std::string token(int32_t id) const = 0;
+  /// Everything fit() learnt, so that a run directory can be used without its data.
+  virtual Json state() const = 0;
+  virtual void restore(const Json& state) = 0;
+};
+
+}  // namespace tapedeck
