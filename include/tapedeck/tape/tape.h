@@ -1,0 +1,128 @@
+// The tape is a list: value n depends only on values below n. Forward appends rows, backward walks down, a
+// differentiable backward appends more. No recursion, no map, no graph of pointers. Next: op.h, src/tape/sweep.cpp.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include <tapedeck/tape/op.h>
+#include <tapedeck/tape/scope.h>
+
+namespace tapedeck {
+
+using NodeId = uint32_t;
+constexpr NodeId no_node = ~NodeId{0};
+
+/// What an op's struct says about itself, found out at compile time.
+struct OpTraits { bool has_backward = false, has_rule = false, has_reference = false, differentiable = true; };
+
+/// A row: outputs are the values first, first+1, ...
+struct Node {
+  const Op* op = nullptr;
+  OpTraits traits;
+  ValueId first = 0;
+  uint32_t epoch = 0;
+  In in;
+  In out;
+  ScopeId scope = 0;
+  NodeId origin = no_node;                        // the forward row that this row of a recorded sweep came from
+  size_t arena_begin = 0;
+};
+
+enum class Order { first, differentiable };
+
+class Tape {
+ public:
+  struct Mark { NodeId node = 0; ValueId value = 0; };
+
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A value without history. backward() adds its gradient into `gradient` (same shape and dtype) when that is given.
+  Tensor leaf(const Tensor& value, const Tensor& gradient = {});
+  Mark mark() const { return {size_, values_}; }
+  /// Forgets every row after the mark; handles to them turn stale (using one throws Error{stale}).
+  void rewind(Mark mark);
+  void clear() { rewind({}); }
+
+  NodeId size() const { return size_; }
+  ValueId values() const { return values_; }
+  const Node& node(NodeId i) const { return chunks_[i / chunk_rows][i % chunk_rows]; }
+  NodeId owner(ValueId value) const { return owner_[value]; }   // the row that made the value
+  /// Throws Error{stale} when the handle outlived its row.
+  void check(const Tensor& t) const;
+  /// When on, every output and every gradient is scanned; the first non-finite one throws Error{non_finite}
+  /// naming op, module path and element. For replaying a step that failed; costs a pass over everything.
+  void set_check_finite(bool on) { check_finite_ = on; }
+
+ private:
+  friend class Sweep;
+  friend struct Recorder;
+  static constexpr NodeId chunk_rows = 256;
+  Node& row(NodeId i) { return chunks_[i / chunk_rows][i % chunk_rows]; }
+  void* arena(size_t bytes, size_t alignment);
+  Node& append(In in, Out out);
+
+  std::vector<std::unique_ptr<Node[]>> chunks_;
+  std::vector<std::unique_ptr<std::byte[]>> arena_;
+  std::vector<NodeId> owner_;                     // by value
+  std::vector<std::pair<ValueId, Tensor>> sinks_; // gradient buffers of leaves, by rising value
+  std::vector<Tensor> slots_;                     // stack of sweeps: one slot per value in the sweep's range
+  std::vector<uint8_t> flags_;                    // likewise
+  size_t arena_used_ = 0;
+  NodeId size_ = 0;
+  ValueId values_ = 0;
+  uint32_t epoch_ = 1;
+  NodeId origin_ = no_node;
+  bool check_finite_ = false;
+};
+
+/// d(loss)/d(wrt): one tensor per entry of wrt, zeros where the loss does not reach it. loss must hold one element unless
+/// a seed (its gradient) is given. Order::differentiable leaves the sweep on the tape, so that the result can be
+/// differentiated again; Order::first returns tensors off the tape.
+Tensors gradients(const Tensor& loss, In wrt, Order order = Order::first, const Tensor& seed = {});
+inline Tensor gradient(const Tensor& loss, const Tensor& wrt, Order order = Order::first, const Tensor& seed = {}) {
+  return gradients(loss, In(&wrt, 1), order, seed)[0];
+}
+/// Adds d(loss)/d(leaf) into the gradient buffer of every leaf that has one, and returns the (detached) gradients at `also`.
+Tensors backward(const Tensor& loss, In also = {}, const Tensor& seed = {});
+
+/// Applies an op: infers, takes buffers from the pool, computes, and appends a row when an input is on a tape.
+template <class O>
+Tensors apply_all(const O& op, In x);
+template <class O>
+Tensor apply(const O& op, In x) { return apply_all(op, x)[0]; }
+template <class O>
+Tensor apply(const O& op, std::initializer_list<Tensor> x) { return apply_all(op, In(x.begin(), x.size()))[0]; }
+
+// ---- implementation of apply ------------------------------------------------------------------------------------------
+namespace detail {
+struct OpBox { const Op& op; OpTraits traits; size_t size, alignment; const Op* (*copy)(const Op&, void* at); };
+Tensors run(const OpBox& box, In x);
+
+template <class O>
+constexpr OpTraits traits_of() {
+  OpTraits t;
+  t.has_backward = !std::is_same_v<decltype(&O::backward), decltype(&Op::backward)>;
+  t.has_rule = !std::is_same_v<decltype(&O::vjp), decltype(&Op::vjp)>;
+  t.has_reference = !std::is_same_v<decltype(&O::reference), decltype(&Op::reference)>;
+  if constexpr (requires { O::differentiable; }) t.differentiable = O::differentiable;
+  return t;
+}
+}  // namespace detail
+
+template <class O>
+Tensors apply_all(const O& op, In x) {
+  constexpr OpTraits traits = detail::traits_of<O>();
+  static_assert(std::is_trivially_destructible_v<O>, "ops live in an arena and are never destroyed");
+  static_assert(traits.has_rule || traits.has_reference || !traits.differentiable,
+                "give the op a vjp or a reference, or say `static constexpr bool differentiable = false;`");
+  return detail::run({op, traits, sizeof(O), alignof(O), [](const Op& from, void* at) -> const Op* {
+                        return new (at) O(static_cast<const O&>(from));
+                      }}, x);
+}
+
+}  // namespace tapedeck
