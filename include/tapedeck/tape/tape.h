@@ -15,7 +15,11 @@ using NodeId = uint32_t;
 constexpr NodeId no_node = ~NodeId{0};
 
 /// What an op's struct says about itself, found out at compile time.
-struct OpTraits { bool has_backward = false, has_rule = false, has_reference = false, differentiable = true; };
+struct OpTraits {
+  bool has_backward = false, has_rule = false, has_reference = false;
+  bool differentiable = true;                     // `static constexpr bool differentiable = false;` opts out
+  bool may_be_infinite = false;                   // `static constexpr bool may_be_infinite = true;`: masked scores
+};
 
 /// A row: outputs are the values first, first+1, ...
 struct Node {
@@ -54,6 +58,8 @@ class Tape {
   NodeId owner(ValueId value) const { return owner_[value]; }   // the row that made the value
   /// Throws Error{stale} when the handle outlived its row.
   void check(const Tensor& t) const;
+  /// The tape that t lives on; throws Error{stale} when tape or row are gone. t must be on a tape.
+  static Tape& of(const Tensor& t);
   /// When on, every output and every gradient is scanned; the first non-finite one throws Error{non_finite}
   /// naming op, module path and element. For replaying a step that failed; costs a pass over everything.
   void set_check_finite(bool on) { check_finite_ = on; }
@@ -64,8 +70,9 @@ class Tape {
   static constexpr NodeId chunk_rows = 256;
   Node& row(NodeId i) { return chunks_[i / chunk_rows][i % chunk_rows]; }
   void* arena(size_t bytes, size_t alignment);
-  Node& append(In in, Out out);
+  Node& append(const Op* op, OpTraits traits, In in, Out out);
 
+  static constexpr size_t arena_chunk = size_t{1} << 16;
   std::vector<std::unique_ptr<Node[]>> chunks_;
   std::vector<std::unique_ptr<std::byte[]>> arena_;
   std::vector<NodeId> owner_;                     // by value
@@ -75,7 +82,7 @@ class Tape {
   size_t arena_used_ = 0;
   NodeId size_ = 0;
   ValueId values_ = 0;
-  uint32_t epoch_ = 1;
+  uint32_t epoch_ = 0;                            // unique over all tapes of the thread, new after every rewind
   NodeId origin_ = no_node;
   bool check_finite_ = false;
 };
@@ -110,6 +117,7 @@ constexpr OpTraits traits_of() {
   t.has_rule = !std::is_same_v<decltype(&O::vjp), decltype(&Op::vjp)>;
   t.has_reference = !std::is_same_v<decltype(&O::reference), decltype(&Op::reference)>;
   if constexpr (requires { O::differentiable; }) t.differentiable = O::differentiable;
+  if constexpr (requires { O::may_be_infinite; }) t.may_be_infinite = O::may_be_infinite;
   return t;
 }
 }  // namespace detail

@@ -1,0 +1,43 @@
+#include <tapedeck/tape/scope.h>
+
+#include <charconv>
+#include <vector>
+
+namespace tapedeck {
+namespace {
+
+struct Entry { ScopeId parent; ScopeId first_child, next_sibling; std::string name; };
+struct Table { std::vector<Entry> entries{{0, 0, 0, ""}}; ScopeId current = 0; };
+Table& table() { static thread_local Table t; return t; }
+
+ScopeId child(ScopeId parent, std::string_view name) {
+  auto& entries = table().entries;
+  for (ScopeId c = entries[parent].first_child; c; c = entries[c].next_sibling) if (entries[c].name == name) return c;
+  const ScopeId id = ScopeId(entries.size());
+  entries.push_back({parent, 0, entries[parent].first_child, std::string(name)});
+  entries[parent].first_child = id;
+  return id;
+}
+
+}  // namespace
+
+Scope::Scope(std::string_view name) : before_(table().current) { table().current = child(before_, name); }
+
+Scope::Scope(std::string_view name, int64_t index) : before_(table().current) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, index).ptr;
+  table().current = child(child(before_, name), {digits, size_t(end - digits)});
+}
+
+Scope::~Scope() { table().current = before_; }
+
+ScopeId current_scope() { return table().current; }
+
+std::string scope_path(ScopeId id) {
+  const auto& entries = table().entries;
+  std::string path;
+  for (; id; id = entries[id].parent) path = path.empty() ? entries[id].name : entries[id].name + "." + path;
+  return path;
+}
+
+}  // namespace tapedeck

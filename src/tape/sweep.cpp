@@ -1,0 +1,232 @@
+// Reverse accumulation: one pass marks which values lead to something wanted, one pass walks down and pulls
+// gradients through each row, by its kernel (first order) or by its rule in ops (recorded, any order).
+#include "sweep.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "check_finite.h"
+#include "kernels/kernels.h"
+
+namespace tapedeck {
+namespace {
+
+/// a + b on the tape, for gradients that meet in a recorded sweep.
+struct Accumulate final : Op {
+  std::string_view name() const override { return "accumulate"; }
+  Specs infer(In x) const override { return {{x[0].shape(), x[0].dtype()}}; }
+  void forward(In x, Out y) const override {
+    y[0].copy_from(x[0]);
+    add_into(y[0], x[1]);
+  }
+  Tensors vjp(In, In, In dy, Wanted) const override { return {dy[0], dy[0]}; }
+  Saves saves() const override { return {}; }
+
+  static void add_into(const Tensor& to, const Tensor& from) {
+    dispatch(to.dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      kernels::menu<T>().add_scaled(to.size(), 1.0, from.raw<T>(), to.raw<T>());
+    });
+  }
+};
+
+}  // namespace
+
+Sweep::Sweep(Tape& tape, NodeId low, Order order, Sinks sinks)
+    : tape_(tape), order_(order), sinks_(sinks), low_(low), high_(low),
+      first_(low < tape.size() ? tape.node(low).first : tape.values()), end_(tape.values()), base_(tape.slots_.size()) {
+  tape_.slots_.resize(base_ + (end_ - first_));
+  tape_.flags_.resize(base_ + (end_ - first_));
+  if (sinks_ == Sinks::fill) for (auto& [value, gradient] : tape_.sinks_) if (value >= first_) flags(value) = reaches | sink;
+}
+
+Sweep::~Sweep() {
+  tape_.slots_.resize(base_);
+  tape_.flags_.resize(base_);
+}
+
+const Tensor& Sweep::sink_of(ValueId v) const {
+  auto& sinks = tape_.sinks_;
+  return std::lower_bound(sinks.begin(), sinks.end(), v, [](auto& s, ValueId value) { return s.first < value; })->second;
+}
+
+void Sweep::want(const Tensor& t) {
+  if (covers(t)) flags(t.place().value) |= reaches | wanted;
+}
+
+void Sweep::seed(const Tensor& t, const Tensor& gradient) {
+  if (gradient.shape() != t.shape() || gradient.dtype() != t.dtype())
+    throw Error(ErrorKind::shape, text("gradients: a seed of ", name_of(gradient.dtype()), gradient.shape().str(), " does not fit a loss of ",
+                                       name_of(t.dtype()), t.shape().str()));
+  if (!covers(t)) return;
+  add(t.place().value, gradient);
+  high_ = std::max(high_, tape_.owner(t.place().value) + 1);
+}
+
+void Sweep::mark() {
+  for (NodeId i = low_; i < high_; ++i) {
+    const Node& node = tape_.node(i);
+    if (!node.traits.differentiable) continue;
+    bool leads = false;
+    for (auto& t : node.in) leads = leads || (t && covers(t) && (flags(t.place().value) & reaches));
+    if (!leads) continue;
+    for (auto& t : node.out) if (is_floating(t.dtype())) flags(t.place().value) |= reaches;
+  }
+}
+
+void Sweep::run() {
+  mark();
+  for (NodeId i = high_; i-- > low_;) pull(i);
+  if (sinks_ == Sinks::leave) return;
+  for (auto& [value, gradient] : tape_.sinks_)        // a leaf that is wanted as well got a buffer of its own
+    if (value >= first_ && (flags(value) & wanted) && slot(value)) Accumulate::add_into(gradient, slot(value));
+}
+
+void Sweep::pull(NodeId row) {
+  const Node& node = tape_.node(row);
+  if (node.in.empty() || !node.traits.differentiable) return;
+  Tensors dy;
+  bool any = false;
+  for (size_t i = 0; i < node.out.size(); ++i) {
+    const ValueId v = node.first + ValueId(i);
+    const bool keep = flags(v) & wanted;
+    dy.push_back(!(flags(v) & reaches) ? Tensor{} : keep ? slot(v) : std::move(slot(v)));
+    any = any || dy[i];
+  }
+  if (!any) return;
+  Few<bool, max_inputs> asked;
+  any = false;
+  for (auto& t : node.in) {
+    asked.push_back(t && covers(t) && is_floating(t.dtype()) && (flags(t.place().value) & reaches));
+    any = any || asked[asked.size() - 1];
+  }
+  if (!any) return;
+  if (order_ == Order::first && node.traits.has_backward && pull_by_kernel(node, dy, asked)) return;
+  pull_by_rule(node, row, dy, asked);
+}
+
+bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
+  Few<Grad, max_inputs> grads;
+  Few<bool, max_inputs> repeated;                     // the same value in two argument places: a buffer of its own
+  for (size_t k = 0; k < node.in.size(); ++k) {
+    Grad g;
+    bool again = false;
+    if (asked[k]) {
+      const ValueId v = node.in[k].place().value;
+      for (size_t j = 0; j < k; ++j) again = again || (asked[j] && node.in[j].place().value == v);
+      Tensor& s = slot(v);
+      const bool into_sink = (flags(v) & (sink | wanted)) == sink;
+      g.wanted = true;
+      if (into_sink && !s) s = sink_of(v);
+      if (again || !s) {
+        g.into = Tensor::empty(node.in[k].shape(), node.in[k].dtype());
+      } else {
+        if (!into_sink && !s.unique()) s = s.clone();
+        g.into = s;
+        g.accumulate = true;
+      }
+    }
+    grads.push_back(std::move(g));
+    repeated.push_back(again);
+  }
+  if (!node.op->backward(node.in, node.out, dy, grads)) return false;
+  for (size_t k = 0; k < grads.size(); ++k) {
+    if (!grads[k].wanted) continue;
+    if (tape_.check_finite_) check_finite(*node.op, node.scope, In(&grads[k].into, 1), "the gradient it passes on");
+    const ValueId v = node.in[k].place().value;
+    if (repeated[k]) Accumulate::add_into(slot(v), grads[k].into);
+    else if (!grads[k].accumulate) slot(v) = std::move(grads[k].into);
+  }
+  return true;
+}
+
+void Sweep::pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked) {
+  Tensors dx;
+  if (order_ == Order::differentiable) {
+    const NodeId origin = std::exchange(tape_.origin_, row);
+    try { dx = node.op->vjp(node.in, node.out, dy, asked); } catch (...) { tape_.origin_ = origin; throw; }
+    tape_.origin_ = origin;
+  } else {
+    Tensors in, out;
+    for (auto& t : node.in) in.push_back(t.detach());
+    for (auto& t : node.out) out.push_back(t.detach());
+    dx = node.op->vjp(in, out, dy, asked);
+  }
+  for (size_t k = 0; k < node.in.size() && k < dx.size(); ++k) {
+    if (!asked[k] || !dx[k]) continue;
+    if (dx[k].shape() != node.in[k].shape())
+      throw Error(ErrorKind::internal, text(node.op->name(), ": its rule gave a gradient of shape ", dx[k].shape().str(), " for input ", k,
+                                            " of shape ", node.in[k].shape().str()));
+    if (tape_.check_finite_) check_finite(*node.op, node.scope, In(&dx[k], 1), "the gradient it passes on");
+    add(node.in[k].place().value, dx[k]);
+  }
+}
+
+void Sweep::add(ValueId v, const Tensor& gradient) {
+  Tensor& s = slot(v);
+  if (order_ == Order::differentiable) {
+    s = s ? apply(Accumulate{}, {s, gradient}) : gradient;
+    return;
+  }
+  const bool into_sink = (flags(v) & (sink | wanted)) == sink;
+  if (into_sink && !s) s = sink_of(v);
+  if (!s) { s = gradient.detach(); return; }
+  if (!into_sink && !s.unique()) s = s.clone();
+  Accumulate::add_into(s, gradient);
+}
+
+Tensor Sweep::result(const Tensor& t) const {
+  if (covers(t) && slot(t.place().value)) return slot(t.place().value);
+  return Tensor::zeros(t.shape(), t.dtype());
+}
+
+namespace {
+
+Tensor seed_of(const Tensor& loss, const Tensor& seed) {
+  if (!loss.on_tape())
+    throw Error(ErrorKind::value, "gradients: the loss is not on a tape, so nothing was recorded to differentiate",
+                "make a leaf of what the loss depends on, and do not detach() on the way");
+  Tape::of(loss);
+  if (seed) return seed;
+  if (loss.size() != 1)
+    throw Error(ErrorKind::shape, text("gradients: a loss of shape ", loss.shape().str(), " needs a seed"), "reduce it with sum() or mean(), or pass its gradient");
+  return Tensor::full(loss.shape(), 1, loss.dtype());
+}
+
+}  // namespace
+
+Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& seed) {
+  const Tensor start = seed_of(loss, seed);
+  Tape& tape = Tape::of(loss);
+  NodeId low = tape.owner(loss.place().value);
+  for (auto& t : wrt) {
+    if (!t.on_tape()) throw Error(ErrorKind::value, text("gradients: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"), "make it a leaf first");
+    tape.check(t);
+    low = std::min(low, tape.owner(t.place().value));
+  }
+  Sweep sweep(tape, low, order, Sweep::Sinks::leave);
+  for (auto& t : wrt) sweep.want(t);
+  sweep.seed(loss, start);
+  sweep.run();
+  Tensors results;
+  for (auto& t : wrt) results.push_back(order == Order::first ? sweep.result(t).detach() : sweep.result(t));
+  return results;
+}
+
+Tensors backward(const Tensor& loss, In also, const Tensor& seed) {
+  const Tensor start = seed_of(loss, seed);
+  Tape& tape = Tape::of(loss);
+  Sweep sweep(tape, 0, Order::first, Sweep::Sinks::fill);
+  for (auto& t : also) {
+    if (!t.on_tape()) throw Error(ErrorKind::value, text("backward: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"), "make it a leaf first");
+    tape.check(t);
+    sweep.want(t);
+  }
+  sweep.seed(loss, start);
+  sweep.run();
+  Tensors results;
+  for (auto& t : also) results.push_back(sweep.result(t).detach());
+  return results;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,42 @@
+// One walk down the tape. Sweeps nest (a rule may pull back through a reference), so their slots live on a stack
+// that belongs to the tape and nothing is allocated once it is warm.
+#pragma once
+#include <tapedeck/tape/tape.h>
+
+namespace tapedeck {
+
+class Sweep {
+ public:
+  enum class Sinks { leave, fill };   // fill: add into the gradient buffers of leaves
+  /// Looks at rows low.. of the tape only.
+  Sweep(Tape& tape, NodeId low, Order order, Sinks sinks);
+  ~Sweep();
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+  void want(const Tensor& value);
+  void seed(const Tensor& value, const Tensor& gradient);
+  void run();
+  /// The gradient at a wanted value; zeros when nothing reached it.
+  Tensor result(const Tensor& value) const;
+
+ private:
+  enum Flag : uint8_t { reaches = 1, wanted = 2, sink = 4 };
+  bool covers(const Tensor& t) const { return t.place().tape == &tape_ && t.place().value >= first_ && t.place().value < end_; }
+  Tensor& slot(ValueId v) const { return tape_.slots_[base_ + (v - first_)]; }
+  uint8_t& flags(ValueId v) const { return tape_.flags_[base_ + (v - first_)]; }
+  const Tensor& sink_of(ValueId v) const;
+  void mark();
+  void pull(NodeId row);
+  bool pull_by_kernel(const Node& node, In dy, Wanted asked);
+  void pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked);
+  void add(ValueId v, const Tensor& gradient);
+
+  Tape& tape_;
+  Order order_;
+  Sinks sinks_;
+  NodeId low_, high_;                 // rows
+  ValueId first_, end_;               // values
+  size_t base_;                       // of this sweep's slots on the stack
+};
+
+}  // namespace tapedeck
