@@ -34,8 +34,12 @@ struct Duration {
   Unit unit = Unit::none;                   // none: not given
   explicit operator bool() const { return unit != Unit::none; }
   std::string str() const;
+  /// Empty if the text is no duration: no unit, a negative amount, a fraction of a step, more than 100%.
   static std::optional<Duration> parse(std::string_view text);
 };
+/// "steps", "epochs", "evaluations", "examples", "%", "s" and an example of each: "500 steps".
+std::string unit_name(Duration::Unit unit);
+std::string unit_example(Duration::Unit unit);
 /// A path; relative ones belong to the folder of the file that contains them (resolved while reading).
 struct Path { std::string path; explicit operator bool() const { return !path.empty(); } };
 
@@ -72,6 +76,7 @@ struct Field {
   bool low_open = false, high_open = false;
   std::vector<std::string> choices;                             // for strings
   std::vector<Duration::Unit> units;                            // for durations; empty: all
+  size_t shortest = 0, longest = std::numeric_limits<size_t>::max();  // for lists
   std::function<void(const std::string&)> assign;               // enums: called after the string was read
 
   Field& required() { is_required = true; return *this; }
@@ -81,6 +86,9 @@ struct Field {
   Field& below(double hi) { high = hi; high_open = true; return *this; }            // v < hi
   Field& one_of(std::vector<std::string> names) { choices = std::move(names); return *this; }
   Field& in(std::vector<Duration::Unit> allowed) { units = std::move(allowed); return *this; }
+  Field& length(size_t min, size_t max) { shortest = min; longest = max; return *this; }
+  /// "greater than 0", "between 0 and 1"; empty without bounds.
+  std::string range_text() const;
 };
 
 class Fields {

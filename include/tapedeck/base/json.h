@@ -47,13 +47,15 @@ struct Json {
   static Json of(int64_t v);
   static Json of(double v);
   static Json of(std::string v);
-  static Json of(const char* v) { return of(std::string(v)); }
-  static Json of(int v) { return of(int64_t{v}); }
+  static Json of(const char* v);
+  static Json of(int v);
   static Json list();
   static Json dict();
   std::string dump(int indent = 2) const;   // numbers round-trip; inf and nan as null; indent < 0: one line
 };
 struct Json::Member { std::string key; Location where; Json value; };
+inline Json Json::of(const char* v) { return of(std::string(v)); }
+inline Json Json::of(int v) { return of(int64_t{v}); }
 
 /// One complaint about the experiment file, rendered as in docs/guide/errors.md.
 struct Complaint {

@@ -1,0 +1,16 @@
+// The small pieces messages are made of. Why: every floor quotes, lists and suggests in the same way.
+// Next: base/json.h for did_you_mean.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tapedeck {
+
+/// "word", with the quotes.
+std::string in_quotes(std::string_view word);
+std::string join(const std::vector<std::string>& words, std::string_view between = ", ");
+/// did you mean "lr"? Empty if no candidate is near.
+std::string suggest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace tapedeck

@@ -1,0 +1,44 @@
+// Errors: kind to exit code, and the one line a person reads. Why: every floor throws the same thing, so the tool
+// needs one catch. Next: base/json.h for complaints that point into a file.
+#include <tapedeck/base/error.h>
+
+#include <utility>
+
+namespace tapedeck {
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage: return 2;
+    case ErrorKind::config: return 3;
+    case ErrorKind::data: return 4;
+    case ErrorKind::checkpoint: return 5;
+    case ErrorKind::non_finite: return 6;
+    case ErrorKind::internal:
+    case ErrorKind::shape:
+    case ErrorKind::dtype:
+    case ErrorKind::stale:
+    case ErrorKind::index:
+    case ErrorKind::value: return 1;
+  }
+  return 1;
+}
+
+Error::Error(ErrorKind kind, std::string message, std::string remedy)
+    : kind_(kind), message_(std::move(message)), remedy_(std::move(remedy)) {
+  render();
+}
+
+Error& Error::at(std::string_view place) {
+  if (!where_.empty()) where_ += ", ";
+  where_ += place;
+  render();
+  return *this;
+}
+
+void Error::render() {
+  what_ = message_;
+  if (!where_.empty()) what_ += " (" + where_ + ")";
+  if (!remedy_.empty()) what_ += ": " + remedy_;
+}
+
+}  // namespace tapedeck
