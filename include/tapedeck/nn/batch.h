@@ -22,6 +22,8 @@ struct Batch {
   int64_t first_token = 0, first_sequence = 0, first_pair = 0;     // pair: sum over earlier sequences of length^2
   /// Sequences and labelled sequences of the whole step: what sums are divided by.
   int64_t total_sequences = 0, total_labelled = 0;
+  /// Sum of Loss::weight over the labelled sequences of the whole step; 0: take it from this batch alone.
+  double total_weight = 0;
 };
 
 }  // namespace tapedeck

@@ -1,0 +1,34 @@
+// A model turns a batch into logits. Its spec is a part chosen in JSON ("model": {"type": "text", ...}) that builds it
+// once the data are known. Complete models live in models/.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tapedeck/base/registry.h>
+#include <tapedeck/nn/pass.h>
+
+namespace tapedeck {
+
+struct Output {
+  Tensor logits;                                  // [B, classes] ([B, 1] for regression)
+  Tensor pooled;                                  // [B, width]
+  Tensor hidden;                                  // [T, width]
+};
+
+struct Model {
+  virtual ~Model() = default;
+  virtual Output forward(Pass& pass) const = 0;
+  /// Activation sites that forward names, for "at" options.
+  virtual std::vector<std::string> sites() const { return {}; }
+};
+
+/// What a model must fit.
+struct ModelInput { int64_t vocabulary = 0, max_length = 0, outputs = 0; bool pairs = false; };
+
+struct ModelSpec : Part {
+  static constexpr const char* kind = "model";
+  virtual std::unique_ptr<Model> build(Params params, const ModelInput& input) const = 0;
+};
+
+}  // namespace tapedeck

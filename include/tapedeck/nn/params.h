@@ -1,0 +1,80 @@
+// Parameters by construction: a parameter exists because a layer's constructor asked its builder for one. Its path
+// names it in JSON, checkpoints and errors, and keys its initial values. Values and gradients are one slab each.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/tape/scope.h>
+#include <tapedeck/tensor/tensor.h>
+
+namespace tapedeck {
+
+/// How a parameter starts. uniform: in [-scale, scale]; normal: deviation `scale`; constant: `scale`.
+struct Init {
+  enum class Kind { constant, uniform, normal } kind = Kind::constant;
+  double scale = 0;
+  static Init zeros() { return {}; }
+  static Init ones() { return {Kind::constant, 1}; }
+  static Init normal(double deviation) { return {Kind::normal, deviation}; }
+  static Init uniform(double bound) { return {Kind::uniform, bound}; }
+  /// Glorot and Bengio 2010: uniform with variance 2 / (fan_in + fan_out); shape [out, in].
+  static Init xavier(const Shape& shape);
+  /// He et al. 2015: normal with variance 2 / fan_in; shape [out, in].
+  static Init kaiming(const Shape& shape);
+};
+
+struct Parameter {
+  std::string path;                               // "encoder.layers.0.attention.qkv.weight"
+  Shape shape;
+  Init init;
+  bool trainable = true;
+  int64_t offset = 0;                             // elements from the start of the slabs
+  Tensor value, gradient;                         // windows into the slabs
+};
+
+/// Handle that a layer keeps.
+struct Param { int32_t index = -1; explicit operator bool() const { return index >= 0; } };
+
+class ParamStore {
+ public:
+  Param declare(std::string path, Shape shape, Init init);      // a path declared twice throws Error{internal}
+  /// Lays out the slabs and draws the initial values: parameter p from key / p.path. Call once, after building the model.
+  void allocate(DType dtype, Key key);
+  /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest names.
+  void freeze(const std::vector<std::string>& globs);
+  std::vector<int32_t> match(const std::vector<std::string>& globs, const char* what) const;   // same error
+
+  std::span<const Parameter> all() const { return parameters_; }
+  const Parameter& operator[](Param p) const { return parameters_[size_t(p.index)]; }
+  const Parameter* find(std::string_view path) const;
+  DType dtype() const { return dtype_; }
+  int64_t count() const;                                        // trainable and frozen elements, without alignment gaps
+  const Tensor& values() const { return values_; }              // [slab elements]; gaps hold 0
+  const Tensor& gradients() const { return gradients_; }
+  std::vector<std::string> paths() const;
+
+ private:
+  std::vector<Parameter> parameters_;
+  Tensor values_, gradients_;
+  DType dtype_ = DType::f32;
+};
+
+/// The builder a layer's constructor receives: a place in the tree of names.
+class Params {
+ public:
+  explicit Params(ParamStore& store, std::string path = {}) : store_(&store), path_(std::move(path)) {}
+  Params operator/(std::string_view name) const { return Params(*store_, path_.empty() ? std::string(name) : path_ + "." + std::string(name)); }
+  Params operator/(int64_t index) const { return *this / std::to_string(index); }
+  Param make(std::string_view name, Shape shape, Init init) const { return store_->declare((*this / name).path_, shape, init); }
+  const std::string& path() const { return path_; }
+  ScopeId scope() const { return scope_id(path_); }
+
+ private:
+  ParamStore* store_;
+  std::string path_;
+};
+
+}  // namespace tapedeck

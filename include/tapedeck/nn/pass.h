@@ -1,0 +1,58 @@
+// One trip of a batch through a model: which values the parameters have (leaves of a tape, or plain), which dropout
+// key applies, what is added at named sites and what is remembered there. Next: model.h, objectives/step.h.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/nn/batch.h>
+#include <tapedeck/nn/params.h>
+#include <tapedeck/ops/fused.h>
+
+namespace tapedeck {
+
+enum class Mode { train, evaluate };              // evaluate: no dropout
+enum class Rows { tokens, sequences };            // what the first axis of a value counts
+
+/// A value that can be watched or shifted: an activation a model names with pass.site(...), or a parameter's path.
+struct Delta { std::string site; Tensor value; };
+struct SiteValue { std::string site; Tensor value; };
+
+class Pass {
+ public:
+  /// leaves: one tensor per parameter (tape leaves while training); empty: the store's plain values.
+  Pass(const ParamStore& store, const Batch& batch, Mode mode, Key key, std::span<const Tensor> leaves = {},
+       std::span<const Delta> deltas = {}, std::optional<double> dropout = {});
+
+  const Batch& batch() const { return batch_; }
+  bool training() const { return mode_ == Mode::train; }
+  /// The parameter's value, shifted by the delta at its path if there is one.
+  Tensor operator()(Param p) const;
+  /// Adds the delta named `name` and remembers the result. This call is all that FGM, PGD, VAT, ... need of a model.
+  Tensor site(std::string_view name, Tensor x);
+  /// True when site(name, x) would do something: a model may then skip a fusion across the site.
+  bool watches(std::string_view name) const;
+  void watch(std::string name) { watched_.push_back(std::move(name)); }
+
+  /// p, key and first draw of a dropout at the current scope; p is 0 outside training.
+  DropoutSpec dropout_spec(double p, Rows rows, int64_t cols) const;
+  DropoutSpec attention_dropout(double p, int64_t heads) const;
+  Tensor dropout(const Tensor& x /*[rows, cols]*/, double p, Rows rows) const;
+
+  const std::vector<SiteValue>& sites() const { return sites_; }
+
+ private:
+  double rate(double p) const;
+  const ParamStore& store_;
+  const Batch& batch_;
+  Mode mode_;
+  Key key_;
+  std::span<const Tensor> leaves_;
+  std::span<const Delta> deltas_;
+  std::optional<double> dropout_;                 // replaces every non-zero rate
+  std::vector<std::string> watched_;
+  std::vector<SiteValue> sites_;
+};
+
+}  // namespace tapedeck
