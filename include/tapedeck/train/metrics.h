@@ -1,0 +1,33 @@
+// Metrics over a whole split: accuracy, f1, matthews, pearson, spearman, loss. One registry entry each.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include <tapedeck/base/registry.h>
+#include <tapedeck/data/dataset.h>
+#include <tapedeck/nn/model.h>
+
+namespace tapedeck {
+
+/// Everything a metric may need, one entry per example in data set order.
+struct Predictions {
+  std::vector<int32_t> predicted, label;          // classification
+  std::vector<double> score, target;              // regression
+  std::vector<std::vector<double>> probabilities; // classification, one row per example
+  double loss = 0;                                // mean task loss
+  int64_t classes = 0;
+};
+
+struct Metric : Part {
+  static constexpr const char* kind = "metric";
+  virtual double compute(const Predictions&) const = 0;
+  virtual bool higher_is_better() const { return true; }
+  virtual bool for_regression() const { return false; }         // needs targets; false: needs labels (loss suits both)
+};
+
+struct Loss;
+/// Runs the model over a data set without dropout, in order, batches of batch_size.
+Predictions predict(const Model& model, const ParamStore& store, const Loss& loss, const Dataset& data, int64_t batch_size);
+
+}  // namespace tapedeck

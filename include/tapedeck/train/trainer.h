@@ -1,0 +1,105 @@
+// The training loop: batches -> Step -> objective -> clip -> update, with evaluations, checkpoints, early stopping,
+// signals and exact resume. It knows nothing of JSON files or terminals: an Observer hears what happens.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tapedeck/data/dataset.h>
+#include <tapedeck/objectives/objective.h>
+#include <tapedeck/train/metrics.h>
+#include <tapedeck/train/optimizer.h>
+#include <tapedeck/train/schedule.h>
+
+namespace tapedeck {
+
+struct TrainingOptions : Part {
+  Duration duration{3, Duration::Unit::epochs};
+  int64_t batch_size = 32;                        // examples per update
+  std::optional<int64_t> micro_batch_size;        // examples per forward pass; same update, less memory
+  Choice<Sampler> sampler{"shuffle"};
+  std::optional<double> clip_grad_norm;
+  std::optional<Duration> time_limit;             // described as a duration in s, min, h
+  void describe(Fields& f) override;
+};
+struct EvaluationOptions : Part {
+  Duration every{1, Duration::Unit::epochs};
+  bool at_start = false;
+  std::vector<std::string> metrics;               // names of Registry<Metric>; default accuracy or spearman
+  std::string best;                               // metric that picks the best checkpoint; default the first
+  std::string direction;                          // "max" | "min"; default from the metric
+  std::optional<Duration> patience;               // stop after so many evaluations without improvement
+  double min_change = 0;
+  int64_t batch_size = 64;
+  void describe(Fields& f) override;
+};
+struct CheckpointOptions : Part {
+  std::optional<Duration> every;                  // default: at every evaluation
+  struct Keep : Part { int64_t best = 1, last = 1; void describe(Fields& f) override; } keep;
+  void describe(Fields& f) override;
+};
+
+struct StepRecord {
+  int64_t step = 0, total_steps = 0;              // step: updates done so far
+  double epoch = 0, loss = 0, lr = 0, grad_norm = 0, seconds = 0, examples_per_second = 0;
+  std::map<std::string, double> reports;          // what the objective reported ("kl")
+};
+struct EvaluationRecord {
+  int64_t step = 0; double epoch = 0, seconds = 0;
+  std::string split;                              // "validation", "test"
+  std::map<std::string, double> values;           // "loss", "accuracy", ...
+  bool best = false; std::optional<double> previous_best;
+};
+struct Observer {
+  virtual ~Observer() = default;
+  virtual void step(const StepRecord&) {}         // every update
+  virtual void evaluation(const EvaluationRecord&) {}
+  virtual void checkpoint(const std::string& /*path*/, int64_t /*step*/, bool /*best*/) {}
+  virtual void note(const std::string& /*line*/) {}   // anything worth a line in the log
+};
+
+struct TrainSetup {
+  Model* model = nullptr;
+  ParamStore* store = nullptr;
+  Objective* objective = nullptr;
+  Optimizer* optimizer = nullptr;
+  Schedule* schedule = nullptr;
+  const Dataset* train = nullptr;
+  const Dataset* validation = nullptr;            // may be empty
+  const Dataset* test = nullptr;                  // may be empty
+  TrainingOptions* training = nullptr;
+  EvaluationOptions* evaluation = nullptr;
+  CheckpointOptions* checkpoints = nullptr;
+  uint64_t seed = 0;
+  std::string folder;                             // receives checkpoints/, best.json, last.json; "" keeps nothing
+  std::string config_hash;                        // stored in state.json, checked on resume
+  std::string vocabulary_hash;
+  Observer* observer = nullptr;
+  const std::atomic<int>* stop_signal = nullptr;  // non-zero: finish the step, save, return
+};
+
+struct TrainResult {
+  std::string stop_reason;                        // "duration", "patience", "time_limit", "signal"
+  int signal = 0;
+  int64_t steps = 0;
+  double epochs = 0, seconds = 0;
+  std::map<std::string, double> best, last, test; // metrics; "step" included in best and last
+};
+
+/// Trains from the start, or from folder's last checkpoint when resume is set (bit-exact continuation).
+/// Throws Error{non_finite} before a bad update, naming parameter and op; Error{checkpoint} when resume does not fit.
+TrainResult train(const TrainSetup& setup, bool resume = false);
+
+/// What one step needs: runs a forward, loss, backward and update on the longest batch and restores nothing; for `check`.
+struct Rehearsal { int64_t parameters = 0; size_t peak_bytes = 0; double seconds_per_step = 0; int64_t steps = 0, steps_per_epoch = 0; };
+Rehearsal rehearse(const TrainSetup& setup);
+
+/// Loads the values of a checkpoint folder into the store; Error{checkpoint} naming the first difference and listing all.
+void load_parameters(const std::string& checkpoint_folder, ParamStore& store);
+/// The folder that best.json or last.json points at; Error{checkpoint} when there is none.
+std::string find_checkpoint(const std::string& run_folder, const std::string& which);
+
+}  // namespace tapedeck
