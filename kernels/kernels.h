@@ -149,13 +149,15 @@ struct Menu {
   void (*ragged_softmax)(const Attention&, const T* scores, T* probabilities);
   void (*ragged_softmax_backward)(const Attention&, const T* probabilities, const T* dy, T* dx, bool accumulate);
   void (*ragged_weighted_sum)(const Attention&, const T* probabilities, const T* v, T* out);    // out[i] = sum_j p_ij v_j
-  /// out_k[j] = sum_i p_ij q_i: the transpose of the weighted sum (gradients of keys and values).
+  /// out_k[j] = sum_i p_ij q_i: the transpose of the weighted sum (gradients of keys and values). Rows of q are strided by
+  /// q_stride, rows of out_k (one per key) by out_stride.
   void (*ragged_weighted_sum_transposed)(const Attention&, const T* probabilities, const T* q, T* out_k);
   /// Rotary positions (Su et al. 2021, RoFormer): rotates pairs (i, i + head_dim/2) of each head by position * base^(-2i/head_dim);
   /// `columns` of each row of `stride` are rotated, the rest copied; inverse turns back (the transpose).
   void (*rotary)(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
                  const T* x, T* y, bool accumulate);
-  /// pooling: y[b,:] = mean or max over the rows of sequence b; max keeps the winning row.
+  /// pooling: y[b,:] = mean or max over the rows of sequence b; max keeps the winning row (the first; -1
+  /// for an empty sequence, whose mean is 0).
   void (*segment_mean)(int64_t sequences, int64_t cols, const int32_t* offsets, const T* x, T* y);
   void (*segment_mean_backward)(int64_t sequences, int64_t cols, const int32_t* offsets, const T* dy, T* dx, bool accumulate);
   void (*segment_argmax)(int64_t sequences, int64_t cols, const int32_t* offsets, const T* x, int32_t* row /*[B,cols]*/);

@@ -8,7 +8,7 @@ namespace tapedeck::kernels {
 struct PhiloxBlock { uint32_t word[4]; };
 
 /// The ten rounds for a 64-bit key and a 64-bit counter (upper counter words are `stream`).
-inline PhiloxBlock philox(uint64_t key, uint64_t counter, uint64_t stream = 0) {
+[[gnu::always_inline]] inline PhiloxBlock philox(uint64_t key, uint64_t counter, uint64_t stream = 0) {
   uint32_t c0 = uint32_t(counter), c1 = uint32_t(counter >> 32);
   uint32_t c2 = uint32_t(stream), c3 = uint32_t(stream >> 32);
   uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
@@ -30,11 +30,11 @@ struct DropoutRate {
   uint32_t threshold = 0;  // round(p * 65536); 0 keeps everything
   double scale = 1;        // 65536 / (65536 - threshold)
 };
-inline DropoutRate dropout_rate(double p) {
+[[gnu::always_inline]] inline DropoutRate dropout_rate(double p) {
   const uint32_t threshold = uint32_t(p * 65536.0 + 0.5);
   return {threshold, threshold >= 65536u ? 0.0 : 65536.0 / (65536.0 - threshold)};
 }
-inline bool dropout_keeps(const PhiloxBlock& block, int lane /*0..7*/, uint32_t threshold) {
+[[gnu::always_inline]] inline bool dropout_keeps(const PhiloxBlock& block, int lane /*0..7*/, uint32_t threshold) {
   const uint32_t word = block.word[lane >> 1];
   return ((lane & 1) ? word >> 16 : word & 0xFFFFu) >= threshold;
 }

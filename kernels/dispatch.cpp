@@ -1,0 +1,96 @@
+// Holds the current menu: the kernels of one instruction set, with the products of one GEMM backend.
+#include "dispatch.h"
+
+#include <cstdlib>
+
+#include "gemm/blas.h"
+#include "variant_menus.h"
+
+namespace tapedeck::kernels {
+namespace {
+
+struct Variant {
+  std::string_view name;
+  bool (*runs_here)();
+  Menu<float> (*f32)(GemmBackend);
+  Menu<double> (*f64)(GemmBackend);
+};
+
+const Variant variants[] = {
+    {"portable", [] { return true; }, portable::menu_f32, portable::menu_f64},
+#ifdef TAPEDECK_X86_VARIANTS
+    {"avx2", [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }, avx2::menu_f32, avx2::menu_f64},
+    {"avx512",
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512vl");
+     },
+     avx512::menu_f32, avx512::menu_f64},
+#endif
+};
+
+const Variant* find(std::string_view name) {
+  for (const Variant& variant : variants)
+    if (variant.name == name && variant.runs_here()) return &variant;
+  return nullptr;
+}
+
+struct State {
+  const Variant* variant = nullptr;
+  GemmBackend backend = GemmBackend::openblas;
+  Menu<float> f32;
+  Menu<double> f64;
+
+  State() {
+    choose_blas_core();
+    const char* wanted = std::getenv("TAPEDECK_ISA");
+    variant = wanted ? find(wanted) : nullptr;
+    if (!variant) variant = find(instruction_sets().back());
+    fill();
+  }
+  void fill() {
+    f32 = variant->f32(backend);
+    f64 = variant->f64(backend);
+  }
+};
+
+State& state() {
+  static State current;
+  return current;
+}
+
+}  // namespace
+
+std::vector<std::string_view> instruction_sets() {
+  std::vector<std::string_view> names;
+  for (const Variant& variant : variants)
+    if (variant.runs_here()) names.push_back(variant.name);
+  return names;
+}
+
+bool use_instruction_set(std::string_view name) {
+  const Variant* variant = find(name);
+  if (!variant) return false;
+  state().variant = variant;
+  state().fill();
+  return true;
+}
+
+std::string_view instruction_set() { return state().variant->name; }
+
+void use_gemm(GemmBackend backend) {
+  state().backend = backend;
+  state().fill();
+}
+
+GemmBackend gemm_backend() { return state().backend; }
+
+std::string_view blas_description() {
+  state();  // the core type is chosen with the menu
+  return describe_blas();
+}
+
+template <> const Menu<float>& menu<float>() { return state().f32; }
+template <> const Menu<double>& menu<double>() { return state().f64; }
+
+}  // namespace tapedeck::kernels

@@ -1,0 +1,66 @@
+// Reductions and transformations of one contiguous row, shared by softmax, losses and attention.
+#pragma once
+#include "isa.h"
+#include "math.h"
+
+namespace tapedeck::kernels::inline TAPEDECK_ISA {
+
+template <class T> TAPEDECK_INLINE T minus_infinity() { return -T(__builtin_inff()); }
+
+template <class T>
+TAPEDECK_INLINE T row_max(int64_t n, const T* x) {
+  T result = minus_infinity<T>();
+#pragma omp simd reduction(max : result)
+  for (int64_t i = 0; i < n; ++i) result = x[i] > result ? x[i] : result;
+  return result;
+}
+template <class T>
+TAPEDECK_INLINE T row_sum(int64_t n, const T* x) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) total += x[i];
+  return total;
+}
+template <class T>
+TAPEDECK_INLINE T row_dot(int64_t n, const T* x, const T* y) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) total += x[i] * y[i];
+  return total;
+}
+/// sum_i exp(x_i - shift)
+template <class T>
+TAPEDECK_INLINE T row_sum_exp(int64_t n, const T* x, T shift) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) total += exp(x[i] - shift);
+  return total;
+}
+/// log sum_i exp(x_i); -inf for a row of -inf (or an empty one).
+template <class T>
+TAPEDECK_INLINE T row_logsumexp(int64_t n, const T* x) {
+  const T top = row_max(n, x);
+  return top == minus_infinity<T>() ? top : top + log(row_sum_exp(n, x, top));
+}
+/// y = softmax(x), zeros for a row of -inf; returns logsumexp. x and y may be the same row.
+template <class T>
+TAPEDECK_INLINE T row_softmax(int64_t n, const T* x, T* y) {
+  const T top = row_max(n, x);
+  if (top == minus_infinity<T>()) {
+    for (int64_t i = 0; i < n; ++i) y[i] = 0;
+    return top;
+  }
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) {
+    const T e = exp(x[i] - top);
+    y[i] = e;
+    total += e;
+  }
+  const T factor = T(1) / total;
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] *= factor;
+  return top + log(total);
+}
+
+}  // namespace tapedeck::kernels::inline TAPEDECK_ISA
