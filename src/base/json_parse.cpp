@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include <tapedeck/base/words.h>
+
 #include "json_syntax.h"
 
 namespace tapedeck {
@@ -39,7 +41,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
   Builder(std::string_view text, std::shared_ptr<const Source> source, const size_t& consumed, Complaints& complaints)
       : text_(text), source_(std::move(source)), consumed_(consumed), complaints_(complaints) {
-    if (text_.starts_with("\xEF\xBB\xBF")) end_ = line_start_ = 3;
+    if (text_.starts_with("\xEF\xBB\xBF")) origin_ = end_ = line_start_ = 3;
   }
 
   Json root;
@@ -63,7 +65,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     const Location where = token();
     const auto [first, fresh] = frame.lines.emplace(name, where.line);
     if (!fresh) {
-      complaints_.add({"TD0102", text("\"", name, "\" appears twice in this object"), where,
+      complaints_.add({"TD0102", in_quotes(name) + " appears twice in this object", where,
                        text("already given in line ", first->second), ""});
     }
     frame.value->members.push_back({std::move(name), where, Json{}});
@@ -76,8 +78,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
-  // The location of [start, start + length); start never moves backwards between calls, so lines are counted once.
+  // The location of [start, start + length). Tokens come in order, so lines are counted once; only errors look back.
   Location locate(size_t start, size_t length) {
+    if (start < counted_) counted_ = line_start_ = origin_, line_ = 1;
     for (; counted_ < start && counted_ < text_.size(); ++counted_) {
       if (text_[counted_] == '\n') {
         ++line_;
@@ -131,7 +134,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   const size_t& consumed_;
   Complaints& complaints_;
   std::vector<Frame> open_;
-  size_t end_ = 0;                      // of the last token
+  size_t origin_ = 0, end_ = 0;          // of the text after its byte order mark; of the last token
   size_t counted_ = 0, line_start_ = 0;  // lines are counted up to here
   int line_ = 1;
 };

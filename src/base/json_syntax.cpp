@@ -94,7 +94,11 @@ std::string plain(std::string_view problem) {
   return at == std::string_view::npos ? "not valid JSON" : std::string(problem.substr(at));
 }
 
-SyntaxError wrong_word(std::string word, size_t start) {
+// The parser stops at the first character that does not fit, which may be one past the word.
+SyntaxError wrong_word(std::string_view text, size_t start) {
+  if (!is_word(text[start]) && start > 0) start = token_start(text, start);
+  const std::string word = whole_word(text, start);
+  if (word.empty()) return {"this is not a JSON value", "", start, 1};
   SyntaxError error{"", "", start, word.size()};
   const auto known = std::find_if(foreign_words.begin(), foreign_words.end(), [&](const auto& pair) { return pair.first == word; });
   const bool numeric = word.find_first_not_of("0123456789.+-eE") == std::string::npos;
@@ -132,11 +136,9 @@ size_t token_end(std::string_view text, size_t start, size_t consumed) {
 }
 
 SyntaxError explain_syntax(std::string_view text, size_t position, std::string_view problem) {
-  if (contains(problem, "end of input") && !contains(problem, "expected end of input")) {
-    const size_t last = last_before(text, text.size());
-    if (last == std::string_view::npos) return {"the file is empty", "an experiment is an object: { \"name\": ... }", 0, 1};
-    return {"the file ends too early", "a closing } or ] is missing after this", last, 1};
-  }
+  const size_t last = last_before(text, text.size());
+  if (last == std::string_view::npos) return {"the file is empty", "an experiment is an object: { \"name\": ... }", 0, 1};
+  if (contains(problem, "unexpected end of input")) return {"the file ends too early", "a closing } or ] is missing after this", last, 1};
   const size_t end = std::clamp<size_t>(position, 1, text.size());
   size_t start = token_start(text, end);
   const char c = text[start];
@@ -154,7 +156,7 @@ SyntaxError explain_syntax(std::string_view text, size_t position, std::string_v
   }
   if (contains(problem, "number overflow")) return {"a number too large for 64-bit floating point", "", start, end - start};
   if (contains(problem, "expected end of input")) return {"more text after the end of the experiment", "remove it", start, end - start};
-  if (contains(problem, "invalid literal") || contains(problem, "invalid number")) return wrong_word(whole_word(text, start), start);
+  if (contains(problem, "invalid literal") || contains(problem, "invalid number")) return wrong_word(text, start);
   const bool value = c == '"' || c == '{' || c == '[' || is_word(c);
   if (value && (contains(problem, "expected '}'") || contains(problem, "expected ']'"))) {
     return {"a comma is missing before this", "put a comma before it", start, end - start};

@@ -45,8 +45,10 @@ size_t distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
-// Whether `word` holds `part` as whole words between underscores: "warmup_ratio" holds "warmup".
-bool holds(const std::string& word, const std::string& part) { return ("_" + word + "_").find("_" + part + "_") != std::string::npos; }
+// Whether `word` holds `part` as whole words between underscores ("warmup_ratio" holds "warmup") or begins with it.
+bool holds(const std::string& word, const std::string& part) {
+  return ("_" + word + "_").find("_" + part + "_") != std::string::npos || (part.size() > 2 && word.starts_with(part));
+}
 
 }  // namespace
 
@@ -75,7 +77,12 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return "";
 }
 
-std::string in_quotes(std::string_view word) { return '"' + std::string(word) + '"'; }
+std::string in_quotes(std::string_view word) {
+  constexpr size_t longest = 80;
+  std::string shown(word.substr(0, longest));
+  std::replace_if(shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return '"' + shown + (word.size() > longest ? "...\"" : "\"");
+}
 
 std::string join(const std::vector<std::string>& words, std::string_view between) {
   std::string out;

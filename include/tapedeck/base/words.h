@@ -7,7 +7,7 @@
 
 namespace tapedeck {
 
-/// "word", with the quotes.
+/// "word", with the quotes; long words are cut and control characters shown as "?".
 std::string in_quotes(std::string_view word);
 std::string join(const std::vector<std::string>& words, std::string_view between = ", ");
 /// did you mean "lr"? Empty if no candidate is near.

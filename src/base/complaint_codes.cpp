@@ -1,0 +1,83 @@
+// What each complaint means and what to do about it, beyond the one line printed beside the caret.
+// Why: a code can be looked up, searched for and linked to. Next: complaints.cpp prints them.
+#include <tapedeck/base/complaint_codes.h>
+
+#include <algorithm>
+
+#include <tapedeck/base/error.h>
+
+namespace tapedeck {
+namespace {
+
+constexpr ComplaintCode table[] = {
+    {"TD0101", "the text is not JSON",
+     "The file breaks the rules of JSON: a comma too many or too few, single quotes, True instead of true, a bracket left open. "
+     "Comments (// and /* */) are allowed; everything else is plain JSON.",
+     "Go to the line and column shown; the hint beside the caret names the usual cause."},
+    {"TD0102", "a key appears twice",
+     "Two entries of one object have the same key. Other readers keep the last one silently, which hides a forgotten line.",
+     "Delete one of the two."},
+    {"TD0103", "the text is not UTF-8", "Experiment files are UTF-8. The byte shown does not belong to any UTF-8 character.",
+     "Save the file as UTF-8 in your editor, or run: iconv -f latin1 -t utf-8 old.json > new.json"},
+    {"TD0104", "nested too deeply", "Objects and lists may contain each other up to 64 levels deep.", "Experiments need fewer than ten; look for a missing bracket."},
+    {"TD0105", "the file is too large", "Experiment files may have up to 16 MiB.", "Put data into data files and name them in the section \"data\"."},
+    {"TD0106", "the experiment is not an object", "The outermost value of an experiment file is an object: { \"name\": ..., ... }.",
+     "Put the sections between { and }."},
+    {"TD0201", "a file named in \"extends\" cannot be read",
+     "\"extends\" holds a file name or a list of them; relative names start in the folder of the file that contains them.",
+     "Check the path and the permissions."},
+    {"TD0202", "files extend each other in a circle", "Following \"extends\" leads back to a file that is already being read.",
+     "Remove one \"extends\" of the chain shown."},
+    {"TD0203", "too many files", "An experiment may be put together from up to 100 files.", "Merge some of the base files."},
+    {"TD0204", "--set names a place that does not exist",
+     "The path of --set goes through names of sections and options and through positions of lists, separated by dots: "
+     "optimizer.groups.0.lr=0.",
+     "Use `tapedeck show FILE` to see the paths there are."},
+    {"TD0205", "--set has a broken value",
+     "The value begins like a list, an object or a quoted string, so it must be JSON; words without quotes are taken as strings.",
+     "Put the whole argument in single quotes for the shell: --set 'evaluation.metrics=[\"accuracy\"]'"},
+    {"TD0206", "both \"seed\" and \"seeds\"", "\"seed\" runs once, \"seeds\" repeats the run and reports statistics; one file can say only one of them.",
+     "Delete one of the two. A file that extends another replaces either by its own."},
+    {"TD0207", "unknown variable",
+     "Strings may contain ${vars.x} for an entry of \"vars\", ${env:X} for an environment variable, ${name} and ${seed}. They are replaced once.",
+     "Define the variable in \"vars\" or correct its name."},
+    {"TD0208", "environment variable not set", "${env:X} stands for the environment variable X, which has no value in this shell.",
+     "Set it: X=value tapedeck run ..."},
+    {"TD0209", "unknown format", "\"format\" is the version of the file format; this program knows format 1.", "Write \"format\": 1 or leave it out."},
+    {"TD0210", "not a good name", "The name of an experiment becomes a folder name: letters, digits, dot, dash and underscore.",
+     "Rename it, for example \"sst2-rdrop\"."},
+    {"TD0301", "unknown option", "The section or part has no option of this name. Nothing is ignored silently.",
+     "Take one of the options listed, or see `tapedeck explain PART`."},
+    {"TD0302", "unknown part", "No part of this kind is registered under this name.", "Take one of the names listed, or see `tapedeck list KIND`."},
+    {"TD0303", "wrong type of value", "The option wants another type of JSON value: a number, a string, true or false, a list, an object.",
+     "Write the value as the message says; numbers, true and false have no quotes."},
+    {"TD0304", "out of range", "The number lies outside the range in which the option makes sense.", "See `tapedeck explain PART` for ranges and defaults."},
+    {"TD0305", "not a duration",
+     "Durations carry their unit: \"500 steps\" (optimizer updates), \"3 epochs\", \"2 evaluations\", \"1000 examples\", \"6%\" (of the run), "
+     "\"90 s\", \"15 min\", \"2 h\". Not every option takes every unit.",
+     "Write the unit, in quotes: \"3 epochs\"."},
+    {"TD0306", "not one of the choices", "The option takes one of a fixed set of words.", "Take one of the choices listed."},
+    {"TD0307", "something is missing", "The section or part has an option without a default, and the file does not give it.",
+     "Add the option named; files that extend others need it only after merging."},
+    {"TD0308", "no type given", "A part is chosen by its \"type\"; the other keys are options of that part.", "Add \"type\": \"...\" with one of the names listed."},
+    {"TD0309", "a bare name is not enough", "A part may be written as just its name only if none of its options is required.",
+     "Write an object: { \"type\": \"NAME\", ... } with the options named."},
+    {"TD0310", "wrong number of entries", "The list has more or fewer entries than the option allows.", "Give as many entries as the message says."},
+};
+
+}  // namespace
+
+std::span<const ComplaintCode> complaint_codes() { return table; }
+
+const ComplaintCode* find_complaint_code(std::string_view code) {
+  std::string upper(code);
+  for (char& c : upper) c = c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
+  const auto it = std::find_if(std::begin(table), std::end(table), [&](const ComplaintCode& row) { return row.code == upper; });
+  return it == std::end(table) ? nullptr : it;
+}
+
+std::string explain(const ComplaintCode& code) {
+  return text(code.code, ": ", code.title, "\n\n", code.explanation, "\n\nWhat to do: ", code.remedy, "\n");
+}
+
+}  // namespace tapedeck
