@@ -18,6 +18,7 @@ struct StepCounts {
 struct Schedule : Part {
   static constexpr const char* kind = "schedule";
   Duration warmup{0, Duration::Unit::steps};
+  double base_lr = 1;                             // the optimizer's lr, set by the trainer: end_lr is absolute
   /// Factor for update `step` (0-based) of counts.total.
   virtual double factor(int64_t step, const StepCounts& counts) const = 0;
 };

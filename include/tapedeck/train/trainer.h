@@ -22,7 +22,7 @@ struct TrainingOptions : Part {
   std::optional<int64_t> micro_batch_size;        // examples per forward pass; same update, less memory
   Choice<Sampler> sampler{"shuffle"};
   std::optional<double> clip_grad_norm;
-  std::optional<Duration> time_limit;             // described as a duration in s, min, h
+  Duration time_limit;                            // of one session, in s, min, h; none: no limit
   void describe(Fields& f) override;
 };
 struct EvaluationOptions : Part {
@@ -31,24 +31,25 @@ struct EvaluationOptions : Part {
   std::vector<std::string> metrics;               // names of Registry<Metric>; default accuracy or spearman
   std::string best;                               // metric that picks the best checkpoint; default the first
   std::string direction;                          // "max" | "min"; default from the metric
-  std::optional<Duration> patience;               // stop after so many evaluations without improvement
+  Duration patience;                              // stop after so long without improvement; none: never
   double min_change = 0;
   int64_t batch_size = 64;
   void describe(Fields& f) override;
 };
 struct CheckpointOptions : Part {
-  std::optional<Duration> every;                  // default: at every evaluation
+  Duration every;                                 // none: at every evaluation
   struct Keep : Part { int64_t best = 1, last = 1; void describe(Fields& f) override; } keep;
   void describe(Fields& f) override;
 };
 
 struct StepRecord {
   int64_t step = 0, total_steps = 0;              // step: updates done so far
-  double epoch = 0, loss = 0, lr = 0, grad_norm = 0, seconds = 0, examples_per_second = 0;
+  double epoch = 0, loss = 0, lr = 0, grad_norm = 0;
+  double seconds = 0, examples_per_second = 0;    // since train() began; of this update
   std::map<std::string, double> reports;          // what the objective reported ("kl")
 };
 struct EvaluationRecord {
-  int64_t step = 0; double epoch = 0, seconds = 0;
+  int64_t step = 0; double epoch = 0, seconds = 0;  // since train() began
   std::string split;                              // "validation", "test"
   std::map<std::string, double> values;           // "loss", "accuracy", ...
   bool best = false; std::optional<double> previous_best;
