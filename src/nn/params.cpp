@@ -1,0 +1,101 @@
+#include <tapedeck/nn/params.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/json.h>
+
+namespace tapedeck {
+namespace {
+
+constexpr int64_t alignment = 16;                 // elements: 64 bytes of f32
+
+Tensor window(const Tensor& slab, int64_t offset, const Shape& shape) {
+  const size_t unit = size_of(slab.dtype());
+  return Tensor::adopt(Pool::instance().window(slab.storage(), size_t(offset) * unit, size_t(shape.size()) * unit), shape, slab.dtype());
+}
+
+void fill(const Parameter& p, Key key) {
+  Tensor start;
+  switch (p.init.kind) {
+    case Init::Kind::constant: start = Tensor::full(p.shape, p.init.scale, p.value.dtype()); break;
+    case Init::Kind::uniform: start = Tensor::uniform(p.shape, key, -p.init.scale, p.init.scale, p.value.dtype()); break;
+    case Init::Kind::normal: start = Tensor::normal(p.shape, key, 0, p.init.scale, p.value.dtype()); break;
+  }
+  p.value.copy_from(start);
+}
+
+}  // namespace
+
+Init Init::xavier(const Shape& shape) { return uniform(std::sqrt(6.0 / double(shape[0] + shape[-1]))); }
+Init Init::kaiming(const Shape& shape) { return normal(std::sqrt(2.0 / double(shape[-1]))); }
+
+Param ParamStore::declare(std::string path, Shape shape, Init init) {
+  if (values_) throw Error(ErrorKind::internal, text("parameter ", path, " was declared after the store was laid out"));
+  if (find(path)) throw Error(ErrorKind::internal, text("parameter ", path, " was declared twice"), "give one of the two layers its own name");
+  Parameter p;
+  p.path = std::move(path);
+  p.shape = shape;
+  p.init = init;
+  parameters_.push_back(std::move(p));
+  return {int32_t(parameters_.size() - 1)};
+}
+
+void ParamStore::allocate(DType dtype, Key key) {
+  dtype_ = dtype;
+  int64_t end = 0;
+  for (auto& p : parameters_) {
+    p.offset = end;
+    end += (p.shape.size() + alignment - 1) / alignment * alignment;
+  }
+  values_ = Tensor::zeros({end}, dtype);
+  gradients_ = Tensor::zeros({end}, dtype);
+  for (auto& p : parameters_) {
+    p.value = window(values_, p.offset, p.shape);
+    p.gradient = window(gradients_, p.offset, p.shape);
+    fill(p, key / p.path);
+  }
+}
+
+void ParamStore::freeze(const std::vector<std::string>& globs) {
+  for (int32_t i : match(globs, "freeze")) parameters_[size_t(i)].trainable = false;
+}
+
+std::vector<int32_t> ParamStore::match(const std::vector<std::string>& globs, const char* what) const {
+  std::vector<int32_t> hits;
+  for (auto& glob : globs) {
+    bool any = false;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      if (!glob_match(glob, parameters_[i].path)) continue;
+      any = true;
+      hits.push_back(int32_t(i));
+    }
+    if (any) continue;
+    const std::string near = did_you_mean(glob, paths());
+    throw Error(ErrorKind::config, text(what, ": pattern \"", glob, "\" matches no parameter"),
+                near.empty() ? text("the first of ", parameters_.size(), " parameters is ", parameters_.empty() ? "" : parameters_[0].path) : "did you mean " + near + "?");
+  }
+  std::sort(hits.begin(), hits.end());
+  hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
+  return hits;
+}
+
+const Parameter* ParamStore::find(std::string_view path) const {
+  for (auto& p : parameters_) if (p.path == path) return &p;
+  return nullptr;
+}
+
+int64_t ParamStore::count() const {
+  int64_t n = 0;
+  for (auto& p : parameters_) n += p.shape.size();
+  return n;
+}
+
+std::vector<std::string> ParamStore::paths() const {
+  std::vector<std::string> all;
+  for (auto& p : parameters_) all.push_back(p.path);
+  return all;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,44 @@
+#include <tapedeck/nn/pass.h>
+
+namespace tapedeck {
+
+Pass::Pass(const ParamStore& store, const Batch& batch, Mode mode, Key key, std::span<const Tensor> leaves,
+           std::span<const Delta> deltas, std::optional<double> dropout)
+    : store_(store), batch_(batch), mode_(mode), key_(key), leaves_(leaves), deltas_(deltas), dropout_(dropout) {}
+
+Tensor Pass::operator()(Param p) const {
+  const Tensor& value = leaves_.empty() ? store_[p].value : leaves_[size_t(p.index)];
+  for (auto& delta : deltas_) if (delta.site == store_[p].path) return value + delta.value;
+  return value;
+}
+
+bool Pass::watches(std::string_view name) const {
+  for (auto& delta : deltas_) if (delta.site == name) return true;
+  for (auto& watched : watched_) if (watched == name) return true;
+  return false;
+}
+
+Tensor Pass::site(std::string_view name, Tensor x) {
+  if (!watches(name)) return x;
+  for (auto& delta : deltas_) if (delta.site == name) x = x + delta.value;
+  sites_.push_back({std::string(name), x});
+  return x;
+}
+
+double Pass::rate(double p) const { return !training() || p == 0 ? 0 : dropout_.value_or(p); }
+
+DropoutSpec Pass::dropout_spec(double p, Rows rows, int64_t cols) const {
+  const int64_t first = rows == Rows::tokens ? batch_.first_token : batch_.first_sequence;
+  return {rate(p), key_ / scope_hash(current_scope()), uint64_t(first * cols)};
+}
+
+DropoutSpec Pass::attention_dropout(double p, int64_t heads) const {
+  return {rate(p), key_ / scope_hash(current_scope()), uint64_t(batch_.first_pair * heads)};
+}
+
+Tensor Pass::dropout(const Tensor& x, double p, Rows rows) const {
+  const DropoutSpec spec = dropout_spec(p, rows, x.shape().cols());
+  return spec.p == 0 ? x : tapedeck::dropout(x, spec.p, spec.key, spec.first);
+}
+
+}  // namespace tapedeck
