@@ -1,0 +1,66 @@
+// symmetric_kl_rows: KL in both directions between two softmaxes, from their logits, without a logarithm
+// (kexue.fm/archives/9039). The divergence of R-Drop.
+#include "packed.h"
+
+namespace tapedeck {
+namespace {
+
+struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: divergence[r]
+  std::string_view name() const override { return "symmetric_kl_rows"; }
+
+  Specs infer(In x) const override {
+    require_rank(name(), "a", x[0], 2);
+    require_shape(name(), "b", x[1], x[0].shape());
+    require_floating(name(), x);
+    if (x[0].shape()[1] < 1) shape_error(name(), x, "needs at least one class");
+    return {{{x[0].shape()[0]}, x[0].dtype()}};
+  }
+  void forward(In x, Out y) const override {
+    dispatch(x[0].dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      kernels::menu<T>().symmetric_kl(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
+    });
+  }
+  bool backward(In x, In y, In dy, Grads dx) const override {
+    dispatch(x[0].dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      kernels::menu<T>().symmetric_kl_backward(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]), at<T>(dy[0]),
+                                               target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate);
+    });
+    return true;
+  }
+  Tensors reference(In x) const override { return {sum((softmax(x[0]) - softmax(x[1])) * (x[0] - x[1]), 1)}; }
+
+  Saves saves() const override { return {{Save::input, 0, "softmax is recomputed"}, {Save::input, 1, "softmax is recomputed"}}; }
+  Cost cost(In x) const override { return {12.0 * double(x[0].size()), Op::cost(x).bytes}; }
+};
+
+std::vector<OpCase> cases(DType t) {
+  std::vector<OpCase> rows;
+  const auto row = [&](std::string name, Tensor a, Tensor b) {
+    rows.push_back(case_of(std::move(name), {std::move(a), std::move(b)}, [](In v) { return symmetric_kl_rows(v[0], v[1]); }));
+  };
+  row("3x5", case_input({3, 5}, "a", t), case_input({3, 5}, "b", t));
+  row("two classes", case_input({4, 2}, "a", t), case_input({4, 2}, "b", t));
+  row("one class", case_input({2, 1}, "a", t), case_input({2, 1}, "b", t));
+  row("equal rows", case_input({2, 4}, "a", t), case_input({2, 4}, "a", t));
+  row("far apart", case_uniform({2, 6}, "a", t, -20, 20), case_uniform({2, 6}, "b", t, -20, 20));
+  row("many classes", case_input({70, 90}, "a", t), case_input({70, 90}, "b", t));
+  row("no rows", case_input({0, 3}, "a", t), case_input({0, 3}, "b", t));
+  return rows;
+}
+
+std::vector<OpMisuse> misuses() {
+  const Tensor a = Tensor::zeros({2, 3});
+  return {{"shapes differ", [=] { symmetric_kl_rows(a, Tensor::zeros({2, 4})); }, ErrorKind::shape, "needs [2,3]"},
+          {"rank 1", [=] { symmetric_kl_rows(Tensor::zeros({3}), Tensor::zeros({3})); }, ErrorKind::shape, "rank 2"},
+          {"mixed dtypes", [=] { symmetric_kl_rows(a, a.to(DType::f64)); }, ErrorKind::dtype, "f64"}};
+}
+
+}  // namespace
+
+Tensor symmetric_kl_rows(const Tensor& a, const Tensor& b) { return apply(SymmetricKl(), {a, b}); }
+
+TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)", cases, misuses);
+
+}  // namespace tapedeck
