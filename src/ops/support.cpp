@@ -25,8 +25,14 @@ std::string shapes(In x) {
   return out;
 }
 
+void raise(ErrorKind kind, std::string message, std::string_view remedy) {
+  Error e(kind, std::move(message), std::string(remedy));
+  if (current_scope()) e.at(scope_path(current_scope()));
+  throw e;
+}
+
 void shape_error(std::string_view op, In x, std::string_view expected, std::string_view remedy) {
-  throw Error(ErrorKind::shape, text(op, ": got ", shapes(x), "; ", expected), std::string(remedy));
+  raise(ErrorKind::shape, text(op, ": got ", shapes(x), "; ", expected), remedy);
 }
 
 void require_floating(std::string_view op, In x) {
@@ -35,10 +41,11 @@ void require_floating(std::string_view op, In x) {
   for (const Tensor& t : x) {
     if (!t) continue;
     if (!is_floating(t.dtype()))
-      throw Error(ErrorKind::dtype, text(op, ": got ", name_of(t.dtype()), t.shape().str(), "; needs f32 or f64"), "convert with to(DType::f32)");
+      raise(ErrorKind::dtype, text(op, ": got ", name_of(t.dtype()), t.shape().str(), "; needs f32 or f64"),
+            "convert with to(DType::f32)");
     if (seen && t.dtype() != first)
-      throw Error(ErrorKind::dtype, text(op, ": got ", name_of(first), " and ", name_of(t.dtype()), " (shapes ", shapes(x), ")"),
-                  "convert one of them with to()");
+      raise(ErrorKind::dtype, text(op, ": got ", name_of(first), " and ", name_of(t.dtype()), " (shapes ", shapes(x), ")"),
+            "convert one of them with to()");
     first = t.dtype();
     seen = true;
   }
@@ -47,26 +54,26 @@ void require_floating(std::string_view op, In x) {
 void require_floating(std::string_view op, std::initializer_list<Tensor> x) { require_floating(op, In(x.begin(), x.size())); }
 
 void require_defined(std::string_view op, std::string_view what, const Tensor& x) {
-  if (!x) throw Error(ErrorKind::value, text(op, ": ", what, " is undefined (it has no buffer)"), "pass a tensor that was computed or made");
+  if (!x) raise(ErrorKind::value, text(op, ": ", what, " is undefined (it has no buffer)"), "pass a tensor that was computed or made");
 }
 
 void require_dtype(std::string_view op, std::string_view what, const Tensor& x, DType expected) {
   require_defined(op, what, x);
   if (x.dtype() != expected)
-    throw Error(ErrorKind::dtype, text(op, ": ", what, " is ", name_of(x.dtype()), x.shape().str(), "; needs ", name_of(expected)),
-                text("convert with to(DType::", name_of(expected), ")"));
+    raise(ErrorKind::dtype, text(op, ": ", what, " is ", name_of(x.dtype()), x.shape().str(), "; needs ", name_of(expected)),
+          text("convert with to(DType::", name_of(expected), ")"));
 }
 
 void require_rank(std::string_view op, std::string_view what, const Tensor& x, int rank) {
   require_defined(op, what, x);
   if (x.shape().rank() != rank)
-    throw Error(ErrorKind::shape, text(op, ": ", what, " has shape ", x.shape().str(), "; needs rank ", rank), "reshape it");
+    raise(ErrorKind::shape, text(op, ": ", what, " has shape ", x.shape().str(), "; needs rank ", rank), "reshape it");
 }
 
 void require_shape(std::string_view op, std::string_view what, const Tensor& x, const Shape& expected) {
   require_defined(op, what, x);
   if (!(x.shape() == expected))
-    throw Error(ErrorKind::shape, text(op, ": ", what, " has shape ", x.shape().str(), "; needs ", expected.str()));
+    raise(ErrorKind::shape, text(op, ": ", what, " has shape ", x.shape().str(), "; needs ", expected.str()));
 }
 
 void require_indices(std::string_view op, std::string_view what, const Tensor& index, int64_t limit, std::string_view limit_of,
@@ -76,8 +83,8 @@ void require_indices(std::string_view op, std::string_view what, const Tensor& i
   const int32_t* values = index.raw<int32_t>();
   for (int64_t i = 0; i < index.size(); ++i) {
     if ((values[i] >= 0 && values[i] < limit) || (ignore && values[i] == *ignore)) continue;
-    throw Error(ErrorKind::index, text(op, ": ", what, "[", i, "] is ", values[i], ", but there are ", limit, " ", limit_of),
-                text("entries must lie in 0..", limit - 1));
+    raise(ErrorKind::index, text(op, ": ", what, "[", i, "] is ", values[i], ", but there are ", limit, " ", limit_of),
+          text("entries must lie in 0..", limit - 1));
   }
 }
 
@@ -85,8 +92,8 @@ int require_axis(std::string_view op, const Tensor& x, int axis) {
   require_defined(op, "x", x);
   const int rank = x.shape().rank();
   if (axis < -rank || axis >= rank)
-    throw Error(ErrorKind::shape, text(op, ": axis ", axis, " is out of range for shape ", x.shape().str()),
-                rank ? text("axes lie in ", -rank, "..", rank - 1) : std::string("a scalar has no axes"));
+    raise(ErrorKind::shape, text(op, ": axis ", axis, " is out of range for shape ", x.shape().str()),
+          rank ? text("axes lie in ", -rank, "..", rank - 1) : std::string("a scalar has no axes"));
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -102,6 +109,7 @@ std::optional<kernels::Broadcast> broadcast(const Shape& a, const Shape& b) {
 
 Around around(const Shape& shape, int axis) {
   Around a;
+  if (axis < 0) axis += shape.rank();
   for (int i = 0; i < axis; ++i) a.outer *= shape[i];
   a.axis = shape[axis];
   for (int i = axis + 1; i < shape.rank(); ++i) a.inner *= shape[i];

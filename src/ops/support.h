@@ -28,6 +28,8 @@ void fill_zero(const Tensor& x);
 // ---- checks for infer; `op` is the op's name, `what` an argument's ("table") ---------------------------------------------
 
 std::string shapes(In x);                                          // "[2,3], [4]"
+/// Throws with the module path as the place. The message starts with the op's name.
+[[noreturn]] void raise(ErrorKind kind, std::string message, std::string_view remedy = {});
 /// "matmul: got [2,3], [4,5]; inner sizes 3 and 4 differ" as Error{shape}.
 [[noreturn]] void shape_error(std::string_view op, In x, std::string_view expected, std::string_view remedy = {});
 /// Every defined tensor is f32 or f64, and all of them the same.
@@ -51,14 +53,16 @@ std::optional<kernels::Broadcast> broadcast(const Shape& a, const Shape& b);
 /// Sums x down to a shape that expands to x's: the transpose of expand. Returns x itself when the shapes are equal.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
-/// x seen as [outer, axis, inner].
+/// x seen as [outer, axis, inner]; a negative axis counts from the end.
 struct Around { int64_t outer = 1, axis = 1, inner = 1; };
 Around around(const Shape& shape, int axis);
 
-// ---- the transposes of pick and slice: differentiable, but not part of the public vocabulary -----------------------------
+// ---- differentiable, but not part of the public vocabulary -----------------------------------------------------------------
 
+Tensor unary(kernels::Unary kind, const Tensor& x, double a = 0, double b = 0);
+/// The axis moved to the end (a copy), or x itself when it is there already; axis in 0..rank-1.
+Tensor axis_last(const Tensor& x, int axis);
 Tensor pick_transposed(const Tensor& x /*[r]*/, const Tensor& column /*i32 [r]*/, int64_t cols);      // [r,cols], zero elsewhere
-Tensor pad(const Tensor& x, int axis, int64_t before, int64_t total);                                 // zeros around x along the axis
 
 // ---- cases: values are drawn in f64 and converted, so that f32 and f64 rows agree ------------------------------------------
 

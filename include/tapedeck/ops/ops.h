@@ -61,7 +61,8 @@ Tensor norm(const Tensor& x, double epsilon = 0);
 Tensor norm(const Tensor& x, int axis, bool keep = false, double epsilon = 0);
 
 // shape
-Tensor reshape(const Tensor& x, Shape shape);                     // shares the buffer; one -1 is inferred
+Tensor reshape(const Tensor& x, Shape shape);                     // shares the buffer
+Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims);   // one -1 is inferred
 Tensor permute(const Tensor& x, std::initializer_list<int> order);
 Tensor transpose(const Tensor& x);                                // last two axes
 Tensor concat(In parts, int axis);
