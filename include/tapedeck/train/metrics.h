@@ -1,5 +1,6 @@
 // Metrics over a whole split: accuracy, f1, matthews, pearson, spearman, loss. One registry entry each.
 #pragma once
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ struct Predictions {
   std::vector<int32_t> predicted, label;          // classification
   std::vector<double> score, target;              // regression
   std::vector<std::vector<double>> probabilities; // classification, one row per example
-  double loss = 0;                                // mean task loss
+  double loss = 0;                                // mean task loss; NaN without labels
   int64_t classes = 0;
 };
 
@@ -27,7 +28,10 @@ struct Metric : Part {
 };
 
 struct Loss;
-/// Runs the model over a data set without dropout, in order, batches of batch_size.
-Predictions predict(const Model& model, const ParamStore& store, const Loss& loss, const Dataset& data, int64_t batch_size);
+struct Interrupted { int signal = 0; };
+/// Runs the model over a data set without dropout, in order, batches of batch_size. loss is NaN without labels.
+/// stop: polled between batches; throws Interrupted when it is not 0.
+Predictions predict(const Model& model, const ParamStore& store, const Loss& loss, const Dataset& data, int64_t batch_size,
+                    const std::atomic<int>* stop = nullptr);
 
 }  // namespace tapedeck

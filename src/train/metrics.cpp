@@ -1,0 +1,143 @@
+// Metrics with the conventions of scikit-learn and scipy: accuracy, f1, matthews, pearson, spearman, loss. Examples without
+// a label do not count. Next: predict.cpp (where predictions come from).
+#include <tapedeck/train/metrics.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace tapedeck {
+namespace {
+
+/// counts[label][predicted] over the labelled examples.
+struct Confusion {
+  explicit Confusion(const Predictions& p) {
+    int32_t classes = int32_t(p.classes);
+    for (size_t i = 0; i < p.label.size(); ++i) classes = std::max({classes, p.label[i] + 1, p.predicted[i] + 1});
+    counts.assign(size_t(classes), std::vector<double>(size_t(classes)));
+    for (size_t i = 0; i < p.label.size(); ++i)
+      if (p.label[i] >= 0) ++counts[size_t(p.label[i])][size_t(p.predicted[i])];
+  }
+  size_t classes() const { return counts.size(); }
+  double labelled(size_t c) const { return std::accumulate(counts[c].begin(), counts[c].end(), 0.0); }
+  double predicted(size_t c) const {
+    double n = 0;
+    for (auto& row : counts) n += row[c];
+    return n;
+  }
+  std::vector<std::vector<double>> counts;
+};
+
+double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+struct Accuracy final : Metric {
+  double compute(const Predictions& p) const override {
+    double right = 0, labelled = 0;
+    for (size_t i = 0; i < p.label.size(); ++i) {
+      labelled += p.label[i] >= 0;
+      right += p.label[i] >= 0 && p.label[i] == p.predicted[i];
+    }
+    return share(right, labelled);
+  }
+};
+TAPEDECK_PART(Metric, Accuracy, "accuracy", "Share of examples whose predicted class is the label.");
+
+struct F1 final : Metric {
+  double compute(const Predictions& p) const override {
+    const Confusion table(p);
+    const auto of_class = [&](size_t c) { return share(2 * table.counts[c][c], table.labelled(c) + table.predicted(c)); };
+    if (table.classes() == 2) return of_class(1);
+    double sum = 0, present = 0;
+    for (size_t c = 0; c < table.classes(); ++c) {
+      if (table.labelled(c) + table.predicted(c) == 0) continue;
+      sum += of_class(c);
+      ++present;
+    }
+    return share(sum, present);
+  }
+};
+TAPEDECK_PART(Metric, F1, "f1",
+              "2 TP / (2 TP + FP + FN): of class 1 with two classes; with more, the mean over the classes that occur (macro).");
+
+struct Matthews final : Metric {
+  double compute(const Predictions& p) const override {
+    const Confusion table(p);
+    double right = 0, all = 0, cross = 0, labels = 0, guesses = 0;
+    for (size_t c = 0; c < table.classes(); ++c) {
+      const double t = table.labelled(c), g = table.predicted(c);
+      right += table.counts[c][c];
+      all += t;
+      cross += t * g;
+      labels += t * t;
+      guesses += g * g;
+    }
+    return share(right * all - cross, std::sqrt((all * all - guesses) * (all * all - labels)));
+  }
+};
+TAPEDECK_PART(Metric, Matthews, "matthews",
+              "Matthews correlation: (c s - sum t_k p_k) / sqrt((s^2 - sum p_k^2)(s^2 - sum t_k^2)), c right, s all, t labels, p predictions "
+              "per class; 0 when a side is constant (Gorodkin 2004).");
+
+double correlation(const std::vector<double>& x, const std::vector<double>& y) {
+  if (x.empty()) return 0;
+  const double n = double(x.size());
+  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n, mean_y = std::accumulate(y.begin(), y.end(), 0.0) / n;
+  double xx = 0, yy = 0, xy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    yy += (y[i] - mean_y) * (y[i] - mean_y);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  return xx > 0 && yy > 0 ? std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0) : 0;
+}
+
+/// Ranks from 1; equal values share the mean of their ranks.
+std::vector<double> ranks(const std::vector<double>& x) {
+  std::vector<size_t> order(x.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return x[a] < x[b]; });
+  std::vector<double> rank(x.size());
+  for (size_t i = 0, end; i < order.size(); i = end) {
+    for (end = i + 1; end < order.size() && x[order[end]] == x[order[i]];) ++end;
+    for (size_t j = i; j < end; ++j) rank[order[j]] = double(i + 1 + end) / 2;
+  }
+  return rank;
+}
+
+/// Scores and targets of the examples that have both as numbers.
+std::pair<std::vector<double>, std::vector<double>> finite_pairs(const Predictions& p) {
+  std::pair<std::vector<double>, std::vector<double>> kept;
+  for (size_t i = 0; i < p.target.size(); ++i) {
+    if (!std::isfinite(p.target[i]) || !std::isfinite(p.score[i])) continue;
+    kept.first.push_back(p.score[i]);
+    kept.second.push_back(p.target[i]);
+  }
+  return kept;
+}
+
+struct Pearson final : Metric {
+  bool for_regression() const override { return true; }
+  double compute(const Predictions& p) const override {
+    const auto [score, target] = finite_pairs(p);
+    return correlation(score, target);
+  }
+};
+TAPEDECK_PART(Metric, Pearson, "pearson", "Linear correlation of score and target; 0 when a side is constant.");
+
+struct Spearman final : Metric {
+  bool for_regression() const override { return true; }
+  double compute(const Predictions& p) const override {
+    const auto [score, target] = finite_pairs(p);
+    return correlation(ranks(score), ranks(target));
+  }
+};
+TAPEDECK_PART(Metric, Spearman, "spearman", "Correlation of the ranks of score and target, ties averaged; 0 when a side is constant.");
+
+struct MeanLoss final : Metric {
+  double compute(const Predictions& p) const override { return p.loss; }
+  bool higher_is_better() const override { return false; }
+};
+TAPEDECK_PART(Metric, MeanLoss, "loss", "Mean task loss over the split, without dropout.");
+
+}  // namespace
+}  // namespace tapedeck
