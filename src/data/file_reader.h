@@ -1,0 +1,90 @@
+// What readers of files share: the options, the splits, what happens to a bad row. A format only turns the text of one
+// file into rows. Next: delimited.h (tsv, csv, glue), reader_*.cpp.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/data/reader.h>
+
+#include "src/data/text_file.h"
+
+namespace tapedeck {
+
+enum class BadRow { error, skip };
+enum class LabelType { name, number };
+enum class Need { required, optional };  // of labels: training data must have them, data to predict may
+
+/// Which columns or keys hold what. Unset: the format's default; empty: there is none.
+struct Columns : Part {
+  std::optional<std::string> text, text_b, label;
+  void describe(Fields& f) override;
+};
+
+struct RowRules {
+  BadRow on_bad_row = BadRow::error;
+  LabelType label_type = LabelType::name;
+  Need need = Need::required;
+  std::vector<std::string> labels;  // declared; empty: any
+  std::optional<int64_t> limit;
+};
+
+/// Collects the rows of one file and applies the rules to each.
+class RowSink {
+ public:
+  RowSink(Table& table, const RowRules& rules) : table_(table), rules_(rules) {}
+  bool full() const { return rules_.limit && int64_t(table_.rows.size()) >= *rules_.limit; }
+  bool labels_needed() const { return rules_.need == Need::required; }
+  /// Checks the label of a row that should have one, then keeps the row.
+  void labelled(Row row);
+  void unlabelled(Row row) { table_.rows.push_back(std::move(row)); }
+  /// Throws, or counts the row as skipped.
+  void bad(int64_t line, std::string_view message, std::string remedy);
+  /// The file as a whole is wrong: throws.
+  [[noreturn]] void fail(int64_t line, std::string_view message, std::string remedy) const;
+
+ private:
+  Table& table_;
+  const RowRules& rules_;
+};
+
+struct SplitFiles { std::string train, validation, test; double validation_share = 0; };
+
+struct FileReader : Reader {
+  Splits read(Key key) const final;
+  Table read_file(const std::string& path) const final { return load(path, Need::optional); }
+  std::vector<std::string> files() const final;
+
+ protected:
+  void describe_files(Fields& f);
+  void describe_rows(Fields& f, bool labels = true);
+  /// Turns the text of one file into rows.
+  virtual void parse(const TextFile& file, RowSink& rows) const = 0;
+  virtual SplitFiles split_files() const;
+  virtual bool pairs() const { return false; }
+  virtual bool regression() const { return label_type_ == LabelType::number; }
+  virtual std::vector<std::string> label_order() const { return labels_; }
+  /// Optional: a test file may come without labels and is then left out, since it cannot be evaluated.
+  virtual Need test_need() const { return Need::required; }
+  Table load(const std::string& path, Need need) const;
+
+ private:
+  Path train_, validation_, test_;
+  Encoding encoding_ = Encoding::utf8;
+  BadRow on_bad_row_ = BadRow::error;
+  LabelType label_type_ = LabelType::name;
+  std::vector<std::string> labels_;
+  std::optional<int64_t> limit_;
+};
+
+/// Without spaces and tabs at both ends.
+std::string_view trimmed(std::string_view text);
+/// The finite number that is the whole text, if it is one.
+std::optional<double> parse_number(std::string_view text);
+/// `"a", "b", "c"`, cut after `most`.
+std::string quoted_list(const std::vector<std::string>& names, size_t most = 12);
+/// `did you mean "x"? `, or nothing.
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace tapedeck
