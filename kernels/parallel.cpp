@@ -83,7 +83,8 @@ void* scratch_bytes(Scratch slot, size_t bytes) {
   if (bytes > buffer.bytes) {
     const size_t rounded = (bytes + bytes / 4 + 4095) / 4096 * 4096;
     std::free(buffer.data);
-    buffer = {std::aligned_alloc(64, rounded), rounded};
+    buffer.data = std::aligned_alloc(64, rounded);
+    buffer.bytes = buffer.data ? rounded : 0;
     if (!buffer.data) throw std::bad_alloc();
   }
   return buffer.data;
