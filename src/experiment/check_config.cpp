@@ -1,0 +1,155 @@
+// What a struct of options cannot say by itself: sections of later versions, metrics, sizes and durations that contradict
+// each other. Everything here needs no data. Next: check_against_data in check_data.cpp.
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+#include <tapedeck/experiment/config.h>
+
+#include "src/experiment/places.h"
+
+namespace tapedeck {
+namespace {
+
+using Unit = Duration::Unit;
+
+/// Removes what this version does not have, so that one message says so instead of "unknown section".
+Json without_later_sections(const Json& tree, Complaints& complaints) {
+  Json kept = tree;
+  std::erase_if(kept.members, [&](const Json::Member& member) {
+    const bool later = member.key == "stages" || member.key == "sweep" || member.key == "plugins";
+    if (later)
+      complaints.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
+                      "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
+    return later;
+  });
+  return kept;
+}
+
+class ConfigCheck {
+ public:
+  ConfigCheck(const Json& tree, const ExperimentConfig& config, Complaints& complaints) : tree_(tree), config_(config), complaints_(complaints) {}
+
+  void run() {
+    seeds();
+    metrics();
+    batches();
+    durations();
+    runtime();
+  }
+
+ private:
+  void complain(const char* code, std::string message, const Location& where, std::string hint = "", std::string note = "") {
+    complaints_.add({code, std::move(message), where, std::move(hint), std::move(note)});
+  }
+  void complain_at(const char* code, std::string message, const char* path, std::string hint = "", std::string note = "") {
+    complain(code, std::move(message), locate(tree_, path), std::move(hint), std::move(note));
+  }
+
+  void seeds() {
+    if (const Json* given = value_at(tree_, "seeds"); given && given->is(Json::Kind::array) && given->items.empty())
+      complain("TD0310", "seeds must have at least 1 entry, found 0", given->where);
+    std::set<int64_t> seen;
+    for (size_t i = 0; i < config_.seeds.size(); ++i)
+      if (!seen.insert(config_.seeds[i]).second)
+        complain_at("TD0322", text("seeds holds ", config_.seeds[i], " twice"), text("seeds.", i).c_str(), "every seed once");
+  }
+
+  void metrics() {
+    const EvaluationOptions& evaluation = config_.evaluation;
+    std::vector<std::string> known;
+    for (auto& [name, entry] : Registry<Metric>::entries()) known.push_back(name);
+    std::set<std::string> seen;
+    for (size_t i = 0; i < evaluation.metrics.size(); ++i) {
+      const std::string& metric = evaluation.metrics[i];
+      const std::string path = text("evaluation.metrics.", i);
+      if (!Registry<Metric>::find(metric))
+        complain_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known), "known: " + join(known));
+      if (!seen.insert(metric).second) complain_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
+    }
+    const std::string& best = evaluation.best;
+    if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best)) return;
+    const std::vector<std::string> measured(evaluation.metrics.begin(), evaluation.metrics.end());
+    complain_at("TD0315", "evaluation.best is " + in_quotes(best) + ", which is not among evaluation.metrics", "evaluation.best",
+                suggest(best, measured.empty() ? known : measured), "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
+  }
+
+  void batches() {
+    const TrainingOptions& training = config_.training;
+    const int64_t micro = training.micro_batch_size.value_or(training.batch_size);
+    if (micro > training.batch_size)
+      complain_at("TD0316", text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
+                  "training.micro_batch_size", text("at most ", training.batch_size));
+    else if (micro < training.batch_size && config_.objective && config_.objective->couples_examples())
+      complain_at("TD0316", text("objective ", in_quotes(config_.objective.name()), " lets the examples of a batch influence each other, so that a "
+                                 "micro_batch_size of ", micro, " would change the method"), "training.micro_batch_size",
+                  "remove micro_batch_size, or lower batch_size");
+  }
+
+  void positive(const Duration& duration, const char* path, const char* meaning) {
+    if (duration && duration.amount <= 0) complain_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
+  }
+
+  void durations() {
+    const TrainingOptions& training = config_.training;
+    positive(training.duration, "training.duration", "nothing would be trained");
+    positive(training.time_limit, "training.time_limit", "nothing would be trained");
+    positive(config_.evaluation.every, "evaluation.every", "evaluations need a distance");
+    positive(config_.evaluation.patience, "evaluation.patience", "training would stop at once");
+    positive(config_.checkpoints.every, "checkpoints.every", "checkpoints need a distance");
+    positive(config_.logging.every, "logging.every", "records need a distance");
+    if (!config_.schedule) return;
+    const Duration &warmup = config_.schedule->warmup, &whole = training.duration;
+    const bool whole_run = warmup.unit == Unit::percent && warmup.amount >= 100;
+    if (whole_run || (warmup.unit == whole.unit && warmup.amount > whole.amount && whole.amount > 0))
+      complain_at("TD0317", "schedule.warmup " + in_quotes(warmup.str()) + " leaves nothing of training.duration " + in_quotes(whole.str()),
+                  "schedule.warmup", "shorten the warm-up");
+  }
+
+  void runtime() {
+    const Json& threads = config_.runtime.threads;
+    constexpr int64_t most = 1024;
+    const bool automatic = threads.is(Json::Kind::string) && threads.string == "auto";
+    if (threads.is(Json::Kind::integer)) {
+      if (threads.integer < 1 || threads.integer > most)
+        complain_at("TD0304", text("runtime.threads must be between 1 and ", most), "runtime.threads");
+    } else if (!automatic) {
+      complain_at("TD0303", "runtime.threads must be a whole number or \"auto\"", "runtime.threads");
+    }
+    if (!config_.runtime.deterministic)
+      complain_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic", "remove it");
+  }
+
+  const Json& tree_;
+  const ExperimentConfig& config_;
+  Complaints& complaints_;
+};
+
+void make_absolute(Path& path) {
+  if (path) path.path = std::filesystem::absolute(path.path).lexically_normal().string();
+}
+
+/// The working directory of a later `resume` or `eval` is another one.
+void make_paths_absolute(Part& part) {
+  Fields fields;
+  part.describe(fields);
+  for (Field& field : fields.all) {
+    if (Path** path = std::get_if<Path*>(&field.target)) make_absolute(**path);
+    else if (auto** paths = std::get_if<std::vector<Path>*>(&field.target)) std::for_each((*paths)->begin(), (*paths)->end(), make_absolute);
+    else if (Part** group = std::get_if<Part*>(&field.target)) make_paths_absolute(**group);
+    else if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target); choice && (*choice)->part()) make_paths_absolute(*(*choice)->part());
+  }
+}
+
+}  // namespace
+
+void bind_experiment(const Json& tree, ExperimentConfig& config, Complaints& complaints) {
+  const Json kept = without_later_sections(tree, complaints);
+  read_fields(config, kept, "", complaints);
+  make_paths_absolute(config);
+  ConfigCheck(tree, config, complaints).run();
+}
+
+}  // namespace tapedeck

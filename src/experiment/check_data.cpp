@@ -1,0 +1,160 @@
+// The checks that need the data: does the loss suit the labels, the metrics the task, the patterns the parameters, the
+// sites the model, the memory the machine. Next: assemble.cpp, which calls them.
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+#include <tapedeck/experiment/config.h>
+
+#include "src/experiment/places.h"
+
+namespace tapedeck {
+namespace {
+
+class DataCheck {
+ public:
+  DataCheck(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Complaints& complaints)
+      : tree_(tree), config_(config), data_(data), complaints_(complaints) {}
+
+  void run() {
+    if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) task();
+    metrics();
+    if (binds(tree_, "training", TrainingOptions{}))
+      attempt("TD0321", "training.sampler", [&] { config_.training.sampler->check(*data_.train, config_.training.batch_size); });
+    if (binds(tree_, "model", Choice<ModelSpec>("text"))) model();
+  }
+
+ private:
+  void complain(const char* code, std::string message, const Location& where, std::string hint = "", std::string note = "") {
+    complaints_.add({code, std::move(message), where, std::move(hint), std::move(note)});
+  }
+
+  /// What a part refuses by throwing becomes a complaint at the option that the message names.
+  template <class Body>
+  bool attempt(const char* code, const char* path, Body body) {
+    try {
+      body();
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::config) throw;
+      complain(code, error.message(), locate_mentioned(tree_, path, error.message()), error.remedy());
+      return false;
+    }
+  }
+
+  void task() {
+    const Loss& loss = config_.objective->task();
+    const Dataset& train = *data_.train;
+    const Location where = locate(tree_, "objective");
+    if (loss.regression() && !train.regression)
+      return complain("TD0319", "the objective's loss needs numbers as targets, but the labels of the data are classes", where,
+                      "use a loss for classes: \"cross_entropy\"", "labels that are numbers: \"data\": { ..., \"label_type\": \"number\" }");
+    if (!loss.regression() && train.regression)
+      return complain("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where, "use the loss \"mse\"");
+    const bool labelled = train.regression || train.labels.size() >= 2;
+    if (!labelled)
+      return complain("TD0319", text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
+                                     "; a classifier needs at least two"), locate(tree_, "data"), "check the column of the labels");
+    attempt("TD0319", "objective", [&] { loss.check(data_.input.outputs); });
+  }
+
+  void metrics() {
+    const auto& names = config_.evaluation.metrics;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto* entry = Registry<Metric>::find(names[i]);
+      if (!entry || names[i] == "loss") continue;
+      const bool regression = entry->make()->for_regression();
+      if (regression == data_.train->regression) continue;
+      complain("TD0314", text("metric ", in_quotes(names[i]), " measures ", regression ? "numbers" : "classes", ", but the labels of the data are ",
+                              regression ? "classes" : "numbers"), locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics()));
+    }
+    const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");
+    if (chosen && data_.validation->size() == 0)
+      complain("TD0315", "evaluation.best and patience need validation data, but there are none", locate(tree_, "evaluation"),
+               "add \"validation\" to the data: a file or a share such as \"10%\"");
+  }
+
+  std::vector<std::string> suited_metrics() const {
+    std::vector<std::string> names;
+    for (auto& [name, entry] : Registry<Metric>::entries())
+      if (name == "loss" || entry.make()->for_regression() == data_.train->regression) names.push_back(name);
+    return names;
+  }
+
+  void model() {
+    ParamStore store;
+    std::unique_ptr<Model> model;
+    if (!attempt("TD0320", "model", [&] { model = config_.model->build(Params(store), data_.input); })) return;
+    memory(store);
+    for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store, config_.freeze[i], "freeze", text("freeze.", i));
+    if (config_.optimizer) {
+      const auto& groups = config_.optimizer->groups;
+      for (size_t g = 0; g < groups.size(); ++g)
+        for (size_t i = 0; i < groups[g].match.size(); ++i)
+          pattern(store, groups[g].match[i], "optimizer.groups", text("optimizer.groups.", g, ".match.", i));
+    }
+    const auto& all = store.all();
+    const bool trains = std::any_of(all.begin(), all.end(), [&](const Parameter& p) {
+      return std::none_of(config_.freeze.begin(), config_.freeze.end(), [&](const std::string& glob) { return glob_match(glob, p.path); });
+    });
+    if (!trains) complain("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"), "leave some parameters free");
+    if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) sites(store, *model);
+  }
+
+  /// Values, gradients and two moments have to fit; better said now than by the kernel of the operating system.
+  void memory(const ParamStore& store) {
+    double elements = 0;
+    for (const Parameter& p : store.all()) {
+      double size = 1;
+      for (int axis = 0; axis < p.shape.rank(); ++axis) size *= double(p.shape[axis]);
+      elements += size;
+    }
+    const double needed = elements * 4 * double(size_of(config_.runtime.dtype)), gib = double(1 << 30);
+    const double present = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
+    if (needed <= present) return;
+    complain("TD0323", text("the model has ", int64_t(elements / 1e6), " million parameters and would need ", int64_t(needed / gib), " GiB; this machine has ",
+                            int64_t(present / gib)), locate(tree_, "model"), "make it smaller");
+  }
+
+  void pattern(const ParamStore& store, const std::string& glob, const char* what, const std::string& path) {
+    const std::vector<std::string> paths = store.paths();
+    const auto matches = [&](const std::string& pattern) { return std::count_if(paths.begin(), paths.end(), [&](auto& p) { return glob_match(pattern, p); }); };
+    if (matches(glob)) return;
+    std::set<std::string> candidates(paths.begin(), paths.end());
+    for (const std::string& p : paths)
+      for (size_t dot = p.find('.'); dot != std::string::npos; dot = p.find('.', dot + 1)) candidates.insert(p.substr(0, dot + 1) + "*");
+    const std::string nearest = did_you_mean(glob, {candidates.begin(), candidates.end()});
+    std::set<std::string> sections;
+    for (const std::string& p : paths) sections.insert(in_quotes(p.substr(0, p.find('.')) + ".*"));
+    complain("TD0312", text(what, " pattern ", in_quotes(glob), " matches no parameter"), locate(tree_, path), "",
+             nearest.empty() ? "there are: " + join({sections.begin(), sections.end()})
+                             : text("nearest: ", in_quotes(nearest), " (", matches(nearest), matches(nearest) == 1 ? " parameter)" : " parameters)"));
+  }
+
+  void sites(const ParamStore& store, const Model& model) {
+    std::vector<std::string> known = model.sites();
+    for (const std::string& site : config_.objective->sites()) {
+      if (store.find(site) || std::find(known.begin(), known.end(), site) != known.end()) continue;
+      std::vector<std::string> all = store.paths();
+      all.insert(all.begin(), known.begin(), known.end());
+      complain("TD0318", text("the model has no site or parameter ", in_quotes(site)), locate_text(tree_, "objective", site), suggest(site, all),
+               "sites: " + join(known) + "; or a parameter such as " + (store.all().empty() ? "" : store.all()[0].path));
+    }
+  }
+
+  const Json& tree_;
+  const ExperimentConfig& config_;
+  const DataFacts& data_;
+  Complaints& complaints_;
+};
+
+}  // namespace
+
+void check_against_data(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Complaints& complaints) {
+  DataCheck(tree, config, data, complaints).run();
+}
+
+}  // namespace tapedeck
