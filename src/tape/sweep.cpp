@@ -141,11 +141,15 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
 }
 
 void Sweep::pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked) {
+  struct Origin {                                     // rows recorded meanwhile say which row they come from
+    Origin(NodeId& place, NodeId row) : place(place), before(std::exchange(place, row)) {}
+    ~Origin() { place = before; }
+    NodeId& place;
+    NodeId before;
+  } origin(tape_.origin_, row);
   Tensors dx;
   if (order_ == Order::differentiable) {
-    const NodeId origin = std::exchange(tape_.origin_, row);
-    try { dx = node.op->vjp(node.in, node.out, dy, asked); } catch (...) { tape_.origin_ = origin; throw; }
-    tape_.origin_ = origin;
+    dx = node.op->vjp(node.in, node.out, dy, asked);
   } else {
     Tensors in, out;
     for (auto& t : node.in) in.push_back(t.detach());
