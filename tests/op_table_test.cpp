@@ -26,7 +26,6 @@ const Check checks[] = {
     {9, "saves", Dtypes::both, check_saves},
     {11, "allocations", Dtypes::both, [](const Row& row) { return check_allocations(row, allocations); }},
 };
-constexpr const char* misuse_check = "misuses";   // (10) runs per misuse, not per row
 
 struct Tally {
   int ops = 0, rows = 0, run = 0, misuses = 0;
@@ -82,7 +81,7 @@ void run_entry(const OpEntry& entry, Tally& tally) {
   for (const OpMisuse& misuse : entry.misuses()) {
     ++tally.misuses;
     for (const std::string& failure : check_misuse(entry.name, misuse).failures)
-      FAIL_CHECK(entry.name << ": check (10) " << misuse_check << ": " << misuse.name << ": " << failure);
+      FAIL_CHECK(entry.name << ": check (10) misuses: " << misuse.name << ": " << failure);
   }
 }
 

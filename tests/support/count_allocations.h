@@ -1,6 +1,5 @@
-// Replaces operator new so that a test can count how often the heap is reached. Not inlined, or gcc sees a malloc
-// behind a delete and warns. Include it in one source file of a test
-// executable and no more. Next: op_checks.h, check 11.
+// Replaces operator new so that a test can count how often the heap is reached; never inlined, or gcc sees a malloc behind
+// a delete and warns. Include it in one source file of a test executable and no more. Next: op_checks.h, check 11.
 #pragma once
 #include <atomic>
 #include <cstddef>

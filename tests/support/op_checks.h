@@ -152,14 +152,19 @@ inline Findings check_gradcheck2(const Row& row) {
   return found;
 }
 
-/// Everything a play computes: each value on the tape, then the first gradients.
-inline std::vector<Tensor> everything(const Row& row) {
-  std::vector<Tensor> all;
+/// What a call computes, and the entry that gaps are relative to: each value it left on the tape, then the first gradients.
+struct Computed { std::string what; Tensor value; double scale = 0; };
+inline std::vector<Computed> everything(const Row& row) {
+  std::vector<Computed> all;
   Play play(*row.row, row.row->inputs);
-  for (NodeId i = 0; i < play.tape.size(); ++i)
-    for (const Tensor& t : play.tape.node(i).out) all.push_back(t.clone());
-  for (const Tensor& t : play.outputs) all.push_back(t.clone());
-  if (play.differentiable()) for (const Tensor& t : play.gradients()) if (t) all.push_back(t.clone());
+  for (NodeId i = 0; i < play.end_of_call; ++i)
+    for (const Tensor& t : play.tape.node(i).out) all.push_back({text("row ", i, " (", play.tape.node(i).op->name(), ")"), t.clone()});
+  for (const Tensor& t : play.outputs) all.push_back({"an output", t.clone()});
+  if (!play.differentiable()) return all;
+  const Tensors g = play.gradients();
+  double scale = 0;
+  for (const Tensor& t : g) scale = std::max(scale, largest_entry(t));
+  for (size_t k = 0; k < g.size(); ++k) if (g[k]) all.push_back({text("gradient of input ", k), g[k].clone(), scale});
   return all;
 }
 
@@ -180,12 +185,13 @@ inline Findings check_threads(const Row& row) {
   Findings found;
   const KeepMachine keep;
   kernels::set_threads(1);
-  const std::vector<Tensor> one = everything(row);
+  const std::vector<Computed> one = everything(row);
   for (int n : {2, 3, 7}) {
     kernels::set_threads(n);
-    const std::vector<Tensor> many = everything(row);
+    const std::vector<Computed> many = everything(row);
     for (size_t k = 0; k < one.size(); ++k)
-      found.expect(same_bits(many[k], one[k]), text("value ", k, " with ", n, " threads differs: ", compare(many[k], one[k]).str()));
+      if (!same_bits(many[k].value, one[k].value))
+        found.failures.push_back(text(one[k].what, " with ", n, " threads: ", compare(many[k].value, one[k].value).str()));
   }
   return found;
 }
@@ -197,14 +203,15 @@ inline Findings check_instruction_sets(const Row& row) {
   const KeepMachine keep;
   found.expect(kernels::use_instruction_set("portable"), "no portable kernels");
   kernels::use_gemm(GemmBackend::native);
-  const std::vector<Tensor> portable = everything(row);
+  const std::vector<Computed> portable = everything(row);
   for (std::string_view set : kernels::instruction_sets())
     for (GemmBackend backend : {GemmBackend::native, GemmBackend::openblas}) {
       kernels::use_instruction_set(set);
       kernels::use_gemm(backend);
-      const std::vector<Tensor> other = everything(row);
+      const std::vector<Computed> other = everything(row);
       for (size_t k = 0; k < portable.size(); ++k)
-        found.expect(compare(other[k], portable[k]), row.tolerance(), text("value ", k, " with ", set, backend == GemmBackend::native ? ", native GEMM" : ", OpenBLAS"));
+        found.expect(compare(other[k].value, portable[k].value, portable[k].scale), row.tolerance(),
+                     text(portable[k].what, " with ", set, backend == GemmBackend::native ? ", native GEMM" : ", OpenBLAS"));
     }
   return found;
 }

@@ -46,10 +46,12 @@ struct Play {
   Tape tape;
   Tensors inputs, outputs;
   Tensor loss;
+  NodeId end_of_call = 0;                         // rows above belong to the loss
 
   Play(const OpCase& row, In x) {
     for (const Tensor& t : x) inputs.push_back(is_floating(t.dtype()) ? tape.leaf(t) : t);
     outputs = row.call(inputs);
+    end_of_call = tape.size();
     loss = loss_of(outputs);
   }
   ~Play() {
