@@ -63,6 +63,28 @@ constexpr ComplaintCode table[] = {
     {"TD0309", "a bare name is not enough", "A part may be written as just its name only if none of its options is required.",
      "Write an object: { \"type\": \"NAME\", ... } with the options named."},
     {"TD0310", "wrong number of entries", "The list has more or fewer entries than the option allows.", "Give as many entries as the message says."},
+    {"TD0311", "a section this version does not have", "The file format reserves the section for a later version.", "Remove the section, or use a newer version."},
+    {"TD0312", "a pattern that matches nothing", "Patterns over parameter names (* for any run of characters, ? for one) must match at least one parameter, and freeze "
+     "must leave one free.", "Use `tapedeck check FILE` to list the parameters."},
+    {"TD0313", "unknown metric", "No metric is registered under this name.", "Take one of the names listed, or see `tapedeck list metric`."},
+    {"TD0314", "a metric that does not suit the labels", "Some metrics compare classes, others numbers; the labels of the data are of the other sort.",
+     "Take one of the metrics listed."},
+    {"TD0315", "nothing to choose the best checkpoint by", "evaluation.best names a metric that is not measured, or there are no validation data to measure it on.",
+     "List the metric in evaluation.metrics; give the data a \"validation\" part."},
+    {"TD0316", "a micro batch that does not fit", "micro_batch_size splits a batch to save memory; it cannot exceed batch_size, and objectives that compare the examples of "
+     "a batch with each other need the batch whole.", "Lower batch_size or leave micro_batch_size out."},
+    {"TD0317", "durations that contradict each other", "A duration is zero where nothing would happen, or the warm-up is as long as the whole run.", "Change one of the two."},
+    {"TD0318", "unknown site or parameter", "Adversarial objectives act at a site of the model (such as \"embedding\") or on a parameter; this model has none of this name.",
+     "Take one of those listed."},
+    {"TD0319", "a loss that does not suit the labels", "Cross-entropy needs at least two classes, mean squared error needs numbers.",
+     "Choose the loss for the labels, or check the column the labels are read from."},
+    {"TD0320", "the model cannot be built", "Sizes of the model contradict each other or do not fit the data, for example a width that the heads do not divide.",
+     "Change the size the message names."},
+    {"TD0321", "a sampler that does not suit the data", "The sampler needs something the data or the batch size do not offer.", "Change the sampler's options or training.batch_size."},
+    {"TD0322", "an entry twice", "A list of different things holds the same one twice.", "Remove one of them."},
+    {"TD0323", "too large for this machine", "The parameters with their gradients and moments would need more memory than the machine has.", "Make the model smaller."},
+    {"TD0324", "the data do not have what the file says", "An option of the section \"data\" names something, such as a column or a label, that the data files do not hold.",
+     "Correct the option named, or the files."},
 };
 
 }  // namespace
