@@ -1,0 +1,34 @@
+// Which metrics a run measures, and which value is better. Next: trainer.cpp.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tapedeck/train/trainer.h>
+
+#include "src/train/train_state.h"
+
+namespace tapedeck {
+
+class Evaluator {
+ public:
+  /// Resolves the metrics by name; throws Error{config} for an unknown one or one that does not suit the labels.
+  explicit Evaluator(const TrainSetup& setup);
+
+  /// "loss" and every metric over the data; empty when no example has a label. Throws Interrupted on a stop signal.
+  Values measure(const Dataset& data) const;
+  const std::string& best_metric() const { return best_; }
+  /// Better by more than min_change; NaN is never better.
+  bool improves(double value, double than) const { return higher_ ? value > than + min_change_ : value < than - min_change_; }
+  bool better(double value, double than) const { return higher_ ? value > than : value < than; }
+
+ private:
+  void add(const std::string& name, bool regression);
+  const TrainSetup& setup_;
+  std::vector<std::pair<std::string, std::unique_ptr<Metric>>> metrics_;
+  std::string best_;
+  bool higher_ = true;
+  double min_change_ = 0;
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,121 @@
+// The order of a step matters: nothing is written to a parameter before loss and gradient are known to be finite.
+// Next: trainer.cpp.
+#include "src/train/step_runner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+
+namespace tapedeck {
+namespace {
+
+void zero_gradients(const ParamStore& store) {
+  const Tensor& g = store.gradients();
+  std::fill_n(g.raw<uint8_t>(), size_t(g.size()) * size_of(g.dtype()), uint8_t{0});
+}
+
+void check_sites(const TrainSetup& setup) {
+  auto known = setup.model->sites();
+  for (auto& site : setup.objective->sites()) {
+    if (setup.store->find(site) || std::find(known.begin(), known.end(), site) != known.end()) continue;
+    for (auto& path : setup.store->paths()) known.push_back(path);
+    throw Error(ErrorKind::config, text("the objective names the site ", in_quotes(site), ", which the model does not have"),
+                text(suggest(site, known), " sites: ", join(setup.model->sites()), "; parameters work as well"));
+  }
+}
+
+void check_setup(const TrainSetup& setup) {
+  const TrainingOptions& training = *setup.training;
+  if (setup.train->size() == 0) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
+  if (setup.objective->task().regression() != setup.train->regression)
+    throw Error(ErrorKind::config, text("the task loss needs ", setup.train->regression ? "classes" : "numbers", " as labels, but the data have ",
+                                        setup.train->regression ? "numbers" : "classes"),
+                setup.train->regression ? "use loss \"mse\"" : "use loss \"cross_entropy\", or set data.label_type to \"number\"");
+  if (training.micro_batch_size && *training.micro_batch_size < training.batch_size && setup.objective->couples_examples())
+    throw Error(ErrorKind::config, text("training.micro_batch_size ", *training.micro_batch_size, " would change this objective: its examples influence each "
+                                        "other, so a batch of ", training.batch_size, " cannot be cut"),
+                "remove micro_batch_size, or lower batch_size");
+  training.sampler->check(*setup.train, training.batch_size);
+  check_sites(setup);
+}
+
+}  // namespace
+
+StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
+  check_setup(setup);
+  micro_batch_ = std::min(setup.training->batch_size, setup.training->micro_batch_size.value_or(setup.training->batch_size));
+  setup.optimizer->bind(*setup.store);
+  setup.schedule->base_lr = setup.optimizer->lr;
+  zero_gradients(*setup.store);
+}
+
+double StepRunner::total_weight(std::span<const int64_t> order) const {
+  const Loss& task = setup_.objective->task();
+  double total = 0;
+  for (int64_t i : order) {
+    const Example& e = setup_.train->examples[size_t(i)];
+    if (setup_.train->regression) total += std::isfinite(e.target);
+    else if (e.label >= 0) total += task.weight(e.label);
+  }
+  return total;
+}
+
+double StepRunner::add_gradients(Tape& tape, std::span<const int64_t> order, int64_t number, StepRecord& record) {
+  const Key key = root_key(setup_.seed) / "step" / number;
+  const double weight = total_weight(order);
+  const auto size = int64_t(order.size());
+  double loss = 0;
+  for (auto& [name, value] : record.reports) value = 0;
+  for (int64_t begin = 0; begin < size; begin += micro_batch_) {
+    Batch batch = collate(*setup_.train, order, begin, std::min(size, begin + micro_batch_), setup_.store->dtype());
+    batch.total_weight = weight;
+    tape.clear();
+    Step step(tape, *setup_.model, *setup_.store, setup_.objective->task(), batch, key, number);
+    loss += setup_.objective->run(step);
+    for (auto& [name, value] : step.reports()) record.reports[name] += value;    // like the loss: shares that add up
+    if (begin + micro_batch_ < size) continue;
+    std::erase_if(record.reports, [&](auto& entry) { return !step.reports().contains(entry.first); });
+  }
+  tape.clear();
+  return loss;
+}
+
+void StepRunner::run(std::span<const int64_t> order, int64_t number, double factor, StepRecord& record) {
+  const double loss = add_gradients(tape_, order, number, record);
+  const double norm = gradient_norm(*setup_.store);
+  if (!std::isfinite(loss) || !std::isfinite(norm)) explain(order, number, loss, norm, record);
+  const double limit = setup_.training->clip_grad_norm.value_or(norm);
+  setup_.optimizer->update(factor, norm > limit ? limit / norm : 1, number + 1);
+  record.step = number + 1;
+  record.loss = loss;
+  record.lr = setup_.optimizer->lr * factor;
+  record.grad_norm = norm;
+}
+
+void StepRunner::explain(std::span<const int64_t> order, int64_t number, double loss, double norm, StepRecord& record) {
+  const int32_t bad = first_non_finite_gradient(*setup_.store);
+  std::string message = text("step ", number + 1, ": ");
+  if (!std::isfinite(loss)) message += text("the loss is ", loss, bad >= 0 ? " and " : "");
+  if (bad >= 0) message += text("the gradient of ", setup_.store->all()[size_t(bad)].path, " is not finite");
+  else if (std::isfinite(loss)) message += text("the norm of the gradient is ", norm, ", although its elements are finite");
+  std::string place;
+  zero_gradients(*setup_.store);
+  try {                                           // the same step again, looking at every value as it is made
+    Tape tape;
+    tape.set_check_finite(true);
+    add_gradients(tape, order, number, record);
+  } catch (const Error& found) {
+    if (found.kind() != ErrorKind::non_finite) throw;
+    message += "; first seen in " + found.message();
+    place = found.where();
+  }
+  zero_gradients(*setup_.store);
+  Error error(ErrorKind::non_finite, message + "; no parameter was changed",
+              "lower optimizer.lr, set training.clip_grad_norm or lengthen schedule.warmup; the last checkpoint is still good");
+  if (!place.empty()) error.at(place);
+  throw error;
+}
+
+}  // namespace tapedeck

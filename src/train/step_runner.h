@@ -1,0 +1,29 @@
+// One optimizer step: micro-batches, gradients, the hunt for a number that is none, clipping, the update.
+// Next: trainer.cpp (when), rehearse.cpp (how much).
+#pragma once
+#include <span>
+
+#include <tapedeck/train/trainer.h>
+
+namespace tapedeck {
+
+class StepRunner {
+ public:
+  /// Checks what a step needs (Error{config}), binds the optimizer and empties the gradients.
+  explicit StepRunner(const TrainSetup& setup);
+
+  /// Update number `number` (from 0) on the examples `order`; fills loss, lr, grad_norm and reports of the record.
+  /// Throws Error{non_finite} before anything is updated, naming parameter, op and module path.
+  void run(std::span<const int64_t> order, int64_t number, double factor, StepRecord& record);
+
+ private:
+  double add_gradients(Tape& tape, std::span<const int64_t> order, int64_t number, StepRecord& record);
+  [[noreturn]] void explain(std::span<const int64_t> order, int64_t number, double loss, double norm, StepRecord& record);
+  double total_weight(std::span<const int64_t> order) const;
+
+  const TrainSetup& setup_;
+  int64_t micro_batch_;
+  Tape tape_;
+};
+
+}  // namespace tapedeck
