@@ -25,8 +25,9 @@ template <class T>
 void ragged_softmax(const Attention& a, const T* scores, T* probabilities) {
   for_packs(a, [&](const Pack& pack) {
     for (int64_t i = 0; i < pack.queries; ++i) {
-      const int64_t first = pack.first_score + i * pack.keys;
-      row_softmax(pack.keys, scores + first, probabilities + first);
+      const int64_t first = pack.first_score + i * pack.keys, visible = visible_keys(a, pack, i);
+      row_softmax(visible, scores + first, probabilities + first);
+      for (int64_t j = visible; j < pack.keys; ++j) probabilities[first + j] = 0;
     }
   });
 }
