@@ -37,7 +37,7 @@ const Variant* find(std::string_view name) {
 
 struct State {
   const Variant* variant = nullptr;
-  GemmBackend backend = GemmBackend::openblas;
+  GemmBackend backend = default_gemm_backend;
   Menu<float> f32;
   Menu<double> f64;
 

@@ -54,8 +54,11 @@ Numbers each_row(int64_t rows, int64_t cols, const Numbers& x, F f) {
 }
 inline Numbers softmax(int64_t rows, int64_t cols, const Numbers& x) {
   return each_row(rows, cols, x, [](int64_t, Numbers row) {
-    const double normaliser = logsumexp(row);
-    for (double& value : row) value = normaliser == -infinity ? 0 : std::exp(value - normaliser);
+    const double top = *std::max_element(row.begin(), row.end());
+    for (double& value : row) value = top == -infinity ? 0 : std::exp(value - top);
+    double total = 0;
+    for (double value : row) total += value;
+    for (double& value : row) value = total > 0 ? value / total : 0;
     return row;
   });
 }
