@@ -31,7 +31,7 @@ Plan make_plan(const TrainSetup& setup) {
   return plan;
 }
 
-const std::vector<int64_t>& Order::batch(int64_t number, const StepCounts& counts) {
+const std::vector<int64_t>& ExampleOrder::batch(int64_t number, const StepCounts& counts) {
   const int64_t epoch = number / counts.per_epoch;
   if (epoch != epoch_) {
     batches_ = epoch_of(setup_, epoch);

@@ -16,9 +16,9 @@ struct Plan {
 Plan make_plan(const TrainSetup& setup);
 
 /// The examples of update `number`: a pure function of seed and number; keeps the epoch it is in.
-class Order {
+class ExampleOrder {
  public:
-  explicit Order(const TrainSetup& setup) : setup_(setup) {}
+  explicit ExampleOrder(const TrainSetup& setup) : setup_(setup) {}
   const std::vector<int64_t>& batch(int64_t number, const StepCounts& counts);
 
  private:

@@ -208,7 +208,7 @@ class Trainer {
   StepRunner runner_;
   Evaluator evaluator_;
   Plan plan_;
-  Order order_;
+  ExampleOrder order_;
   std::optional<CheckpointFolder> checkpoints_;
   TrainState state_;
   StepRecord record_;
