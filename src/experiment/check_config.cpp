@@ -63,15 +63,15 @@ class ConfigCheck {
     for (auto& [name, entry] : Registry<Metric>::entries()) known.push_back(name);
     std::set<std::string> seen;
     for (size_t i = 0; i < evaluation.metrics.size(); ++i) {
-      const std::string& metric = evaluation.metrics[i];
+      const std::string metric = metric_name(evaluation.metrics[i]);
       const std::string path = text("evaluation.metrics.", i);
       if (!Registry<Metric>::find(metric))
         complain_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known), "known: " + join(known));
       if (!seen.insert(metric).second) complain_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
     }
-    const std::string& best = evaluation.best;
+    const std::string best = metric_name(evaluation.best);
     if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best)) return;
-    const std::vector<std::string> measured(evaluation.metrics.begin(), evaluation.metrics.end());
+    const std::vector<std::string> measured(seen.begin(), seen.end());
     complain_at("TD0315", "evaluation.best is " + in_quotes(best) + ", which is not among evaluation.metrics", "evaluation.best",
                 suggest(best, measured.empty() ? known : measured), "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
   }

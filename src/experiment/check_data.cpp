@@ -64,11 +64,12 @@ class DataCheck {
   void metrics() {
     const auto& names = config_.evaluation.metrics;
     for (size_t i = 0; i < names.size(); ++i) {
-      const auto* entry = Registry<Metric>::find(names[i]);
-      if (!entry || names[i] == "loss") continue;
+      const std::string name = metric_name(names[i]);
+      const auto* entry = Registry<Metric>::find(name);
+      if (!entry || name == "loss") continue;
       const bool regression = entry->make()->for_regression();
       if (regression == data_.train->regression) continue;
-      complain("TD0314", text("metric ", in_quotes(names[i]), " measures ", regression ? "numbers" : "classes", ", but the labels of the data are ",
+      complain("TD0314", text("metric ", in_quotes(name), " measures ", regression ? "numbers" : "classes", ", but the labels of the data are ",
                               regression ? "classes" : "numbers"), locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics()));
     }
     const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");

@@ -58,6 +58,11 @@ const Json* find_mentioned(const Json& json, std::string_view message) {
 
 }  // namespace
 
+std::string metric_name(const std::string& address) {
+  constexpr std::string_view split = "validation/";
+  return address.starts_with(split) ? address.substr(split.size()) : address;
+}
+
 const Json* value_at(const Json& tree, std::string_view path) {
   bool whole = false;
   const Json& found = follow(tree, path, whole);

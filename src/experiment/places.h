@@ -14,6 +14,8 @@ const Json* value_at(const Json& tree, std::string_view path);
 Location locate_text(const Json& tree, std::string_view path, std::string_view text);
 /// The innermost option below `path` whose name stands as a word in `message`; otherwise locate(tree, path).
 Location locate_mentioned(const Json& tree, std::string_view path, std::string_view message);
+/// "accuracy" of "validation/accuracy": a metric may be addressed with the split that decides.
+std::string metric_name(const std::string& address);
 /// Whether the part of the tree binds to the option without a complaint.
 template <class Option>
 bool binds(const Json& tree, const std::string& section, Option option) {

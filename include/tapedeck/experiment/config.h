@@ -58,7 +58,7 @@ struct ExperimentConfig : Part {
 void bind_experiment(const Json& tree, ExperimentConfig& config, Complaints& complaints);
 
 /// What the data turned out to be.
-struct DataFacts { const Dataset* train = nullptr; const Dataset* validation = nullptr; int64_t longest = 0; ModelInput input; };
+struct DataFacts { const Dataset* train = nullptr; const Dataset* validation = nullptr; ModelInput input; };
 /// The checks that need the data: metrics and loss against the task, class weights, sampler, sequence length.
 void check_against_data(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Complaints& complaints);
 

@@ -1,0 +1,96 @@
+// From a file to objects: load, bind, read the data, check, build. Mistakes of the file are collected over all of these
+// before anything is run. Next: run.cpp.
+#include <algorithm>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/tensor/machine.h>
+
+#include "src/experiment/places.h"
+#include "src/experiment/sha256.h"
+
+namespace tapedeck {
+namespace {
+
+std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
+  auto data = std::make_shared<ExperimentData>();
+  data->rows = config.data->read(data_key());
+  const Splits& rows = data->rows;
+  Tokenizer& tokenizer = *config.tokenizer;
+  tokenizer.fit(rows.train);
+  const std::vector<std::string> labels = label_names(rows);
+  const auto encoded = [&](const Table& table) { return encode(table, tokenizer, labels, rows.regression, rows.pairs); };
+  data->train = encoded(rows.train);
+  data->validation = encoded(rows.validation);
+  data->test = encoded(rows.test);
+  data->tokenizer_state = tokenizer.state();
+  data->vocabulary_hash = sha256(data->tokenizer_state.dump(-1));
+  data->input = {.vocabulary = tokenizer.vocabulary_size(), .max_length = tokenizer.max_length(),
+                 .outputs = rows.regression ? 1 : int64_t(labels.size()), .pairs = rows.pairs};
+  return data;
+}
+
+/// The part of the tree that decides what the data are: several seeds read them once unless ${seed} is in there.
+std::string data_text(const Json& tree) {
+  std::string out;
+  for (const char* section : {"data", "tokenizer"})
+    if (const Json::Member* member = tree.find(section)) out += member->value.dump(-1) + "\n";
+  return out;
+}
+
+void use_runtime(const RuntimeOptions& runtime) {
+  set_threads(runtime.thread_count());
+  use_gemm(runtime.gemm);
+}
+
+void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<const ExperimentData>& data, Complaints& complaints) {
+  if (!binds(tree, "data", Choice<Reader>("builtin")) || !binds(tree, "tokenizer", Choice<Tokenizer>("word"))) return;
+  try {
+    data = read_data(config);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::config)
+      return complaints.add({"TD0324", error.message(), locate_mentioned(tree, "data", error.message()), error.remedy(), ""});
+    if (complaints.empty()) throw;                // the file comes first: its mistakes may be why the data cannot be read
+    return;
+  }
+  check_against_data(tree, config, {&data->train, &data->validation, data->input}, complaints);
+}
+
+}  // namespace
+
+Key data_key() { return root_key(0) / "data"; }
+
+Experiment prepare(const std::string& path, const std::vector<std::string>& sets) {
+  Experiment experiment;
+  Complaints complaints;
+  experiment.loaded = load_experiment(path, sets, complaints);
+  const Json& tree = experiment.loaded.tree;
+  if (tree.members.empty() && !complaints.empty()) complaints.raise();
+  bind_experiment(tree, experiment.config, complaints);
+  Complaints seen_already;                        // binding the first seed's tree repeats what was said above
+  ExperimentConfig first;
+  const Json first_tree = substitute_seed(tree, int64_t(experiment.config.all_seeds().front()));
+  bind_experiment(first_tree, first, seen_already);
+  if (complaints.empty()) use_runtime(first.runtime);
+  check_data(first_tree, first, experiment.data, complaints);
+  if (!complaints.empty()) complaints.raise();
+  experiment.hash = config_hash(resolved_tree(experiment.config));
+  return experiment;
+}
+
+std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
+  auto trainee = std::make_unique<Trainee>();
+  Complaints complaints;
+  const Json tree = substitute_seed(experiment.loaded.tree, int64_t(seed));
+  bind_experiment(tree, trainee->config, complaints);
+  if (!complaints.empty()) complaints.raise();
+  const uint64_t first = experiment.config.all_seeds().front();
+  const bool own_data = seed != first && data_text(tree) != data_text(substitute_seed(experiment.loaded.tree, int64_t(first)));
+  trainee->data = own_data ? read_data(trainee->config) : experiment.data;
+  trainee->model = trainee->config.model->build(Params(trainee->store), trainee->data->input);
+  trainee->store.allocate(trainee->config.runtime.dtype, root_key(seed) / "init");
+  if (!trainee->config.freeze.empty()) trainee->store.freeze(trainee->config.freeze);
+  return trainee;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,148 @@
+// A run folder used later: opening a checkpoint, measuring it on a split or a file, predicting a file.
+// Next: src/app/command_eval.cpp, src/app/command_predict.cpp.
+#include "src/experiment/predictions.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+#include <tapedeck/tensor/machine.h>
+#include <tapedeck/train/checkpoint.h>
+
+#include "src/experiment/run_folder.h"
+#include "src/train/evaluator.h"
+
+namespace tapedeck {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json prediction(const Row& row, const Example& example, const Predictions& all, size_t i, const std::vector<std::string>& labels, bool regression) {
+  Json json = Json::dict();
+  json.set("line", Json::of(row.line));
+  json.set("text", Json::of(row.text));
+  if (!row.text_b.empty()) json.set("text_b", Json::of(row.text_b));
+  if (regression) {
+    if (std::isfinite(example.target)) json.set("label", Json::of(example.target));
+    json.set("score", Json::of(all.score[i]));
+    return json;
+  }
+  if (example.label >= 0) json.set("label", Json::of(labels[size_t(example.label)]));
+  json.set("predicted", Json::of(labels[size_t(all.predicted[i])]));
+  Json probabilities = Json::dict();
+  for (size_t c = 0; c < labels.size(); ++c) probabilities.set(labels[c], Json::of(all.probabilities[i][c]));
+  json.set("probabilities", std::move(probabilities));
+  return json;
+}
+
+/// The folder that holds resolved.json: the seed's folder itself, or the one above it.
+std::string run_folder_of(const std::string& seed_folder) {
+  for (const fs::path& candidate : {fs::path(seed_folder), fs::path(seed_folder).parent_path()})
+    if (fs::exists(candidate / "resolved.json")) return candidate.string();
+  throw Error(ErrorKind::checkpoint, seed_folder + " is not a run folder: it has no resolved.json", "name the folder that `tapedeck run` printed");
+}
+
+void read_labels(TrainedRun& run) {
+  const Json json = read_json_file(run.folder + "/labels.json");
+  const auto flag = [&](const char* key) { return json.find(key) && json.find(key)->value.boolean; };
+  run.regression = flag("regression");
+  run.input.pairs = flag("pairs");
+  if (const auto* labels = json.find("labels"))
+    for (const Json& label : labels->value.items) run.labels.push_back(label.string);
+  run.input.outputs = run.regression ? 1 : int64_t(run.labels.size());
+}
+
+Dataset encode_for(const TrainedRun& run, const Table& table) {
+  return encode(table, *run.config.tokenizer, run.labels, run.regression, run.input.pairs);
+}
+
+std::map<std::string, double> measure(TrainedRun& run, const Table& table) {
+  const Dataset data = encode_for(run, table);
+  TrainSetup setup;
+  setup.model = run.model.get();
+  setup.store = &run.store;
+  setup.objective = run.config.objective.get();
+  setup.train = &data;                            // tells the evaluator whether labels are numbers
+  setup.evaluation = &run.config.evaluation;
+  const auto values = Evaluator(setup).measure(data);
+  if (values.empty()) throw Error(ErrorKind::data, table.name + " has no labels to measure against", "use predict");
+  return values;
+}
+
+}  // namespace
+
+void write_vocabulary(const std::string& seed_folder, const ExperimentData& data) {
+  write_file_atomically(seed_folder + "/tokenizer.json", data.tokenizer_state.dump() + "\n");
+  Json json = Json::dict(), labels = Json::list();
+  for (const std::string& label : data.train.labels) labels.items.push_back(Json::of(label));
+  json.set("labels", std::move(labels));
+  json.set("regression", Json::of(data.train.regression));
+  json.set("pairs", Json::of(data.train.pairs));
+  write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
+}
+
+void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
+  const ExperimentData& data = *trainee.data;
+  if (!data.validation.size() || !fs::exists(seed_folder + "/checkpoints/best.json")) return;
+  load_parameters(find_checkpoint(seed_folder, "best"), trainee.store);
+  const Predictions all = predict(*trainee.model, trainee.store, trainee.config.objective->task(), data.validation, trainee.config.evaluation.batch_size);
+  std::string lines;
+  for (size_t i = 0; i < data.validation.examples.size(); ++i)
+    lines += prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels, data.validation.regression).dump(-1) + "\n";
+  make_folder(seed_folder + "/predictions");
+  write_file_atomically(seed_folder + "/predictions/validation-best.jsonl", lines);
+}
+
+std::vector<std::string> seed_folders(const std::string& run_folder) {
+  if (fs::exists(run_folder + "/checkpoints")) return {run_folder};
+  std::vector<std::string> folders;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(run_folder, problem))
+    if (entry.path().filename().string().starts_with("seed-") && fs::exists(entry.path() / "checkpoints")) folders.push_back(entry.path().string());
+  std::sort(folders.begin(), folders.end());
+  if (folders.empty()) throw Error(ErrorKind::checkpoint, run_folder + " holds no checkpoints", "name the folder that `tapedeck run` printed");
+  return folders;
+}
+
+std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::string& which) {
+  auto run = std::make_unique<TrainedRun>();
+  run->folder = fs::absolute(folder).lexically_normal().string();
+  if (run->folder.ends_with('/')) run->folder.pop_back();
+  Complaints complaints;
+  const LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, complaints);
+  bind_experiment(loaded.tree, run->config, complaints);
+  if (!complaints.empty()) complaints.raise();
+  set_threads(run->config.runtime.thread_count());
+  use_gemm(run->config.runtime.gemm);
+  const std::string checkpoint = find_checkpoint(run->folder, which);
+  run->config.tokenizer->restore(read_json_file(run->folder + "/tokenizer.json"));
+  read_labels(*run);
+  run->input.vocabulary = run->config.tokenizer->vocabulary_size();
+  run->input.max_length = run->config.tokenizer->max_length();
+  run->model = run->config.model->build(Params(run->store), run->input);
+  run->store.allocate(run->config.runtime.dtype, root_key(0));
+  load_parameters(checkpoint, run->store);
+  run->checkpoint = checkpoint;
+  return run;
+}
+
+std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string& split) {
+  const Splits rows = run.config.data->read(data_key());
+  const Table& table = split == "test" ? rows.test : split == "train" ? rows.train : rows.validation;
+  if (table.rows.empty()) throw Error(ErrorKind::data, text("the data have no split ", in_quotes(split)), "name a file with --data");
+  return measure(run, table);
+}
+
+std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path) { return measure(run, run.config.data->read_file(path)); }
+
+void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
+  const Table table = run.config.data->read_file(path);
+  const Dataset data = encode_for(run, table);
+  const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size);
+  for (size_t i = 0; i < data.examples.size(); ++i)
+    line(prediction(table.rows[i], data.examples[i], all, i, run.labels, run.regression).dump(-1));
+}
+
+}  // namespace tapedeck
