@@ -84,29 +84,29 @@ struct Arithmetic final : Op {
   }
 };
 
-/// b is the larger operand.
-bool turned(const Tensor& a, const Tensor& b) { return !broadcast(a.shape(), b.shape()) && broadcast(b.shape(), a.shape()); }
+/// b is the larger operand. Types are checked here, while the operands still stand in the user's order.
+bool turned(std::string_view op, const Tensor& a, const Tensor& b) {
+  if (broadcast(a.shape(), b.shape()) || !broadcast(b.shape(), a.shape())) return false;
+  require_floating(op, {a, b});
+  return true;
+}
 
 }  // namespace
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
-  return turned(a, b) ? apply(Arithmetic{kernels::Binary::add}, {b, a}) : apply(Arithmetic{kernels::Binary::add}, {a, b});
+  const Arithmetic op(kernels::Binary::add);
+  return turned("add", a, b) ? apply(op, {b, a}) : apply(op, {a, b});
 }
-
 Tensor operator-(const Tensor& a, const Tensor& b) {
-  if (!turned(a, b)) return apply(Arithmetic{kernels::Binary::subtract}, {a, b});
-  require_floating("sub", {a, b});
-  return -b + a;
+  return turned("sub", a, b) ? -b + a : apply(Arithmetic(kernels::Binary::subtract), {a, b});
 }
-
 Tensor operator*(const Tensor& a, const Tensor& b) {
-  return turned(a, b) ? apply(Arithmetic{kernels::Binary::multiply}, {b, a}) : apply(Arithmetic{kernels::Binary::multiply}, {a, b});
+  const Arithmetic op(kernels::Binary::multiply);
+  return turned("mul", a, b) ? apply(op, {b, a}) : apply(op, {a, b});
 }
-
 Tensor operator/(const Tensor& a, const Tensor& b) {
-  if (!turned(a, b)) return apply(Arithmetic{kernels::Binary::divide}, {a, b});
-  require_floating("div", {a, b});
-  return apply(Arithmetic{kernels::Binary::divide}, {expand(a, b.shape()), b});
+  const Arithmetic op(kernels::Binary::divide);
+  return turned("div", a, b) ? apply(op, {expand(a, b.shape()), b}) : apply(op, {a, b});
 }
 
 Tensor operator+(const Tensor& a, double b) { return unary(kernels::Unary::add_scalar, a, b); }

@@ -1,5 +1,7 @@
 // Blocks of a tensor along one axis: concat puts them side by side, slice takes one out, pad (slice's transpose) puts
 // one back among zeros. All three copy rows between two strided buffers. Next: matmul.cpp.
+#include <array>
+
 #include "support.h"
 
 namespace tapedeck {
@@ -152,8 +154,8 @@ std::vector<OpCase> concat_cases(DType t) {
                             [axis = r.axis](In x) { return concat(x, axis); }));
   cases.push_back(case_of("one tensor twice", {case_input({3, 5}, "x", t)}, [](In x) { return concat({x[0], x[0]}, 1); }));
   cases.push_back(case_of("more than one op can take", {case_input({1, 3}, "x", t), case_input({2, 3}, "y", t)}, [](In x) {
-    std::vector<Tensor> parts;
-    for (size_t i = 0; i < 37; ++i) parts.push_back(x[i % 2] * double(i + 1));
+    std::array<Tensor, 37> parts;
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] = x[i % 2] * double(i + 1);
     return concat(parts, 0);
   }));
   return cases;
