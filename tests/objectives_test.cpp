@@ -1,0 +1,233 @@
+// Training methods against numbers that can be worked out by hand (docs/guide/methods.md lists their sources), and the
+// identities that tie them together.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include <tapedeck/objectives/perturbation.h>
+
+#include "support/model_fixture.h"
+
+using namespace tapedeck;
+using namespace tapedeck::test;
+
+namespace {
+
+/// Gives back the given logits pass after pass; one row, two classes.
+struct FixedLogits final : Model {
+  Param table;
+  Output forward(Pass& pass) const override {
+    const int64_t row = next++ % 2;
+    const Tensor all = pass(table);
+    return {slice(all, 0, row, row + 1), {}, {}};
+  }
+  mutable int64_t next = 0;
+};
+
+Batch one_row() {
+  Batch b;
+  b.tokens = Tensor::of<int32_t>({0}, {1});
+  b.positions = Tensor::of<int32_t>({0}, {1});
+  b.offsets = Tensor::of<int32_t>({0, 1}, {2});
+  b.labels = Tensor::of<int32_t>({0}, {1});
+  b.total_sequences = b.total_labelled = 1;
+  return b;
+}
+
+ModelConfig parse(const std::string& objective) {
+  ModelConfig config;
+  Complaints complaints;
+  read_fields(config, parse_json("{\"objective\": " + objective + "}", "test"), "", complaints);
+  if (!complaints.empty()) FAIL(complaints.render());
+  return config;
+}
+
+double r_drop_value(const std::string& options, int64_t number = 0) {
+  const ModelConfig config = parse("{\"type\": \"r_drop\", " + options + "}");
+  ParamStore store;
+  FixedLogits model;
+  model.table = Params(store).make("table", {2, 2}, Init::zeros());
+  store.allocate(DType::f64, root_key(0));
+  store[model.table].value.copy_from(Tensor::of<double>({2, 0, 1, 0}, {2, 2}));
+  Tape tape;
+  const Batch b = one_row();
+  Step step(tape, model, store, config.objective->task(), b, root_key(0), number);
+  return config.objective->loss(step).item();
+}
+
+const char* tiny = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}})";
+std::string with(const std::string& objective) { return std::string("{") + tiny + ", \"objective\": " + objective + "}"; }
+
+std::pair<double, std::vector<double>> run(const std::string& objective) {
+  ModelFixture f(with(objective));
+  const Batch b = f.batch();
+  Step s = f.step(b);
+  const double value = f.config.objective->run(s);
+  return {value, f.gradients()};
+}
+
+}  // namespace
+
+TEST_CASE("R-Drop's published scalings on one row: logits (2,0) and (1,0), label 0, alpha 4") {
+  struct Row { const char* options; double expected; };
+  const Row rows[] = {
+      {R"("alpha": 4)", 0.739667},
+      {R"("alpha": 4, "preset": "paper")", 0.739667},
+      {R"("alpha": 4, "preset": "su")", 0.369833},
+      {R"("alpha": 4, "preset": "readme")", 0.519572},
+      {R"("alpha": 4, "preset": "vit")", 1.039144},
+      {R"("alpha": 4, "preset": "bert4torch")", 0.294964},
+      {R"("alpha": 4, "preset": "hf_bert")", 0.739667},           // one row: batch sum and mean are the same
+      {R"("alpha": 0)", 0.126928 + 0.313262},
+      {R"("alpha": 4, "ce": "mean", "kl_weight": 0.25, "kl_reduction": "sum")", 0.369833},
+      {R"("alpha": 4, "pair_pool": "sum")", 0.739667},            // two passes: one pair
+      {R"("alpha": 4, "every": 1)", 0.739667},
+  };
+  for (auto& row : rows) {
+    CAPTURE(row.options);
+    CHECK(r_drop_value(row.options) == doctest::Approx(row.expected).epsilon(5e-6));
+  }
+  CHECK(r_drop_value(R"("alpha": 4, "every": 3)", 3) == doctest::Approx(0.739667).epsilon(5e-6));
+  CHECK(r_drop_value(R"("alpha": 4, "every": 3)", 4) == doctest::Approx(2 * 0.126928).epsilon(5e-6));   // one pass, same scale
+  // Four passes alternate between the two rows: six pairs, four of which differ.
+  CHECK(r_drop_value(R"("alpha": 4, "passes": 4)") == doctest::Approx(2 * 0.440190 + 2 * 0.149738 * 4 / 6).epsilon(1e-5));
+  CHECK(r_drop_value(R"("alpha": 4, "passes": 4, "pair_pool": "sum")") == doctest::Approx(2 * 0.440190 + 2 * 0.149738 * 4).epsilon(1e-5));
+  const double p = 0.880797, q = 0.731059, m = (p + q) / 2;
+  const double to_mean = p * std::log(p / m) + (1 - p) * std::log((1 - p) / (1 - m)) + q * std::log(q / m) + (1 - q) * std::log((1 - q) / (1 - m));
+  CHECK(r_drop_value(R"("alpha": 4, "pair_pool": "to_mean")") == doctest::Approx(0.440190 + 2 * to_mean).epsilon(1e-5));
+}
+
+TEST_CASE("the steepest step: published examples, lengths and refusals") {
+  const Tensor g = Tensor::of<double>({-1.5, -2}, {1, 2});
+  auto check = [](const Tensor& step, std::initializer_list<double> expected) {
+    int64_t i = 0;
+    for (double e : expected) CHECK(step.item(i++) == doctest::Approx(e));
+  };
+  check(steepest_step(g, 0.1, Ball::l2, NormScope::tensor), {-0.06, -0.08});
+  check(steepest_step(g, 0.1, Ball::linf, NormScope::tensor), {-0.1, -0.1});
+  check(steepest_step(g, 0.1, Ball::l1, NormScope::tensor), {0, -0.1});
+  // Two samples with gradient norms 3 and 4: one norm over all gives 0.6 and 0.8 of epsilon, per sample both get epsilon.
+  const Tensor two = Tensor::of<double>({3, 0, 0, 4}, {2, 2}), offsets = Tensor::of<int32_t>({0, 1, 2}, {3});
+  check(steepest_step(two, 1, Ball::l2, NormScope::batch), {0.6, 0, 0, 0.8});
+  check(steepest_step(two, 1, Ball::l2, NormScope::sample, offsets), {1, 0, 0, 1});
+  check(steepest_step(two, 1, Ball::l2, NormScope::token), {1, 0, 0, 1});
+  check(steepest_step(Tensor::zeros({2, 2}, DType::f64), 1, Ball::l2, NormScope::token), {0, 0, 0, 0});
+  check(steepest_step(Tensor::of<double>({NAN, 1, 0, 2}, {2, 2}), 1, Ball::l2, NormScope::token), {0, 0, 0, 1});
+  CHECK_THROWS_AS(steepest_step(two, 1, Ball::l2, NormScope::sample, Tensor::of<int32_t>({0, 5}, {2})), Error);
+}
+
+TEST_CASE("logistic loss under attack: w = (3,4), x = 0, epsilon 0.1") {
+  Tape tape;
+  const Tensor x = tape.leaf(Tensor::of<double>({0, 0}, {1, 2}));
+  const Tensor w = Tensor::of<double>({3, 4}, {1, 2});
+  auto loss = [&](const Tensor& at) { return sum(softplus(-sum(at * w))); };
+  CHECK(loss(x).item() == doctest::Approx(0.693147).epsilon(1e-6));
+  const Tensor g = gradient(loss(x), x);
+  CHECK(loss(x + steepest_step(g, 0.1, Ball::l2, NormScope::tensor)).item() == doctest::Approx(0.974077).epsilon(1e-6));
+  CHECK(loss(x + steepest_step(g, 0.1, Ball::linf, NormScope::tensor)).item() == doctest::Approx(1.103186).epsilon(1e-6));
+  CHECK(loss(x + g * 0.1).item() != doctest::Approx(loss(x).item()));
+}
+
+TEST_CASE("gradient penalty of l = (wx - y)^2 / 2 at w = 2, x = 1, y = 0.5: value 4.5, derivative 10.5") {
+  Tape tape;
+  const Tensor w = tape.leaf(Tensor::scalar(2, DType::f64)), x = tape.leaf(Tensor::scalar(1, DType::f64));
+  const Tensor l = square(w * x - 0.5) * 0.5;
+  const Tensor penalty = square(gradient(l, x, Order::differentiable)) * 0.5;
+  CHECK(penalty.item() == doctest::Approx(4.5));
+  CHECK(gradient(penalty, w).item() == doctest::Approx(10.5));
+}
+
+TEST_CASE("identities") {
+  SUBCASE("r_drop with alpha 0 and no dropout is twice the plain loss") {
+    const char* dry = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "dropout": 0}, "head": {"type": "linear", "dropout": 0}})";
+    auto value = [&](const std::string& objective) {
+      ModelFixture f(std::string("{") + dry + ", \"objective\": " + objective + "}");
+      const Batch b = f.batch();
+      Step s = f.step(b);
+      return f.config.objective->run(s);
+    };
+    CHECK(value(R"({"type": "r_drop", "alpha": 0})") == 2 * value(R"("cross_entropy")"));
+    CHECK(value(R"({"type": "r_drop", "alpha": 5})") == doctest::Approx(2 * value(R"("cross_entropy")")).epsilon(1e-12));   // equal passes agree
+  }
+  SUBCASE("su is half of paper") {
+    const auto paper = run(R"({"type": "r_drop", "alpha": 3})"), su = run(R"({"type": "r_drop", "alpha": 3, "preset": "su"})");
+    CHECK(paper.first == doctest::Approx(2 * su.first).epsilon(1e-12));
+    std::vector<double> twice = su.second;
+    for (double& g : twice) g *= 2;
+    CHECK(gap(paper.second, twice) < 1e-12);
+  }
+  SUBCASE("supervised, cross_entropy and a gradient penalty of weight 0 are one method") {
+    const auto plain = run(R"("cross_entropy")");
+    for (auto* same : {R"("supervised")", R"({"type": "gradient_penalty", "weight": 0})"}) {
+      const auto other = run(same);
+      CHECK(other.first == plain.first);
+      CHECK(gap(other.second, plain.second) < 1e-14);
+    }
+  }
+  SUBCASE("the attack of fgm has length epsilon and leaves the table as it was") {
+    ModelFixture f(with(R"({"type": "fgm", "epsilon": 0.3})"));
+    const Tensor before = f.store.values().clone();
+    const Batch b = f.batch();
+    Step s = f.step(b);
+    f.config.objective->run(s);
+    for (int64_t i = 0; i < before.size(); ++i) CHECK(before.item(i) == f.store.values().item(i));
+    CHECK(s.reports().at("adversarial_loss") > s.reports().at("clean_loss"));
+  }
+  SUBCASE("to first order, fgm's gain is epsilon times the gradient norm, and the penalty's weight 1/2 matches the raw step") {
+    ModelFixture f(with(R"("cross_entropy")"));
+    const Batch b = f.batch();
+    Step s = f.step(b);
+    s.watch("embedding");
+    const Tensor loss = f.config.objective->loss(s);
+    const Tensor g = s.grad(loss, "embedding");
+    double squares = 0;
+    for (int64_t i = 0; i < g.size(); ++i) squares += g.item(i) * g.item(i);
+    const double epsilon = 1e-5;
+    Step shifted = s.with("embedding", g * epsilon);
+    CHECK((f.config.objective->loss(shifted).item() - loss.item()) / epsilon == doctest::Approx(squares).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("two dropout rates: one per pass, in order") {
+  const auto both = run(R"({"type": "r_drop", "alpha": 1, "dropout": [0.4, 0.4]})"), first = run(R"({"type": "r_drop", "alpha": 1, "dropout": [0.4, 0]})");
+  CHECK(both.first != first.first);
+  try {
+    run(R"({"type": "r_drop", "dropout": [0.1, 0.2, 0.3]})");
+    FAIL("no error");
+  } catch (const Error& e) { CHECK(e.message().find("3 rates for 2 passes") != std::string::npos); }
+}
+
+TEST_CASE("same masks replay the passes, fresh masks do not") {
+  ModelFixture f(with(R"("cross_entropy")"));
+  const Batch b = f.batch();
+  Step s = f.step(b);
+  s.watch("embedding");
+  const View clean = s.forward(), second = s.forward();
+  const Tensor nothing = Tensor::zeros({b.token_count(), 8}, DType::f64);
+  Step same = s.with("embedding", nothing), fresh = s.with("embedding", nothing, DropoutMasks::fresh);
+  const View again = same.forward(), other = fresh.forward();
+  auto difference = [](const Tensor& x, const Tensor& y) { double d = 0; for (int64_t i = 0; i < x.size(); ++i) d = std::max(d, std::abs(x.item(i) - y.item(i))); return d; };
+  CHECK(difference(clean.logits, again.logits) < 1e-12);
+  CHECK(difference(clean.logits, second.logits) > 1e-3);
+  CHECK(difference(clean.logits, other.logits) > 1e-3);
+  CHECK(difference(second.logits, other.logits) > 1e-3);
+}
+
+TEST_CASE("sites that do not fit are refused with a remedy") {
+  struct Row { const char* objective; const char* text; };
+  const Row rows[] = {
+      {R"({"type": "fgm", "at": "nowhere"})", "nowhere"},
+      {R"({"type": "fgm", "at": "encoder.embeddings.word", "scope": "sample"})", "sample"},
+      {R"({"type": "gradient_penalty", "at": "encoder.embeddings.word"})", "per_sample"},
+  };
+  for (auto& row : rows) {
+    CAPTURE(row.objective);
+    try {
+      run(row.objective);
+      FAIL("no error");
+    } catch (const Error& e) {
+      CHECK(std::string(e.what()).find(row.text) != std::string::npos);
+      CHECK_FALSE(e.remedy().empty());
+    }
+  }
+}
