@@ -9,8 +9,8 @@ namespace tapedeck::testing {
 namespace {
 
 enum class Flaw {
-  none, unnamed, leaves_the_last_element, coarse_in_f32, forward_off, backward_off, ignores_accumulate,
-  derivative_off, second_derivative_lost, counts_threads, depends_on_instruction_set, reads_what_it_did_not_save, saves_what_it_never_reads,
+  none, unnamed, leaves_the_last_element, coarse_in_f32, forward_off, backward_off, ignores_accumulate, derivative_off,
+  second_derivative_lost, counts_threads, depends_on_instruction_set, reads_what_it_did_not_save, saves_what_it_never_reads,
   names_a_missing_value, allocates
 };
 
@@ -68,7 +68,11 @@ struct Cube final : Op {
 };
 
 OpCase case_with(Flaw flaw, DType dtype) {
-  return {"a flaw", {Tensor::of<double>({0.5, -1.2, 0.8, 1.7}, {4}).to(dtype)}, [flaw](In x) { return Tensors{apply(Cube(flaw), {x[0]})}; }, {}, 1};
+  return {"a flaw",
+          {Tensor::of<double>({0.5, -1.2, 0.8, 1.7}, {4}).to(dtype)},
+          [flaw](In x) { return Tensors{apply(Cube(flaw), {x[0]})}; },
+          {},
+          1};
 }
 
 /// All failures of a check over both dtypes.
@@ -113,7 +117,8 @@ TEST_CASE("each check finds the flaw it is there for") {
 TEST_CASE("no check finds a flaw in a sound op") {
   for (const Trial& trial : trials) {
     const std::vector<std::string> found = failures(Flaw::none, trial.check, trial.f64_only);
-    CHECK_MESSAGE(found.empty(), "check for \"" << std::string(trial.flaw_name) << "\" complains: " << (found.empty() ? "" : found[0]));
+    CHECK_MESSAGE(found.empty(),
+                  "check for \"" << std::string(trial.flaw_name) << "\" complains: " << (found.empty() ? "" : found[0]));
   }
 }
 
@@ -129,12 +134,13 @@ TEST_CASE("a value that is listed but never read is noticed over all rows") {
 
 TEST_CASE("a misuse must raise the promised error and name the op") {
   const auto raise = [](ErrorKind kind, const char* message) { return [=] { throw Error(kind, message); }; };
-  const OpMisuse misuses[] = {{"sound", raise(ErrorKind::shape, "cube: needs rank 1"), ErrorKind::shape, "rank 1"},
-                              {"nothing raised", [] {}, ErrorKind::shape, "rank 1"},
-                              {"another kind", raise(ErrorKind::dtype, "cube: needs rank 1"), ErrorKind::shape, "rank 1"},
-                              {"another message", raise(ErrorKind::shape, "cube: wrong"), ErrorKind::shape, "rank 1"},
-                              {"the op is not named", raise(ErrorKind::shape, "needs rank 1"), ErrorKind::shape, "rank 1"},
-                              {"not an Error", [] { throw std::runtime_error("cube: needs rank 1"); }, ErrorKind::shape, "rank 1"}};
+  const OpMisuse misuses[] = {
+      {"sound", raise(ErrorKind::shape, "cube: needs rank 1"), ErrorKind::shape, "rank 1"},
+      {"nothing raised", [] {}, ErrorKind::shape, "rank 1"},
+      {"another kind", raise(ErrorKind::dtype, "cube: needs rank 1"), ErrorKind::shape, "rank 1"},
+      {"another message", raise(ErrorKind::shape, "cube: wrong"), ErrorKind::shape, "rank 1"},
+      {"the op is not named", raise(ErrorKind::shape, "needs rank 1"), ErrorKind::shape, "rank 1"},
+      {"not an Error", [] { throw std::runtime_error("cube: needs rank 1"); }, ErrorKind::shape, "rank 1"}};
   for (const OpMisuse& misuse : misuses) {
     CAPTURE(misuse.name);
     CHECK(check_misuse("cube", misuse).failures.empty() == (misuse.name == "sound"));

@@ -48,8 +48,8 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
       const T* q = at<T>(x[0]);
       T* dq = at<T>(dx[0].into);
       const int64_t d = y[0].shape()[1];
-      kernels::menu<T>().attention_backward(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]), at<T>(dy[0]), dq, dq + d, dq + 2 * d,
-                                            dx[0].accumulate);
+      kernels::menu<T>().attention_backward(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]), at<T>(dy[0]), dq, dq + d,
+                                            dq + 2 * d, dx[0].accumulate);
     });
     return true;
   }
@@ -58,7 +58,8 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
     const int64_t d = x[0].shape()[1] / 3;
     const Tensor q = slice(x[0], 1, 0, d), k = slice(x[0], 1, d, 2 * d), v = slice(x[0], 1, 2 * d, 3 * d);
     const Tensor scores = ragged_scores(q, k, x[1], spec.heads, spec.causal, 1 / std::sqrt(double(d / spec.heads)));
-    const Tensor p = dropout(ragged_softmax(scores, x[1], spec.heads, spec.causal), spec.dropout.p, spec.dropout.key, spec.dropout.first);
+    const Tensor p =
+        dropout(ragged_softmax(scores, x[1], spec.heads, spec.causal), spec.dropout.p, spec.dropout.key, spec.dropout.first);
     return {ragged_weighted_sum(p, v, x[1], spec.heads)};
   }
 
@@ -76,7 +77,8 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
 
 std::vector<OpCase> cases(DType t) {
   std::vector<OpCase> rows;
-  const auto row = [&](std::string name, std::initializer_list<int32_t> lengths, int64_t heads, int64_t head_dim, bool causal, double p) {
+  const auto row = [&](std::string name, std::initializer_list<int32_t> lengths, int64_t heads, int64_t head_dim, bool causal,
+                       double p) {
     const Tensor offsets = case_offsets(lengths);
     const AttentionSpec spec{heads, causal, {p, root_key(4) / "attention", 3}};
     rows.push_back(case_of(std::move(name), {case_input({tokens_of(offsets), 3 * heads * head_dim}, "qkv", t), offsets},
@@ -96,19 +98,26 @@ std::vector<OpCase> cases(DType t) {
 
 std::vector<OpMisuse> misuses() {
   const Tensor qkv = Tensor::zeros({4, 12}), offsets = case_offsets({3, 1});
-  return {{"columns do not split", [=] { attention(qkv, offsets, {3, false, {}}); }, ErrorKind::shape, "12 columns do not split into 3 x 3 heads"},
+  return {{"columns do not split", [=] { attention(qkv, offsets, {3, false, {}}); },
+           ErrorKind::shape, "12 columns do not split into 3 x 3 heads"},
           {"no heads", [=] { attention(qkv, offsets, {0, false, {}}); }, ErrorKind::value, "at least 1"},
-          {"offsets end early", [=] { attention(qkv, case_offsets({3}), {2, false, {}}); }, ErrorKind::index, "end at 3, but there are 4 tokens"},
-          {"offsets fall", [=] { attention(qkv, Tensor::of<int32_t>({0, 5, 4}, {3}), {2, false, {}}); }, ErrorKind::index, "offsets[2] is 4"},
-          {"offsets start late", [=] { attention(qkv, Tensor::of<int32_t>({1, 4}, {2}), {2, false, {}}); }, ErrorKind::index, "offsets[0] is 1"},
+          {"offsets end early", [=] { attention(qkv, case_offsets({3}), {2, false, {}}); },
+           ErrorKind::index, "end at 3, but there are 4 tokens"},
+          {"offsets fall", [=] { attention(qkv, Tensor::of<int32_t>({0, 5, 4}, {3}), {2, false, {}}); },
+           ErrorKind::index, "offsets[2] is 4"},
+          {"offsets start late", [=] { attention(qkv, Tensor::of<int32_t>({1, 4}, {2}), {2, false, {}}); },
+           ErrorKind::index, "offsets[0] is 1"},
           {"offsets are floating", [=] { attention(qkv, Tensor::zeros({2}), {2, false, {}}); }, ErrorKind::dtype, "needs i32"},
           {"dropout of 1", [=] { attention(qkv, offsets, {2, false, {1.0, {}, 0}}); }, ErrorKind::value, "outside [0, 1)"}};
 }
 
 }  // namespace
 
-Tensor attention(const Tensor& qkv, const Tensor& offsets, const AttentionSpec& spec) { return apply(Attention(spec), {qkv, offsets}); }
+Tensor attention(const Tensor& qkv, const Tensor& offsets, const AttentionSpec& spec) {
+  return apply(Attention(spec), {qkv, offsets});
+}
 
-TAPEDECK_OP(attention, "y_i = sum_j dropout(softmax_j(q_i k_j / sqrt(head_dim))) v_j per head, inside each sequence", cases, misuses);
+TAPEDECK_OP(attention, "y_i = sum_j dropout(softmax_j(q_i k_j / sqrt(head_dim))) v_j per head, inside each sequence", cases,
+            misuses);
 
 }  // namespace tapedeck

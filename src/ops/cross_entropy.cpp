@@ -5,11 +5,12 @@
 namespace tapedeck {
 namespace {
 
-struct CrossEntropy final : Op {                  // in: x[r,c], labels i32 [r], weights[r] if any; out: loss[r], log_normaliser[r], weight[r]
+struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if any; out: loss[r], log_normaliser[r], weight[r]
   Smoothing smoothing;
   int32_t ignore;
   bool has_weights;
-  CrossEntropy(Smoothing smoothing, int32_t ignore, bool has_weights) : smoothing(smoothing), ignore(ignore), has_weights(has_weights) {}
+  CrossEntropy(Smoothing smoothing, int32_t ignore, bool has_weights)
+      : smoothing(smoothing), ignore(ignore), has_weights(has_weights) {}
 
   std::string_view name() const override { return "cross_entropy_rows"; }
 
@@ -24,7 +25,8 @@ struct CrossEntropy final : Op {                  // in: x[r,c], labels i32 [r],
       require_floating(name(), {x[0], x[2]});
     }
     if (!(smoothing.total >= 0 && smoothing.total <= 1 && smoothing.each >= 0 && smoothing.each <= 1))
-      throw Error(ErrorKind::value, text(name(), ": smoothing {total ", smoothing.total, ", each ", smoothing.each, "} is outside [0, 1]"));
+      throw Error(ErrorKind::value,
+                  text(name(), ": smoothing {total ", smoothing.total, ", each ", smoothing.each, "} is outside [0, 1]"));
     const Spec per_row{{rows}, x[0].dtype()};
     return {per_row, per_row, per_row};
   }
@@ -40,8 +42,8 @@ struct CrossEntropy final : Op {                  // in: x[r,c], labels i32 [r],
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       row_weights<T>(x[1], has_weights ? at<T>(x[2]) : nullptr, at<T>(y[2]));
-      kernels::menu<T>().cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]), at<T>(y[2]),
-                                       at<T>(y[0]), at<T>(y[1]));
+      kernels::menu<T>().cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
+                                       at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[0]), at<T>(y[1]));
     });
   }
 
@@ -49,8 +51,9 @@ struct CrossEntropy final : Op {                  // in: x[r,c], labels i32 [r],
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       if (dx[0].wanted)
-        kernels::menu<T>().cross_entropy_backward(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]),
-                                                  at<T>(y[2]), at<T>(y[1]), at<T>(dy[0]), at<T>(dx[0].into), dx[0].accumulate);
+        kernels::menu<T>().cross_entropy_backward(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
+                                                  at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[1]), at<T>(dy[0]), at<T>(dx[0].into),
+                                                  dx[0].accumulate);
       if (has_weights && dx[2].wanted) weights_backward<T>(x, dy[0], dx[2]);
     });
     return true;
@@ -60,17 +63,20 @@ struct CrossEntropy final : Op {                  // in: x[r,c], labels i32 [r],
   template <class T>
   void weights_backward(In x, const Tensor& dy, const Grad& dweights) const {
     const Shape rows{dy.size()};
-    const Tensor kept = Tensor::empty(rows, dy.dtype()), loss = Tensor::empty(rows, dy.dtype()), normaliser = Tensor::empty(rows, dy.dtype());
+    const Tensor kept = Tensor::empty(rows, dy.dtype()), loss = Tensor::empty(rows, dy.dtype()),
+                 normaliser = Tensor::empty(rows, dy.dtype());
     row_weights<T>(x[1], nullptr, at<T>(kept));
     const auto& menu = kernels::menu<T>();
-    menu.cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]), at<T>(kept), at<T>(loss),
-                       at<T>(normaliser));
-    menu.binary(kernels::Binary::multiply, kernels::Broadcast::same, 1, dy.size(), at<T>(dy), at<T>(loss), at<T>(dweights.into), dweights.accumulate);
+    menu.cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]),
+                       at<T>(kept), at<T>(loss), at<T>(normaliser));
+    menu.binary(kernels::Binary::multiply, kernels::Broadcast::same, 1, dy.size(), at<T>(dy), at<T>(loss), at<T>(dweights.into),
+                dweights.accumulate);
   }
 
   Tensors reference(In x) const override {
     const int64_t rows = x[0].shape()[0], classes = x[0].shape()[1];
-    const Tensor label = x[1].clone(), kept = Tensor::empty({rows}, DType::u8), kept_cells = Tensor::empty({rows, classes}, DType::u8);
+    const Tensor label = x[1].clone(), kept = Tensor::empty({rows}, DType::u8),
+                 kept_cells = Tensor::empty({rows, classes}, DType::u8);
     for (int64_t i = 0; i < rows; ++i) {
       const bool keep = x[1].raw<int32_t>()[i] != ignore;
       kept.raw<uint8_t>()[i] = keep;
@@ -90,17 +96,22 @@ struct CrossEntropy final : Op {                  // in: x[r,c], labels i32 [r],
     return s;
   }
   Cost cost(In x) const override { return {5.0 * double(x[0].size()), Op::cost(x).bytes}; }
-  void attributes(Attributes& a) const override { a("smooth_total", smoothing.total)("smooth_each", smoothing.each)("ignore", int64_t{ignore}); }
+  void attributes(Attributes& a) const override {
+    a("smooth_total", smoothing.total)("smooth_each", smoothing.each)("ignore", int64_t{ignore});
+  }
 };
 
 std::vector<OpCase> cases(DType t) {
   std::vector<OpCase> rows;
-  const auto row = [&](std::string name, int64_t n, int64_t classes, Smoothing smoothing, bool weights, std::initializer_list<int> ignored, int32_t ignore) {
+  const auto row = [&](std::string name, int64_t n, int64_t classes, Smoothing smoothing, bool weights,
+                       std::initializer_list<int> ignored, int32_t ignore) {
     const Tensor labels = case_indices(n, classes, "labels");
     for (int i : ignored) labels.raw<int32_t>()[i] = ignore;
     std::vector<Tensor> in{case_input({n, classes}, "x", t), labels};
     if (weights) in.push_back(case_uniform({n}, "weights", t, 0.5, 2));
-    rows.push_back(case_of(std::move(name), in, [=](In x) { return cross_entropy_rows(x[0], x[1], smoothing, x.size() > 2 ? x[2] : Tensor{}, ignore); }));
+    rows.push_back(case_of(std::move(name), in, [=](In x) {
+      return cross_entropy_rows(x[0], x[1], smoothing, x.size() > 2 ? x[2] : Tensor{}, ignore);
+    }));
   };
   row("4x5", 4, 5, {}, false, {}, -1);
   row("smoothing as in PyTorch", 3, 4, {0.1, 0.1 / 4}, false, {}, -1);
@@ -117,11 +128,14 @@ std::vector<OpCase> cases(DType t) {
 
 std::vector<OpMisuse> misuses() {
   const Tensor x = Tensor::zeros({2, 3}), labels = Tensor::of<int32_t>({0, 2}, {2});
-  return {{"label too large", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({0, 3}, {2})); }, ErrorKind::index, "labels[1] is 3"},
-          {"negative label that is not ignored", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({-2, 0}, {2})); }, ErrorKind::index, "labels[0] is -2"},
+  return {{"label too large", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({0, 3}, {2})); },
+           ErrorKind::index, "labels[1] is 3"},
+          {"negative label that is not ignored", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({-2, 0}, {2})); },
+           ErrorKind::index, "labels[0] is -2"},
           {"one label short", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({0}, {1})); }, ErrorKind::shape, "needs [2]"},
           {"floating labels", [=] { cross_entropy_rows(x, Tensor::zeros({2})); }, ErrorKind::dtype, "needs i32"},
-          {"weights of the wrong size", [=] { cross_entropy_rows(x, labels, {}, Tensor::zeros({3})); }, ErrorKind::shape, "weights has shape [3]"},
+          {"weights of the wrong size", [=] { cross_entropy_rows(x, labels, {}, Tensor::zeros({3})); },
+           ErrorKind::shape, "weights has shape [3]"},
           {"smoothing above 1", [=] { cross_entropy_rows(x, labels, {1.5, 0}); }, ErrorKind::value, "outside [0, 1]"},
           {"x of rank 1", [=] { cross_entropy_rows(Tensor::zeros({3}), labels); }, ErrorKind::shape, "rank 2"}};
 }

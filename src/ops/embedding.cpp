@@ -18,7 +18,8 @@ struct Tables {
       require_rank(op, what(t), table, 2);
       require_floating(op, {x[0], table});
       if (table.shape().cols() != x[0].shape().cols())
-        throw Error(ErrorKind::shape, text(op, ": ", what(t), " has shape ", table.shape().str(), "; needs ", x[0].shape().cols(), " columns like word"));
+        throw Error(ErrorKind::shape, text(op, ": ", what(t), " has shape ", table.shape().str(), "; needs ", x[0].shape().cols(),
+                                           " columns like word"));
       const std::string_view index_name = t == 0 ? "word_index" : t == 1 && position ? "position_index" : "segment_index";
       require_indices(op, index_name, index, table.shape()[0], "rows in its table");
       require_shape(op, index_name, index, x[1].shape());
@@ -28,15 +29,16 @@ struct Tables {
   void look_up(In x, double epsilon, const T* gain, const T* bias, T* sum, T* y, T* mean, T* rstd) const {
     const Tensor none, &p = position ? x[2] : none, &p_index = position ? x[3] : none, &s = segment ? x[inputs() - 2] : none,
                        &s_index = segment ? x[inputs() - 1] : none;
-    kernels::menu<T>().embedding_norm(x[1].size(), x[0].shape()[1], epsilon, at<T>(x[0]), at<int32_t>(x[1]), at<T>(p), at<int32_t>(p_index), at<T>(s),
-                                      at<int32_t>(s_index), gain, bias, sum, y, mean, rstd);
+    kernels::menu<T>().embedding_norm(x[1].size(), x[0].shape()[1], epsilon, at<T>(x[0]), at<int32_t>(x[1]), at<T>(p),
+                                      at<int32_t>(p_index), at<T>(s), at<int32_t>(s_index), gain, bias, sum, y, mean, rstd);
   }
   /// Every wanted table receives the rows of dsum at its indices.
   template <class T>
   void scatter(In x, const T* dsum, Grads dx) const {
     for (size_t t = 0; t < count(); ++t)
       if (const Grad& g = dx[2 * t]; g.wanted)
-        kernels::menu<T>().scatter_add(x[1].size(), x[0].shape()[1], x[2 * t].shape()[0], at<int32_t>(x[2 * t + 1]), dsum, at<T>(g.into), g.accumulate);
+        kernels::menu<T>().scatter_add(x[1].size(), x[0].shape()[1], x[2 * t].shape()[0], at<int32_t>(x[2 * t + 1]), dsum,
+                                       at<T>(g.into), g.accumulate);
   }
   Saves indices() const {
     Saves s;
@@ -84,7 +86,7 @@ struct EmbeddingSum final : Op {                  // in: tables and indices; out
   void attributes(Attributes& a) const override { tables.attributes(a); }
 };
 
-struct EmbeddingNorm final : Op {                 // in: tables and indices, gain[d], bias[d]; out: y[T,d], sum[T,d], mean[T], rstd[T]
+struct EmbeddingNorm final : Op {  // in: tables and indices, gain[d], bias[d]; out: y[T,d], sum[T,d], mean[T], rstd[T]
   Tables tables;
   double epsilon;
   EmbeddingNorm(Tables tables, double epsilon) : tables(tables), epsilon(epsilon) {}
@@ -112,9 +114,9 @@ struct EmbeddingNorm final : Op {                 // in: tables and indices, gai
     const Tensor dsum = any_table ? Tensor::empty(y[1].shape(), y[1].dtype()) : Tensor{};
     dispatch(y[1].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm_backward(y[1].shape()[0], y[1].shape()[1], at<T>(y[1]), at<T>(x[gain()]), at<T>(y[2]), at<T>(y[3]), at<T>(dy[0]),
-                                             at<T>(dsum), false, target<T>(dx[gain()]), dx[gain()].accumulate, target<T>(dx[bias()]),
-                                             dx[bias()].accumulate);
+      kernels::menu<T>().layer_norm_backward(y[1].shape()[0], y[1].shape()[1], at<T>(y[1]), at<T>(x[gain()]), at<T>(y[2]),
+                                             at<T>(y[3]), at<T>(dy[0]), at<T>(dsum), false, target<T>(dx[gain()]),
+                                             dx[gain()].accumulate, target<T>(dx[bias()]), dx[bias()].accumulate);
       tables.scatter<T>(x, at<T>(dsum), dx);
     });
     return true;
@@ -140,11 +142,12 @@ struct EmbeddingNorm final : Op {                 // in: tables and indices, gai
 
 /// The defined inputs in order. A table and its index come together or not at all.
 struct Gathered { Tables tables; Tensors in; };
-Gathered gathered(std::string_view op, const Tensor& word, const Tensor& word_index, const Tensor& position, const Tensor& position_index,
-                  const Tensor& segment, const Tensor& segment_index) {
+Gathered gathered(std::string_view op, const Tensor& word, const Tensor& word_index, const Tensor& position,
+                  const Tensor& position_index, const Tensor& segment, const Tensor& segment_index) {
   const auto together = [&](std::string_view what, const Tensor& table, const Tensor& index) {
     if (bool(table) != bool(index))
-      throw Error(ErrorKind::value, text(op, ": ", what, table ? " has no index" : " has an index but no table"), "give both or neither");
+      throw Error(ErrorKind::value, text(op, ": ", what, table ? " has no index" : " has an index but no table"),
+                  "give both or neither");
   };
   together("position", position, position_index);
   together("segment", segment, segment_index);
@@ -157,20 +160,23 @@ Gathered gathered(std::string_view op, const Tensor& word, const Tensor& word_in
 struct Layout { const char* name; bool position, segment; int64_t tokens, cols; };
 std::vector<OpCase> cases(DType t, bool normalised) {
   std::vector<OpCase> rows;
-  for (const Layout& l : {Layout{"word only", false, false, 5, 3}, Layout{"word and position", true, false, 4, 4}, Layout{"word and segment", false, true, 3, 2},
-                          Layout{"all three", true, true, 6, 3}, Layout{"one token", true, true, 1, 4}, Layout{"no tokens", true, true, 0, 3},
+  for (const Layout& l : {Layout{"word only", false, false, 5, 3}, Layout{"word and position", true, false, 4, 4},
+                          Layout{"word and segment", false, true, 3, 2}, Layout{"all three", true, true, 6, 3},
+                          Layout{"one token", true, true, 1, 4}, Layout{"no tokens", true, true, 0, 3},
                           Layout{"many tokens", true, true, 200, 70}}) {
     const Shape table{7, l.cols};
     std::vector<Tensor> in{case_input(table, "word", t), case_indices(l.tokens, 7, "word_index")};
-    if (l.position) in.push_back(case_input({9, l.cols}, "position", t)), in.push_back(case_indices(l.tokens, 9, "position_index"));
+    if (l.position)
+      in.push_back(case_input({9, l.cols}, "position", t)), in.push_back(case_indices(l.tokens, 9, "position_index"));
     if (l.segment) in.push_back(case_input({2, l.cols}, "segment", t)), in.push_back(case_indices(l.tokens, 2, "segment_index"));
     if (normalised) in.push_back(case_input({l.cols}, "gain", t)), in.push_back(case_input({l.cols}, "bias", t));
     const Tables tables{l.position, l.segment};
     rows.push_back(case_of(l.name, in, [tables, normalised](In x) {
       const size_t s = tables.inputs() - 2;
-      const Tensor none, &p = tables.position ? x[2] : none, &pi = tables.position ? x[3] : none, &g = tables.segment ? x[s] : none,
-                         &gi = tables.segment ? x[s + 1] : none;
-      return normalised ? embedding_norm(x[0], x[1], p, pi, g, gi, x[s + 2], x[s + 3], 1e-5) : embedding_sum(x[0], x[1], p, pi, g, gi);
+      const Tensor none, &p = tables.position ? x[2] : none, &pi = tables.position ? x[3] : none,
+                         &g = tables.segment ? x[s] : none, &gi = tables.segment ? x[s + 1] : none;
+      return normalised ? embedding_norm(x[0], x[1], p, pi, g, gi, x[s + 2], x[s + 3], 1e-5)
+                        : embedding_sum(x[0], x[1], p, pi, g, gi);
     }));
   }
   return rows;
@@ -180,32 +186,42 @@ std::vector<OpCase> norm_cases(DType t) { return cases(t, true); }
 
 std::vector<OpMisuse> sum_misuses() {
   const Tensor word = Tensor::zeros({7, 3}), index = Tensor::of<int32_t>({0, 6, 2}, {3});
-  return {{"index too large", [=] { embedding_sum(word, Tensor::of<int32_t>({0, 7}, {2})); }, ErrorKind::index, "word_index[1] is 7"},
-          {"negative index", [=] { embedding_sum(word, Tensor::of<int32_t>({-1}, {1})); }, ErrorKind::index, "word_index[0] is -1"},
-          {"tables of different width", [=] { embedding_sum(word, index, Tensor::zeros({4, 2}), index); }, ErrorKind::shape, "needs 3 columns"},
-          {"indices of different length", [=] { embedding_sum(word, index, word, Tensor::zeros({2}, DType::i32)); }, ErrorKind::shape, "needs [3]"},
-          {"a table without an index", [=] { embedding_sum(word, index, {}, {}, word); }, ErrorKind::value, "segment has no index"},
+  return {{"index too large", [=] { embedding_sum(word, Tensor::of<int32_t>({0, 7}, {2})); },
+           ErrorKind::index, "word_index[1] is 7"},
+          {"negative index", [=] { embedding_sum(word, Tensor::of<int32_t>({-1}, {1})); },
+           ErrorKind::index, "word_index[0] is -1"},
+          {"tables of different width", [=] { embedding_sum(word, index, Tensor::zeros({4, 2}), index); },
+           ErrorKind::shape, "needs 3 columns"},
+          {"indices of different length", [=] { embedding_sum(word, index, word, Tensor::zeros({2}, DType::i32)); },
+           ErrorKind::shape, "needs [3]"},
+          {"a table without an index", [=] { embedding_sum(word, index, {}, {}, word); },
+           ErrorKind::value, "segment has no index"},
           {"floating index", [=] { embedding_sum(word, Tensor::zeros({3})); }, ErrorKind::dtype, "needs i32"}};
 }
 std::vector<OpMisuse> norm_misuses() {
   const Tensor word = Tensor::zeros({7, 3}), index = Tensor::of<int32_t>({0, 6, 2}, {3}), three = Tensor::zeros({3});
-  return {{"position out of range", [=] { embedding_norm(word, index, Tensor::zeros({2, 3}), index, {}, {}, three, three, 1e-5); }, ErrorKind::index,
-           "position_index[1] is 6"},
-          {"gain of the wrong size", [=] { embedding_norm(word, index, {}, {}, {}, {}, Tensor::zeros({2}), three, 1e-5); }, ErrorKind::shape,
-           "gain has shape [2]"},
-          {"an index without a table", [=] { embedding_norm(word, index, {}, index, {}, {}, three, three, 1e-5); }, ErrorKind::value, "no table"}};
+  return {{"position out of range",
+           [=] {
+             embedding_norm(word, index, Tensor::zeros({2, 3}), index, {}, {}, three, three, 1e-5);
+           },
+           ErrorKind::index, "position_index[1] is 6"},
+          {"gain of the wrong size", [=] { embedding_norm(word, index, {}, {}, {}, {}, Tensor::zeros({2}), three, 1e-5); },
+           ErrorKind::shape, "gain has shape [2]"},
+          {"an index without a table", [=] { embedding_norm(word, index, {}, index, {}, {}, three, three, 1e-5); },
+           ErrorKind::value, "no table"}};
 }
 
 }  // namespace
 
-Tensor embedding_sum(const Tensor& word, const Tensor& word_index, const Tensor& position, const Tensor& position_index, const Tensor& segment,
-                     const Tensor& segment_index) {
+Tensor embedding_sum(const Tensor& word, const Tensor& word_index, const Tensor& position, const Tensor& position_index,
+                     const Tensor& segment, const Tensor& segment_index) {
   const Gathered g = gathered("embedding_sum", word, word_index, position, position_index, segment, segment_index);
   return tapedeck::apply(EmbeddingSum(g.tables), In(g.in));
 }
 
-Tensor embedding_norm(const Tensor& word, const Tensor& word_index, const Tensor& position, const Tensor& position_index, const Tensor& segment,
-                      const Tensor& segment_index, const Tensor& gain, const Tensor& bias, double epsilon) {
+Tensor embedding_norm(const Tensor& word, const Tensor& word_index, const Tensor& position, const Tensor& position_index,
+                      const Tensor& segment, const Tensor& segment_index, const Tensor& gain, const Tensor& bias,
+                      double epsilon) {
   Gathered g = gathered("embedding_norm", word, word_index, position, position_index, segment, segment_index);
   g.in.push_back(gain);
   g.in.push_back(bias);

@@ -24,17 +24,17 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, at<T>(x[0]), at<T>(x[1]), at<T>(x[2]), at<T>(y[0]),
-                                    at<T>(y[1]), at<T>(y[2]));
+      kernels::menu<T>().layer_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, at<T>(x[0]), at<T>(x[1]), at<T>(x[2]),
+                                    at<T>(y[0]), at<T>(y[1]), at<T>(y[2]));
     });
   }
 
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm_backward(x[0].shape().rows(), x[0].shape().cols(), at<T>(x[0]), at<T>(x[1]), at<T>(y[1]), at<T>(y[2]),
-                                             at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate,
-                                             target<T>(dx[2]), dx[2].accumulate);
+      kernels::menu<T>().layer_norm_backward(x[0].shape().rows(), x[0].shape().cols(), at<T>(x[0]), at<T>(x[1]), at<T>(y[1]),
+                                             at<T>(y[2]), at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
+                                             dx[1].accumulate, target<T>(dx[2]), dx[2].accumulate);
     });
     return true;
   }
@@ -46,7 +46,9 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
   }
 
   Saves saves() const override {
-    return {{Save::input, 0, "normalised rows are recomputed"}, {Save::input, 1, "dy passes the gain"}, {Save::output, 1, "mean of each row"},
+    return {{Save::input, 0, "normalised rows are recomputed"},
+            {Save::input, 1, "dy passes the gain"},
+            {Save::output, 1, "mean of each row"},
             {Save::output, 2, "1/deviation of each row"}};
   }
   Cost cost(In x) const override {
@@ -76,15 +78,19 @@ std::vector<OpCase> cases(DType t) {
 
 std::vector<OpMisuse> misuses() {
   const Tensor x = Tensor::zeros({2, 3}), three = Tensor::zeros({3});
-  return {{"gain of the wrong size", [=] { layer_norm(x, Tensor::zeros({2}), three); }, ErrorKind::shape, "gain has shape [2]; needs [3]"},
-          {"bias of the wrong rank", [=] { layer_norm(x, three, Tensor::zeros({1, 3})); }, ErrorKind::shape, "bias has shape [1,3]"},
+  return {{"gain of the wrong size", [=] { layer_norm(x, Tensor::zeros({2}), three); },
+           ErrorKind::shape, "gain has shape [2]; needs [3]"},
+          {"bias of the wrong rank", [=] { layer_norm(x, three, Tensor::zeros({1, 3})); },
+           ErrorKind::shape, "bias has shape [1,3]"},
           {"a number", [=] { layer_norm(Tensor::scalar(1), three, three); }, ErrorKind::shape, "last axis"},
           {"mixed dtypes", [=] { layer_norm(x.to(DType::f64), three, three); }, ErrorKind::dtype, "f64"}};
 }
 
 }  // namespace
 
-Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon) { return apply(LayerNorm(epsilon), {x, gain, bias}); }
+Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon) {
+  return apply(LayerNorm(epsilon), {x, gain, bias});
+}
 
 TAPEDECK_OP(layer_norm, "y = (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis", cases, misuses);
 

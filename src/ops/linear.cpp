@@ -40,7 +40,8 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       const kernels::Gemm g{x[0].shape().rows(), x[1].shape()[0], x[1].shape()[1], false, true, false};
-      const kernels::Epilogue<T> after{has_bias ? at<T>(x[2]) : nullptr, activation().epilogue, activation().by_output ? nullptr : at<T>(y[1])};
+      const kernels::Epilogue<T> after{has_bias ? at<T>(x[2]) : nullptr, activation().epilogue,
+                                       activation().by_output ? nullptr : at<T>(y[1])};
       kernels::menu<T>().gemm(g, at<T>(x[0]), at<T>(x[1]), at<T>(y[0]), has_bias || act != Act::none ? &after : nullptr);
     });
   }
@@ -116,7 +117,8 @@ std::vector<OpMisuse> misuses() {
   const Tensor x = Tensor::zeros({2, 3});
   return {{"inner sizes differ", [=] { linear(x, Tensor::zeros({4, 5})); }, ErrorKind::shape, "w takes 5 columns and x has 3"},
           {"w is a vector", [=] { linear(x, Tensor::zeros({3})); }, ErrorKind::shape, "rank 2"},
-          {"bias of the wrong size", [=] { linear(x, Tensor::zeros({4, 3}), Tensor::zeros({3})); }, ErrorKind::shape, "needs [4]"},
+          {"bias of the wrong size", [=] { linear(x, Tensor::zeros({4, 3}), Tensor::zeros({3})); },
+           ErrorKind::shape, "needs [4]"},
           {"mixed dtypes", [=] { linear(x, Tensor::zeros({4, 3}, DType::f64)); }, ErrorKind::dtype, "f64"},
           {"integers", [=] { linear(Tensor::zeros({2, 3}, DType::i32), Tensor::zeros({4, 3})); }, ErrorKind::dtype, "i32"}};
 }

@@ -11,7 +11,8 @@ void require_offsets(std::string_view op, const Tensor& offsets, int64_t tokens)
   if (o[0] != 0) throw Error(ErrorKind::index, text(op, ": offsets[0] is ", o[0], "; the first sequence starts at 0"));
   for (int64_t b = 1; b < offsets.size(); ++b)
     if (o[b] < o[b - 1])
-      throw Error(ErrorKind::index, text(op, ": offsets[", b, "] is ", o[b], ", less than the ", o[b - 1], " before it"), "offsets never fall");
+      throw Error(ErrorKind::index, text(op, ": offsets[", b, "] is ", o[b], ", less than the ", o[b - 1], " before it"),
+                  "offsets never fall");
   if (tokens_of(offsets) != tokens)
     throw Error(ErrorKind::index, text(op, ": offsets end at ", tokens_of(offsets), ", but there are ", tokens, " tokens"));
 }

@@ -24,7 +24,9 @@ void spread_rows(Pooling pool, const Tensor& offsets, const Tensor& dy, const Te
 struct SegmentSpread final : Op {                 // in: y[B,d], offsets; out: [T,d]
   Pooling pool;
   explicit SegmentSpread(Pooling pool) : pool(pool) {}
-  std::string_view name() const override { return pool == Pooling::first ? "segment_first_transposed" : "segment_mean_transposed"; }
+  std::string_view name() const override {
+    return pool == Pooling::first ? "segment_first_transposed" : "segment_mean_transposed";
+  }
   Specs infer(In x) const override {
     require_rank(name(), "x", x[0], 2);
     require_floating(name(), {x[0]});
@@ -156,10 +158,12 @@ struct Layout { const char* name; std::initializer_list<int32_t> lengths; int64_
 /// Rows of inputs with as many rows as there are tokens, or as many as there are sequences.
 std::vector<OpCase> cases_of(DType t, bool per_token, Tensor (*call)(const Tensor&, const Tensor&)) {
   std::vector<OpCase> rows;
-  for (const Layout& l : {Layout{"lengths 3 1 5", {3, 1, 5}, 4}, Layout{"one token", {1}, 2}, Layout{"an empty sequence", {0, 2}, 3},
-                          Layout{"many", {60, 0, 70, 3}, 40}, Layout{"no tokens", {0, 0}, 2}}) {
+  for (const Layout& l :
+       {Layout{"lengths 3 1 5", {3, 1, 5}, 4}, Layout{"one token", {1}, 2}, Layout{"an empty sequence", {0, 2}, 3},
+        Layout{"many", {60, 0, 70, 3}, 40}, Layout{"no tokens", {0, 0}, 2}}) {
     const Tensor offsets = case_offsets(l.lengths);
-    rows.push_back(case_of(l.name, {case_input({per_token ? tokens_of(offsets) : sequences_of(offsets), l.cols}, "x", t), offsets},
+    rows.push_back(case_of(l.name,
+                           {case_input({per_token ? tokens_of(offsets) : sequences_of(offsets), l.cols}, "x", t), offsets},
                            [call](In x) { return call(x[0], x[1]); }));
   }
   return rows;
@@ -168,20 +172,28 @@ std::vector<OpCase> first_cases(DType t) { return cases_of(t, true, segment_firs
 std::vector<OpCase> mean_cases(DType t) { return cases_of(t, true, segment_mean); }
 std::vector<OpCase> max_cases(DType t) { return cases_of(t, true, segment_max); }
 std::vector<OpCase> first_transposed_cases(DType t) {
-  return cases_of(t, false, [](const Tensor& x, const Tensor& offsets) { return apply(SegmentSpread(Pooling::first), {x, offsets}); });
+  return cases_of(t, false, [](const Tensor& x, const Tensor& offsets) {
+    return apply(SegmentSpread(Pooling::first), {x, offsets});
+  });
 }
 std::vector<OpCase> mean_transposed_cases(DType t) {
-  return cases_of(t, false, [](const Tensor& x, const Tensor& offsets) { return apply(SegmentSpread(Pooling::mean), {x, offsets}); });
+  return cases_of(t, false, [](const Tensor& x, const Tensor& offsets) {
+    return apply(SegmentSpread(Pooling::mean), {x, offsets});
+  });
 }
 const Tensor& some_rows() {
   static const Tensor rows = Tensor::of<int32_t>({0, 2, 2, -1, 4, 2}, {2, 3});
   return rows;
 }
 std::vector<OpCase> take_cases(DType t) {
-  return {case_of("rows with repeats and a gap", {case_input({5, 3}, "x", t), some_rows()}, [](In x) { return apply(SegmentTake(), {x[0], x[1]}); })};
+  return {case_of("rows with repeats and a gap", {case_input({5, 3}, "x", t), some_rows()}, [](In x) {
+    return apply(SegmentTake(), {x[0], x[1]});
+  })};
 }
 std::vector<OpCase> put_cases(DType t) {
-  return {case_of("rows with repeats and a gap", {case_input({2, 3}, "x", t), some_rows()}, [](In x) { return apply(SegmentPut(5), {x[0], x[1]}); })};
+  return {case_of("rows with repeats and a gap", {case_input({2, 3}, "x", t), some_rows()}, [](In x) {
+    return apply(SegmentPut(5), {x[0], x[1]});
+  })};
 }
 
 std::vector<OpMisuse> misuses_of(Tensor (*call)(const Tensor&, const Tensor&)) {
@@ -195,13 +207,16 @@ std::vector<OpMisuse> mean_misuses() { return misuses_of(segment_mean); }
 std::vector<OpMisuse> max_misuses() { return misuses_of(segment_max); }
 template <Pooling pool>
 std::vector<OpMisuse> spread_misuses() {
-  return {{"one row too many", [] { apply(SegmentSpread(pool), {Tensor::zeros({3, 2}), case_offsets({1, 4})}); }, ErrorKind::shape, "needs [2,2]"}};
+  return {{"one row too many", [] { apply(SegmentSpread(pool), {Tensor::zeros({3, 2}), case_offsets({1, 4})}); },
+           ErrorKind::shape, "needs [2,2]"}};
 }
 std::vector<OpMisuse> take_misuses() {
-  return {{"rows of another width", [] { apply(SegmentTake(), {Tensor::zeros({5, 2}), some_rows()}); }, ErrorKind::shape, "needs [2,2]"}};
+  return {{"rows of another width", [] { apply(SegmentTake(), {Tensor::zeros({5, 2}), some_rows()}); },
+           ErrorKind::shape, "needs [2,2]"}};
 }
 std::vector<OpMisuse> put_misuses() {
-  return {{"rows of another shape", [] { apply(SegmentPut(5), {Tensor::zeros({3, 3}), some_rows()}); }, ErrorKind::shape, "needs [3,3]"}};
+  return {{"rows of another shape", [] { apply(SegmentPut(5), {Tensor::zeros({3, 3}), some_rows()}); },
+           ErrorKind::shape, "needs [3,3]"}};
 }
 
 }  // namespace
@@ -213,8 +228,10 @@ Tensor segment_max(const Tensor& x, const Tensor& offsets) { return apply(Segmen
 TAPEDECK_OP(segment_first, "y_b = x at the first token of sequence b", first_cases, first_misuses);
 TAPEDECK_OP(segment_mean, "y_b = mean of the rows of sequence b", mean_cases, mean_misuses);
 TAPEDECK_OP(segment_max, "y_bc = largest x_tc of sequence b; gradient to the first maximum", max_cases, max_misuses);
-TAPEDECK_OP(segment_first_transposed, "row b goes to the first token of sequence b", first_transposed_cases, spread_misuses<Pooling::first>);
-TAPEDECK_OP(segment_mean_transposed, "row b goes in equal parts to the tokens of sequence b", mean_transposed_cases, spread_misuses<Pooling::mean>);
+TAPEDECK_OP(segment_first_transposed, "row b goes to the first token of sequence b", first_transposed_cases,
+            spread_misuses<Pooling::first>);
+TAPEDECK_OP(segment_mean_transposed, "row b goes in equal parts to the tokens of sequence b", mean_transposed_cases,
+            spread_misuses<Pooling::mean>);
 TAPEDECK_OP(segment_take, "y_bc = x at (rows_bc, c), 0 where rows_bc is -1", take_cases, take_misuses);
 TAPEDECK_OP(segment_put, "x_bc is added at (rows_bc, c): the transpose of segment_take", put_cases, put_misuses);
 

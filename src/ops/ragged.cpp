@@ -57,8 +57,12 @@ struct RaggedScores final : Op {                  // in: q[T,d], k[T,d], offsets
     return {wanted[0] ? ragged_weighted_sum(ds, x[1], x[2], heads) * scale : Tensor{},
             wanted[1] ? ragged_weighted_sum_transposed(ds, x[0], x[2], heads) * scale : Tensor{}, Tensor{}};
   }
-  Saves saves() const override { return {{Save::input, 0, "dk = ds^T q"}, {Save::input, 1, "dq = ds k"}, {Save::input, 2, where_sequences_begin}}; }
-  Cost cost(In x) const override { return {2.0 * double(pairs_of(x[2], heads)) * double(x[0].shape()[1] / heads), Op::cost(x).bytes}; }
+  Saves saves() const override {
+    return {{Save::input, 0, "dk = ds^T q"}, {Save::input, 1, "dq = ds k"}, {Save::input, 2, where_sequences_begin}};
+  }
+  Cost cost(In x) const override {
+    return {2.0 * double(pairs_of(x[2], heads)) * double(x[0].shape()[1] / heads), Op::cost(x).bytes};
+  }
   void attributes(Attributes& a) const override { a("heads", heads)("causal", causal)("scale", scale); }
 };
 
@@ -97,7 +101,9 @@ struct RaggedSoftmax final : Op {                 // in: scores[pairs], offsets;
     const Tensor dot = ragged_row_sum(y[0] * dy[0], x[1], heads);
     return {y[0] * (dy[0] - ragged_row_spread(dot, x[1], heads)), Tensor{}};
   }
-  Saves saves() const override { return {{Save::output, 0, "ds = p (dp - sum_j p dp)"}, {Save::input, 1, where_sequences_begin}}; }
+  Saves saves() const override {
+    return {{Save::output, 0, "ds = p (dp - sum_j p dp)"}, {Save::input, 1, where_sequences_begin}};
+  }
   Cost cost(In x) const override { return {4.0 * double(x[0].size()), Op::cost(x).bytes}; }
   void attributes(Attributes& a) const override { a("heads", heads)("causal", causal); }
 };
@@ -120,8 +126,8 @@ struct RaggedWeightedSum final : Op {             // in: p[pairs], v[T,d], offse
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       const auto& menu = kernels::menu<T>();
-      (transposed ? menu.ragged_weighted_sum_transposed : menu.ragged_weighted_sum)(packed_attention(x[2], heads, x[1].shape()[1] / heads),
-                                                                                     at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
+      (transposed ? menu.ragged_weighted_sum_transposed : menu.ragged_weighted_sum)(
+          packed_attention(x[2], heads, x[1].shape()[1] / heads), at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
     });
   }
   Tensors vjp(In x, In, In dy, Wanted wanted) const override {
@@ -129,7 +135,9 @@ struct RaggedWeightedSum final : Op {             // in: p[pairs], v[T,d], offse
     return {wanted[0] ? ragged_scores(query, key, x[2], heads, false, 1) : Tensor{},
             wanted[1] ? apply(RaggedWeightedSum(heads, !transposed), {x[0], dy[0], x[2]}) : Tensor{}, Tensor{}};
   }
-  Saves saves() const override { return {{Save::input, 0, "dv = p^T dy"}, {Save::input, 1, "dp = dy v^T"}, {Save::input, 2, where_sequences_begin}}; }
+  Saves saves() const override {
+    return {{Save::input, 0, "dv = p^T dy"}, {Save::input, 1, "dp = dy v^T"}, {Save::input, 2, where_sequences_begin}};
+  }
   Cost cost(In x) const override { return {2.0 * double(x[0].size()) * double(x[1].shape()[1] / heads), Op::cost(x).bytes}; }
   void attributes(Attributes& a) const override { a("heads", heads); }
 };
@@ -185,7 +193,11 @@ Tensor ragged_weighted_sum(const Tensor& p, const Tensor& v, const Tensor& offse
 Tensor ragged_weighted_sum_transposed(const Tensor& p, const Tensor& q, const Tensor& offsets, int64_t heads) {
   return apply(RaggedWeightedSum(heads, true), {p, q, offsets});
 }
-Tensor ragged_row_sum(const Tensor& x, const Tensor& offsets, int64_t heads) { return apply(RaggedRowSum(heads, false), {x, offsets}); }
-Tensor ragged_row_spread(const Tensor& x, const Tensor& offsets, int64_t heads) { return apply(RaggedRowSum(heads, true), {x, offsets}); }
+Tensor ragged_row_sum(const Tensor& x, const Tensor& offsets, int64_t heads) {
+  return apply(RaggedRowSum(heads, false), {x, offsets});
+}
+Tensor ragged_row_spread(const Tensor& x, const Tensor& offsets, int64_t heads) {
+  return apply(RaggedRowSum(heads, true), {x, offsets});
+}
 
 }  // namespace tapedeck

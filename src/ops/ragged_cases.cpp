@@ -42,9 +42,10 @@ std::vector<OpCase> sum_cases(DType t, bool transposed) {
   std::vector<OpCase> rows;
   each_layout([&](std::string name, const Tensor& offsets, int64_t heads, bool causal) {
     if (causal) return;
-    rows.push_back(case_of(std::move(name),
-                           {case_input({pairs_of(offsets, heads)}, "p", t), case_input({tokens_of(offsets), heads * head_dim}, "v", t), offsets},
-                           [=](In v) { return (transposed ? ragged_weighted_sum_transposed : ragged_weighted_sum)(v[0], v[1], v[2], heads); }));
+    rows.push_back(case_of(
+        std::move(name),
+        {case_input({pairs_of(offsets, heads)}, "p", t), case_input({tokens_of(offsets), heads * head_dim}, "v", t), offsets},
+        [=](In v) { return (transposed ? ragged_weighted_sum_transposed : ragged_weighted_sum)(v[0], v[1], v[2], heads); }));
   });
   return rows;
 }
@@ -70,33 +71,50 @@ std::vector<OpCase> row_spread_cases(DType t) {
 
 std::vector<OpMisuse> score_misuses() {
   const Tensor q = Tensor::zeros({3, 4}), offsets = case_offsets({3});
-  return {{"keys of another shape", [=] { ragged_scores(q, Tensor::zeros({3, 6}), offsets, 2, false, 1); }, ErrorKind::shape, "needs [3,4]"},
-          {"columns do not split", [=] { ragged_scores(q, q, offsets, 3, false, 1); }, ErrorKind::shape, "4 columns do not split into 3 heads"},
+  return {{"keys of another shape", [=] { ragged_scores(q, Tensor::zeros({3, 6}), offsets, 2, false, 1); },
+           ErrorKind::shape, "needs [3,4]"},
+          {"columns do not split", [=] { ragged_scores(q, q, offsets, 3, false, 1); },
+           ErrorKind::shape, "4 columns do not split into 3 heads"},
           {"offsets end late", [=] { ragged_scores(q, q, case_offsets({5}), 2, false, 1); }, ErrorKind::index, "end at 5"}};
 }
 std::vector<OpMisuse> softmax_misuses() {
-  return {{"wrong number of pairs", [] { ragged_softmax(Tensor::zeros({8}), case_offsets({3}), 1, false); }, ErrorKind::shape, "needs [9]"},
-          {"offsets are floating", [] { ragged_softmax(Tensor::zeros({9}), Tensor::zeros({2}), 1, false); }, ErrorKind::dtype, "needs i32"}};
+  return {{"wrong number of pairs", [] { ragged_softmax(Tensor::zeros({8}), case_offsets({3}), 1, false); },
+           ErrorKind::shape, "needs [9]"},
+          {"offsets are floating", [] { ragged_softmax(Tensor::zeros({9}), Tensor::zeros({2}), 1, false); },
+           ErrorKind::dtype, "needs i32"}};
 }
 std::vector<OpMisuse> weighted_sum_misuses() {
-  return {{"wrong number of pairs", [] { ragged_weighted_sum(Tensor::zeros({8}), Tensor::zeros({3, 2}), case_offsets({3}), 1); }, ErrorKind::shape, "needs [9]"},
-          {"offsets fall", [] { ragged_weighted_sum(Tensor::zeros({9}), Tensor::zeros({3, 2}), Tensor::of<int32_t>({0, 4, 3}, {3}), 1); },
+  return {{"wrong number of pairs",
+           [] {
+             ragged_weighted_sum(Tensor::zeros({8}), Tensor::zeros({3, 2}), case_offsets({3}), 1);
+           },
+           ErrorKind::shape, "needs [9]"},
+          {"offsets fall",
+           [] {
+             ragged_weighted_sum(Tensor::zeros({9}), Tensor::zeros({3, 2}), Tensor::of<int32_t>({0, 4, 3}, {3}), 1);
+           },
            ErrorKind::index, "offsets[2] is 3"}};
 }
 std::vector<OpMisuse> transposed_misuses() {
-  return {{"wrong number of pairs", [] { ragged_weighted_sum_transposed(Tensor::zeros({8}), Tensor::zeros({3, 2}), case_offsets({3}), 1); },
+  return {{"wrong number of pairs",
+           [] {
+             ragged_weighted_sum_transposed(Tensor::zeros({8}), Tensor::zeros({3, 2}), case_offsets({3}), 1);
+           },
            ErrorKind::shape, "needs [9]"}};
 }
 std::vector<OpMisuse> row_sum_misuses() {
-  return {{"wrong number of pairs", [] { ragged_row_sum(Tensor::zeros({8}), case_offsets({3}), 1); }, ErrorKind::shape, "needs [9]"}};
+  return {{"wrong number of pairs", [] { ragged_row_sum(Tensor::zeros({8}), case_offsets({3}), 1); },
+           ErrorKind::shape, "needs [9]"}};
 }
 std::vector<OpMisuse> row_spread_misuses() {
-  return {{"wrong number of rows", [] { ragged_row_spread(Tensor::zeros({8}), case_offsets({3}), 1); }, ErrorKind::shape, "needs [3]"}};
+  return {{"wrong number of rows", [] { ragged_row_spread(Tensor::zeros({8}), case_offsets({3}), 1); },
+           ErrorKind::shape, "needs [3]"}};
 }
 
 }  // namespace
 
-TAPEDECK_OP(ragged_scores, "s_ij = scale q_i k_j inside each sequence and head, -inf where causality masks", score_cases, score_misuses);
+TAPEDECK_OP(ragged_scores, "s_ij = scale q_i k_j inside each sequence and head, -inf where causality masks", score_cases,
+            score_misuses);
 TAPEDECK_OP(ragged_softmax, "p_ij = exp(s_ij) / sum_j exp(s_ij) over each row's own keys", softmax_cases, softmax_misuses);
 TAPEDECK_OP(ragged_weighted_sum, "y_i = sum_j p_ij v_j", weighted_sum_cases, weighted_sum_misuses);
 TAPEDECK_OP(ragged_weighted_sum_transposed, "y_j = sum_i p_ij q_i", transposed_cases, transposed_misuses);

@@ -5,7 +5,7 @@
 namespace tapedeck {
 namespace {
 
-struct ResidualNormOp final : Op {                // in: x[...,c], residual, gain[c], bias[c]; out: sum, norm, mean[rows], rstd[rows]
+struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c]; out: sum, norm, mean[rows], rstd[rows]
   double epsilon;
   DropoutSpec dropout;
   ResidualNormOp(double epsilon, DropoutSpec dropout) : epsilon(epsilon), dropout(dropout) {}
@@ -27,8 +27,8 @@ struct ResidualNormOp final : Op {                // in: x[...,c], residual, gai
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().residual_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, kernel_dropout(dropout), at<T>(x[0]), at<T>(x[1]),
-                                       at<T>(x[2]), at<T>(x[3]), at<T>(y[0]), at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
+      kernels::menu<T>().residual_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, kernel_dropout(dropout), at<T>(x[0]),
+                                       at<T>(x[1]), at<T>(x[2]), at<T>(x[3]), at<T>(y[0]), at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
     });
   }
 
@@ -36,10 +36,10 @@ struct ResidualNormOp final : Op {                // in: x[...,c], residual, gai
     if (!dy[1]) { sum_only(dy[0], dx); return true; }
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().residual_norm_backward(
-          y[0].shape().rows(), y[0].shape().cols(), kernel_dropout(dropout), at<T>(y[0]), at<T>(x[2]), at<T>(y[2]), at<T>(y[3]), at<T>(dy[1]),
-          at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate, target<T>(dx[2]), dx[2].accumulate,
-          target<T>(dx[3]), dx[3].accumulate);
+      kernels::menu<T>().residual_norm_backward(y[0].shape().rows(), y[0].shape().cols(), kernel_dropout(dropout), at<T>(y[0]),
+                                                at<T>(x[2]), at<T>(y[2]), at<T>(y[3]), at<T>(dy[1]), at<T>(dy[0]),
+                                                target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate,
+                                                target<T>(dx[2]), dx[2].accumulate, target<T>(dx[3]), dx[3].accumulate);
     });
     return true;
   }
@@ -99,15 +99,18 @@ std::vector<OpCase> cases(DType t) {
 
 std::vector<OpMisuse> misuses() {
   const Tensor x = Tensor::zeros({2, 3}), three = Tensor::zeros({3});
-  return {{"residual of another shape", [=] { residual_norm(x, Tensor::zeros({3, 2}), three, three, 1e-5); }, ErrorKind::shape, "needs [2,3]"},
-          {"gain of the wrong size", [=] { residual_norm(x, x, Tensor::zeros({2}), three, 1e-5); }, ErrorKind::shape, "gain has shape [2]"},
+  return {{"residual of another shape", [=] { residual_norm(x, Tensor::zeros({3, 2}), three, three, 1e-5); },
+           ErrorKind::shape, "needs [2,3]"},
+          {"gain of the wrong size", [=] { residual_norm(x, x, Tensor::zeros({2}), three, 1e-5); },
+           ErrorKind::shape, "gain has shape [2]"},
           {"dropout of 1", [=] { residual_norm(x, x, three, three, 1e-5, {1.0, {}, 0}); }, ErrorKind::value, "outside [0, 1)"},
           {"mixed dtypes", [=] { residual_norm(x, x.to(DType::f64), three, three, 1e-5); }, ErrorKind::dtype, "f64"}};
 }
 
 }  // namespace
 
-ResidualNorm residual_norm(const Tensor& x, const Tensor& residual, const Tensor& gain, const Tensor& bias, double epsilon, DropoutSpec dropout) {
+ResidualNorm residual_norm(const Tensor& x, const Tensor& residual, const Tensor& gain, const Tensor& bias, double epsilon,
+                           DropoutSpec dropout) {
   const Tensor in[] = {x, residual, gain, bias};
   const Tensors y = apply_all(ResidualNormOp(epsilon, dropout), in);
   return {y[0], y[1]};

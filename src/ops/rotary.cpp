@@ -9,7 +9,8 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   int64_t columns, head_dim;
   double base;
   bool inverse;
-  Rotary(int64_t columns, int64_t head_dim, double base, bool inverse) : columns(columns), head_dim(head_dim), base(base), inverse(inverse) {}
+  Rotary(int64_t columns, int64_t head_dim, double base, bool inverse)
+      : columns(columns), head_dim(head_dim), base(base), inverse(inverse) {}
 
   std::string_view name() const override { return "rotary"; }
 
@@ -18,7 +19,8 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
     require_floating(name(), {x[0]});
     require_dtype(name(), "positions", x[1], DType::i32);
     require_shape(name(), "positions", x[1], {x[0].shape()[0]});
-    if (head_dim < 2 || head_dim % 2) throw Error(ErrorKind::value, text(name(), ": head_dim is ", head_dim, "; columns rotate in pairs, so it must be even"));
+    if (head_dim < 2 || head_dim % 2)
+      throw Error(ErrorKind::value, text(name(), ": head_dim is ", head_dim, "; columns rotate in pairs, so it must be even"));
     if (columns < 0 || columns > x[0].shape()[1] || columns % head_dim)
       shape_error(name(), x, text("columns is ", columns, "; needs a multiple of head_dim ", head_dim, " within the row"));
     if (!(base > 0)) throw Error(ErrorKind::value, text(name(), ": base is ", base, "; needs a positive number"));
@@ -28,7 +30,8 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   void rotate(bool back, const Tensor& positions, const Tensor& from, const Tensor& to, bool accumulate) const {
     dispatch(from.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().rotary(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(), at<T>(from), at<T>(to), accumulate);
+      kernels::menu<T>().rotary(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(),
+                                at<T>(from), at<T>(to), accumulate);
     });
   }
   void forward(In x, Out y) const override { rotate(inverse, x[1], x[0], y[0], false); }
@@ -36,7 +39,9 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
     rotate(!inverse, x[1], dy[0], dx[0].into, dx[0].accumulate);
     return true;
   }
-  Tensors vjp(In x, In, In dy, Wanted) const override { return {apply(Rotary(columns, head_dim, base, !inverse), {dy[0], x[1]}), Tensor{}}; }
+  Tensors vjp(In x, In, In dy, Wanted) const override {
+    return {apply(Rotary(columns, head_dim, base, !inverse), {dy[0], x[1]}), Tensor{}};
+  }
 
   Saves saves() const override { return {{Save::input, 1, "angles of the inverse rotation"}}; }
   Cost cost(In x) const override { return {3.0 * double(x[0].shape()[0] * columns), Op::cost(x).bytes}; }

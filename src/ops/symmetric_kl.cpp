@@ -24,8 +24,9 @@ struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: di
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().symmetric_kl_backward(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]), at<T>(dy[0]),
-                                               target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate);
+      kernels::menu<T>().symmetric_kl_backward(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]),
+                                               at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
+                                               dx[1].accumulate);
     });
     return true;
   }
@@ -61,6 +62,7 @@ std::vector<OpMisuse> misuses() {
 
 Tensor symmetric_kl_rows(const Tensor& a, const Tensor& b) { return apply(SymmetricKl(), {a, b}); }
 
-TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)", cases, misuses);
+TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)", cases,
+            misuses);
 
 }  // namespace tapedeck

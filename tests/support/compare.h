@@ -19,7 +19,8 @@ struct Gap {
   int64_t element = -1;
   std::string where;                              // "input 2"
   std::string str() const {
-    return text(where, where.empty() ? "" : ", ", "element ", element, ": ", left, " against ", right, ", relative gap ", relative);
+    return text(where, where.empty() ? "" : ", ", "element ", element, ": ", left, " against ", right, ", relative gap ",
+                relative);
   }
 };
 inline void widen(Gap& worst, const Gap& other) { if (other.relative > worst.relative) worst = other; }

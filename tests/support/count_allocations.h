@@ -13,7 +13,8 @@ inline std::atomic<int64_t> allocations{0};
 inline void* counted(size_t bytes, size_t alignment) {
   ++allocations;
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  if (void* p = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, rounded) : std::malloc(bytes ? bytes : 1)) return p;
+  if (void* p = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, rounded) : std::malloc(bytes ? bytes : 1))
+    return p;
   throw std::bad_alloc();
 }
 }  // namespace tapedeck::testing

@@ -10,7 +10,7 @@
 namespace tapedeck::testing {
 
 constexpr double stencil_step = 2e-4;             // kinks must lie further than 2 steps away
-constexpr int64_t full_jacobian_limit = 160;      // more floating elements than this: random directions instead
+constexpr int64_t full_jacobian_limit = 400;      // more floating elements than this: random directions instead
 constexpr int directions = 24;
 
 /// (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h, f given as a function of the shift.
@@ -74,7 +74,8 @@ inline Gap directional_gap(In inputs, In analytic, const std::function<double()>
 inline Gap gradcheck(In inputs, In analytic, const std::function<double()>& value) {
   int64_t elements = 0;
   for (const Tensor& x : inputs) if (is_floating(x.dtype())) elements += x.size();
-  return elements <= full_jacobian_limit ? detail::full_gap(inputs, analytic, value) : detail::directional_gap(inputs, analytic, value);
+  return elements <= full_jacobian_limit ? detail::full_gap(inputs, analytic, value)
+                                         : detail::directional_gap(inputs, analytic, value);
 }
 
 }  // namespace tapedeck::testing

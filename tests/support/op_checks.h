@@ -35,13 +35,15 @@ inline Findings check_infer(const Row& row) {
     for (size_t k = 0; k < specs.size() && k < node->out.size(); ++k) {
       const Spec& s = specs[k];
       found.expect(s.shape == node->out[k].shape() && s.dtype == node->out[k].dtype(),
-                   text("output ", k, ": infer says ", name_of(s.dtype), s.shape.str(), ", the row has ", name_of(node->out[k].dtype()), node->out[k].shape().str()));
+                   text("output ", k, ": infer says ", name_of(s.dtype), s.shape.str(), ", the row has ",
+                        name_of(node->out[k].dtype()), node->out[k].shape().str()));
       again.push_back(s.shares >= 0 ? in[size_t(s.shares)].view(s.shape) : Tensor::empty(s.shape, s.dtype));
       if (s.shares < 0) poison(again[k]);
     }
     node->op->forward(in, again);
     for (size_t k = 0; k < again.size(); ++k)
-      found.expect(same_bits(again[k], node->out[k]), text("output ", k, ": forward into a fresh buffer differs: ", compare(again[k], node->out[k]).str()));
+      found.expect(same_bits(again[k], node->out[k]),
+                   text("output ", k, ": forward into a fresh buffer differs: ", compare(again[k], node->out[k]).str()));
   }
   return found;
 }
@@ -51,12 +53,14 @@ inline Findings check_f32_f64(const Row& row) {
   Findings found;
   const double limit = row.tolerance();
   Play narrow(*row.row, row.row->inputs), wide(*row.twin, converted(row.row->inputs, DType::f64));
-  for (size_t k = 0; k < wide.outputs.size(); ++k) found.expect(compare(narrow.outputs[k], wide.outputs[k]), limit, text("output ", k));
+  for (size_t k = 0; k < wide.outputs.size(); ++k)
+    found.expect(compare(narrow.outputs[k], wide.outputs[k]), limit, text("output ", k));
   if (!wide.differentiable()) return found;
   const Tensors g = narrow.gradients(), exact = wide.gradients();
   double scale = 0;
   for (const Tensor& t : exact) scale = std::max(scale, largest_entry(t));
-  for (size_t k = 0; k < g.size(); ++k) if (g[k]) found.expect(compare(g[k], exact[k], scale), limit, text("gradient of input ", k));
+  for (size_t k = 0; k < g.size(); ++k)
+    if (g[k]) found.expect(compare(g[k], exact[k], scale), limit, text("gradient of input ", k));
   return found;
 }
 
@@ -102,7 +106,8 @@ inline Findings check_backward(const Row& row) {
         if (!all.flags[k]) continue;
         const std::string what = text("gradient of input ", k, only < 0 ? "" : text(" from output ", only));
         found.expect(compare((*kernel)[k], rule[k], scale), row.tolerance(), what);
-        found.expect(compare(added[k], start[k] + (*kernel)[k]), row.dtype == DType::f64 ? 1e-14 * row.row->scale : 4e-6 * row.row->scale, what + ", accumulated");
+        found.expect(compare(added[k], start[k] + (*kernel)[k]),
+                     row.dtype == DType::f64 ? 1e-14 * row.row->scale : 4e-6 * row.row->scale, what + ", accumulated");
         const Tensors alone = *kernel_gradients(*node, in, out, dy, WantedInputs(in, int(k)));
         found.expect(same_bits(alone[k], (*kernel)[k]), what + " changes when no other gradient is wanted");
       }
@@ -158,7 +163,8 @@ inline std::vector<Computed> everything(const Row& row) {
   std::vector<Computed> all;
   Play play(*row.row, row.row->inputs);
   for (NodeId i = 0; i < play.end_of_call; ++i)
-    for (const Tensor& t : play.tape.node(i).out) all.push_back({text("row ", i, " (", play.tape.node(i).op->name(), ")"), t.clone()});
+    for (const Tensor& t : play.tape.node(i).out)
+      all.push_back({text("row ", i, " (", play.tape.node(i).op->name(), ")"), t.clone()});
   for (const Tensor& t : play.outputs) all.push_back({"an output", t.clone()});
   if (!play.differentiable()) return all;
   const Tensors g = play.gradients();
@@ -247,7 +253,9 @@ inline Findings check_saves(const Row& row) {
     found.expect(unchanged(in, out), "backward reads a value that saves() does not list");
     for (const Save& s : saves) {
       const size_t k = size_t(s.index), count = s.kind == Save::input ? node->in.size() : node->out.size();
-      found.expect(s.index >= 0 && k < count && s.why && *s.why, text("saves() lists ", s.kind == Save::input ? "input " : "output ", s.index, ", which the row lacks or does not explain"));
+      found.expect(s.index >= 0 && k < count && s.why && *s.why,
+                   text("saves() lists ", s.kind == Save::input ? "input " : "output ", s.index,
+                        ", which the row lacks or does not explain"));
       if (k >= count) continue;
       const Tensor& value = (s.kind == Save::input ? node->in : node->out)[k];
       if (!value || !is_floating(value.dtype()) || value.size() == 0) continue;
@@ -269,7 +277,8 @@ inline Findings check_misuse(std::string_view op, const OpMisuse& misuse) {
     found.failures.push_back("raised nothing");
   } catch (const Error& e) {
     const std::string what = e.what();
-    found.expect(e.kind() == misuse.kind, text("raised an error of kind ", int(e.kind()), " instead of ", int(misuse.kind), ": ", what));
+    found.expect(e.kind() == misuse.kind,
+                 text("raised an error of kind ", int(e.kind()), " instead of ", int(misuse.kind), ": ", what));
     found.expect(what.find(misuse.expect) != std::string::npos, text("the message lacks \"", misuse.expect, "\": ", what));
     found.expect(what.find(op) != std::string::npos, text("the message does not name the op: ", what));
   } catch (const std::exception& e) {
