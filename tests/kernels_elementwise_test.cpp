@@ -90,11 +90,11 @@ TEST_CASE("derivatives stay finite far from zero") {
 }
 
 TEST_CASE("binary operations with every broadcast") {
-  for (auto [rows, cols] : shapes)
+  for (const auto& shape : shapes)
     for (auto broadcast : {Broadcast::same, Broadcast::row, Broadcast::column, Broadcast::scalar})
       for (auto which : {Binary::add, Binary::subtract, Binary::multiply, Binary::divide})
         for (bool accumulate : {false, true}) {
-          const int64_t n = rows * cols;
+          const int64_t rows = shape[0], cols = shape[1], n = rows * cols;
           const Numbers a = random_numbers(n, 1), b = random_numbers(n, 2, 0.5, 2), initial = random_numbers(n, 3);
           Numbers want(n);
           for (int64_t i = 0; i < n; ++i) {
@@ -138,8 +138,9 @@ TEST_CASE("fill, add_scaled and where") {
 TEST_CASE("reduce, argmax and spread over any axis") {
   const int64_t cases[][3] = {{1, 1, 1},   {1, 40001, 1}, {17, 129, 1},  {1, 700, 33},  {5, 15, 17},
                               {3, 600, 65}, {2, 1, 127},   {129, 16, 1}, {1, 33, 20001}};
-  for (auto [outer, axis, inner] : cases)
+  for (const auto& sizes : cases)
     for (bool accumulate : {false, true}) {
+      const int64_t outer = sizes[0], axis = sizes[1], inner = sizes[2];
       const int64_t n = outer * axis * inner, m = outer * inner;
       const Numbers x = random_numbers(n, 1), initial = random_numbers(m, 2), spread_initial = random_numbers(n, 3);
       Numbers sum(m, 0.0), mean, max(m, -HUGE_VAL), arg(m, 0.0), spread(n);
@@ -219,7 +220,8 @@ TEST_CASE("permute every order, and copy_rows between strides") {
         return out;
       });
     }
-  for (auto [rows, cols] : shapes) {
+  for (const auto& shape : shapes) {
+    const int64_t rows = shape[0], cols = shape[1];
     const Numbers x = random_numbers(rows * (cols + 3), 1), initial = random_numbers(rows * (cols + 5), 2);
     for (bool accumulate : {false, true}) {
       Numbers want = initial;

@@ -58,10 +58,14 @@ def runs(pairs):
     return found
 
 
+def braced(row):
+    return "{" + ", ".join(braced(v) if isinstance(v, list) else str(int(v)) for v in row) + "}"
+
+
 def table(kind, name, rows):
     out, line = [f"const {kind} {name}[] = {{"], "   "
     for row in rows:
-        cell = " {" + ", ".join(str(int(v)) for v in row) + "},"
+        cell = f" {braced(row)},"
         if len(line + cell) > 128:
             out.append(line)
             line = "   "
@@ -85,7 +89,7 @@ table("Range", "class_ranges", ranges(kind))
 table("Run", "lower_runs", runs(single))
 table("Range", "mark_ranges", ranges(lambda c: stripped.get(c) == ""))
 table("Range", "bare_ranges", ranges(lambda c: ord(stripped[c]) if len(stripped.get(c, "")) == 1 else 0))
-several = [(c, *map(ord, s), *[0] * (3 - len(s))) for c, s in stripped.items() if len(s) > 1]
-assert all(len(row) == 4 for row in several)
+several = [(c, [*map(ord, s), *[0] * (3 - len(s))]) for c, s in stripped.items() if len(s) > 1]
+assert all(len(to) == 3 for _, to in several)
 table("Several", "bare_several", several)
 print("// clang-format on\n\n}  // namespace tapedeck::unicode")
