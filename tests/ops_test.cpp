@@ -18,7 +18,9 @@ constexpr double inf = std::numeric_limits<double>::infinity();
 const double nan = std::nan("");
 const DType both[] = {DType::f32, DType::f64};
 
-Tensor numbers(std::vector<double> values, Shape shape, DType t = DType::f64) { return Tensor::from<double>(values, shape).to(t); }
+Tensor numbers(std::vector<double> values, Shape shape, DType t = DType::f64) {
+  return Tensor::from<double>(values, shape).to(t);
+}
 Tensor numbers(std::vector<double> values, DType t = DType::f64) { return numbers(values, {int64_t(values.size())}, t); }
 Tensor indices(std::initializer_list<int32_t> v) { return Tensor::of<int32_t>(v, {int64_t(v.size())}); }
 Tensor conditions(std::initializer_list<uint8_t> v) { return Tensor::of<uint8_t>(v, {int64_t(v.size())}); }
@@ -40,16 +42,19 @@ TEST_CASE("values worked out by hand") {
       {"x * column", [](const Tensor& x) { return x * slice(x, 1, 0, 1); }, {2, 3}, {1, 2, 3, 16, 20, 24}},
       {"column / x", [](const Tensor& x) { return slice(x, 1, 2, 3) / x; }, {2, 3}, {3, 1.5, 1, 1.5, 1.2, 1}},
       {"number - x", [](const Tensor& x) { return mean(x) - x; }, {2, 3}, {2.5, 1.5, .5, -.5, -1.5, -2.5}},
-      {"doubles on both sides", [](const Tensor& x) { return 1 - (2 * x - 3) / 4 + 6 / x; }, {2, 3}, {7.25, 3.75, 2.25, 1.25, .45, -.25}},
+      {"doubles on both sides", [](const Tensor& x) { return 1 - (2 * x - 3) / 4 + 6 / x; }, {2, 3},
+       {7.25, 3.75, 2.25, 1.25, .45, -.25}},
       {"-x", [](const Tensor& x) { return -x; }, {2, 3}, {-1, -2, -3, -4, -5, -6}},
       {"sum", [](const Tensor& x) { return sum(x); }, {}, {21}},
       {"sum of rows", [](const Tensor& x) { return sum(x, 0); }, {3}, {5, 7, 9}},
       {"mean of columns, kept", [](const Tensor& x) { return mean(x, -1, true); }, {2, 1}, {2, 5}},
       {"max", [](const Tensor& x) { return max(-x, 0, true); }, {1, 3}, {-1, -2, -3}},
       {"norm", [](const Tensor& x) { return norm(slice(x, 1, 0, 2), 0, false, 19); }, {2}, {6, std::sqrt(48)}},
-      {"logsumexp", [](const Tensor& x) { return logsumexp(x, 0); }, {3}, {1 + std::log1p(std::exp(3)), 2 + std::log1p(std::exp(3)), 3 + std::log1p(std::exp(3))}},
+      {"logsumexp", [](const Tensor& x) { return logsumexp(x, 0); }, {3},
+       {1 + std::log1p(std::exp(3)), 2 + std::log1p(std::exp(3)), 3 + std::log1p(std::exp(3))}},
       {"softmax", [](const Tensor& x) { return softmax(log(x)); }, {2, 3}, {1. / 6, 2. / 6, 3. / 6, 4. / 15, 5. / 15, 6. / 15}},
-      {"log_softmax", [](const Tensor& x) { return exp(log_softmax(log(x))); }, {2, 3}, {1. / 6, 2. / 6, 3. / 6, 4. / 15, 5. / 15, 6. / 15}},
+      {"log_softmax", [](const Tensor& x) { return exp(log_softmax(log(x))); }, {2, 3},
+       {1. / 6, 2. / 6, 3. / 6, 4. / 15, 5. / 15, 6. / 15}},
       {"transpose", [](const Tensor& x) { return transpose(x); }, {3, 2}, {1, 4, 2, 5, 3, 6}},
       {"permute", [](const Tensor& x) { return permute(reshape(x, {1, 2, -1}), {2, 0, 1}); }, {3, 1, 2}, {1, 4, 2, 5, 3, 6}},
       {"concat", [](const Tensor& x) { return concat({x, slice(x, 1, 1, 2)}, 1); }, {2, 4}, {1, 2, 3, 2, 4, 5, 6, 5}},
@@ -62,7 +67,8 @@ TEST_CASE("values worked out by hand") {
       {"where, one number", [](const Tensor& x) { return where(conditions({1, 0}), sum(x, 1), mean(x)); }, {2}, {6, 3.5}},
       {"clamp and inside", [](const Tensor& x) { return clamp(x, 2, 5) * inside(x, 1, 5); }, {2, 3}, {2, 2, 3, 4, 5, 0}},
       {"sign and step", [](const Tensor& x) { return sign(x - 3) + step(x - 3); }, {2, 3}, {-1, -1, 0, 2, 2, 2}},
-      {"powers", [](const Tensor& x) { return pow(x, 2) - square(x) + sqrt(square(x)) * rsqrt(square(x)) + x * reciprocal(x); }, {2, 3}, {2, 2, 2, 2, 2, 2}},
+      {"powers", [](const Tensor& x) { return pow(x, 2) - square(x) + sqrt(square(x)) * rsqrt(square(x)) + x * reciprocal(x); },
+       {2, 3}, {2, 2, 2, 2, 2, 2}},
   };
   for (DType t : both)
     for (const Value& row : table) {
@@ -72,7 +78,8 @@ TEST_CASE("values worked out by hand") {
   check_near(argmax(numbers({1, 3, 3, 5, 5, 2}, {2, 3}), 1), indices({1, 0}), 0);
 }
 
-struct Extreme { const char* name; Tensor (*call)(const Tensor& x); std::vector<double> x, y, dx; };   // dx: of the plain sum of y
+/// dx: the gradient of the plain sum of y.
+struct Extreme { const char* name; Tensor (*call)(const Tensor& x); std::vector<double> x, y, dx; };
 
 TEST_CASE("extreme inputs stay exact, by kernel and by rule") {
   const Extreme table[] = {
@@ -179,7 +186,8 @@ TEST_CASE("views, rows and constants") {
   CHECK(reshape(x, Shape{6, 4}).shape() == Shape{6, 4});
   const NodeId after_views = tape.size();
   CHECK(after_views == rows + 2);
-  for (const Tensor& same : {reshape(x, {4, 6}), expand(x, {4, 6}), slice(x, 1, 0, 6), dropout(x, 0, root_key(2)), concat({x}, 0)})
+  for (const Tensor& same :
+       {reshape(x, {4, 6}), expand(x, {4, 6}), slice(x, 1, 0, 6), dropout(x, 0, root_key(2)), concat({x}, 0)})
     CHECK(same.place().value == x.place().value);
   CHECK(tape.size() == after_views);                               // nothing to do: no row
   CHECK_FALSE(exp(x.detach()).on_tape());
@@ -199,10 +207,12 @@ TEST_CASE("dropout: a mask is a function of key and element") {
     CHECK(std::abs(kept / 4096 - (1 - p)) < 4 * std::sqrt(p * (1 - p) / 4096));
     CHECK(same_bits(y, dropout(ones, p, key)));
     CHECK_FALSE(same_bits(y, dropout(ones, p, key / "another")));
-    CHECK(same_bits(slice(y, 0, 10, 20), dropout(slice(ones, 0, 10, 20), p, key, 640)));   // element e of a part uses draw first + e
+    // element e of a part uses draw first + e
+    CHECK(same_bits(slice(y, 0, 10, 20), dropout(slice(ones, 0, 10, 20), p, key, 640)));
     Tape tape;
     const Tensor x = tape.leaf(ones);
-    for (Order order : {Order::first, Order::differentiable}) CHECK(same_bits(gradient(sum(dropout(x, p, key)), x, order).detach(), y));
+    for (Order order : {Order::first, Order::differentiable})
+      CHECK(same_bits(gradient(sum(dropout(x, p, key)), x, order).detach(), y));
   }
 }
 
@@ -241,7 +251,8 @@ struct Complaint { const char* name; void (*call)(); ErrorKind kind; const char 
 TEST_CASE("messages name op, shapes, place and remedy") {
   const Complaint table[] = {
       {"shapes", [] { Tensor::zeros({2, 3}) + Tensor::zeros({4}); }, ErrorKind::shape,
-       "add: got [2,3], [4]; needs equal shapes, a row [c], a column [...,1] or one number", "bring one to the other's shape with expand()"},
+       "add: got [2,3], [4]; needs equal shapes, a row [c], a column [...,1] or one number",
+       "bring one to the other's shape with expand()"},
       {"types", [] { Tensor::zeros({2}) * Tensor::zeros({2}, DType::f64); }, ErrorKind::dtype,
        "mul: got f32 and f64 (shapes [2], [2])", "convert one of them with to()"},
       {"inner sizes", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({4, 5})); }, ErrorKind::shape,
@@ -249,11 +260,14 @@ TEST_CASE("messages name op, shapes, place and remedy") {
        "a[...,m,k] meets b[...,k,n]; a flag swaps an operand's last two axes"},
       {"index", [] { gather(Tensor::zeros({10, 2}), indices({1, 5, 0, 17})); }, ErrorKind::index,
        "gather: index[3] is 17, but there are 10 rows in the table", "entries must lie in 0..9"},
-      {"axis", [] { sum(Tensor::zeros({2, 3}), -3); }, ErrorKind::shape, "sum: axis -3 is out of range for shape [2,3]", "axes lie in -2..1"},
+      {"axis", [] { sum(Tensor::zeros({2, 3}), -3); }, ErrorKind::shape,
+       "sum: axis -3 is out of range for shape [2,3]", "axes lie in -2..1"},
       {"expand", [] { expand(Tensor::zeros({2, 3}), {2, 4}); }, ErrorKind::shape, "expand: got [2,3]; cannot repeat to [2,4]",
        "axes align at the right and must agree or be 1"},
-      {"slice", [] { slice(Tensor::zeros({2, 3}), 1, 2, 5); }, ErrorKind::index, "slice: 2..5 of axis 1 of shape [2,3] lies outside 0..3", ""},
-      {"undefined", [] { exp(Tensor{}); }, ErrorKind::value, "exp: x is undefined (it has no buffer)", "pass a tensor that was computed or made"},
+      {"slice", [] { slice(Tensor::zeros({2, 3}), 1, 2, 5); }, ErrorKind::index,
+       "slice: 2..5 of axis 1 of shape [2,3] lies outside 0..3", ""},
+      {"undefined", [] { exp(Tensor{}); }, ErrorKind::value,
+       "exp: x is undefined (it has no buffer)", "pass a tensor that was computed or made"},
   };
   const Scope encoder("encoder");
   const Scope layer("layers", 2);
@@ -276,10 +290,17 @@ TEST_CASE("attributes of the rows on a tape") {
   const Tensor x = tape.leaf(Tensor::full({2, 3}, 0.5));
   struct Listed { Tensor y; std::string expected; };
   const Listed table[] = {
-      {pow(x, 2.5), "pow exponent=2.5"},          {clamp(x, -1, 1), "clamp low=-1 high=1"}, {x * 3, "scale factor=3"},
-      {sum(x, -1), "sum axis=-1 keep=false"},     {sum(x), "sum"},                          {slice(x, 1, 0, 2), "slice axis=1 begin=0 end=2"},
-      {reshape(x, {6}), "reshape shape=[6]"},     {transpose(x), "permute order=[1,0]"},    {expand(x, {4, 2, 3}), "expand shape=[4,2,3]"},
-      {matmul(x, x, true), "matmul a_transposed=true b_transposed=false"},                  {exp(x), "exp"},
+      {exp(x), "exp"},
+      {pow(x, 2.5), "pow exponent=2.5"},
+      {clamp(x, -1, 1), "clamp low=-1 high=1"},
+      {x * 3, "scale factor=3"},
+      {sum(x), "sum"},
+      {sum(x, -1), "sum axis=-1 keep=false"},
+      {slice(x, 1, 0, 2), "slice axis=1 begin=0 end=2"},
+      {reshape(x, {6}), "reshape shape=[6]"},
+      {transpose(x), "permute order=[1,0]"},
+      {expand(x, {4, 2, 3}), "expand shape=[4,2,3]"},
+      {matmul(x, x, true), "matmul a_transposed=true b_transposed=false"},
   };
   for (const Listed& row : table) {
     const Op& op = *tape.node(tape.owner(row.y.place().value)).op;

@@ -19,7 +19,8 @@ struct Arithmetic final : Op {
     require_defined(name(), "the right operand", x[1]);
     require_floating(name(), x);
     if (!broadcast(x[0].shape(), x[1].shape()))
-      shape_error(name(), x, "needs equal shapes, a row [c], a column [...,1] or one number", "bring one to the other's shape with expand()");
+      shape_error(name(), x, "needs equal shapes, a row [c], a column [...,1] or one number",
+                  "bring one to the other's shape with expand()");
     return {{x[0].shape(), x[0].dtype()}};
   }
   void forward(In x, Out y) const override { run(kind, x[0], x[1], y[0], false); }
@@ -148,7 +149,8 @@ std::vector<OpMisuse> wrong(F op) {
       {"shapes that do not meet", [op] { op(Tensor::zeros({2, 3}), Tensor::zeros({2, 4})); }, ErrorKind::shape, "[2,3], [2,4]"},
       {"a row of the wrong axis", [op] { op(Tensor::zeros({2, 3}), Tensor::zeros({2})); }, ErrorKind::shape, "expand"},
       {"mixed types", [op] { op(Tensor::zeros({2}), Tensor::zeros({2}, DType::f64)); }, ErrorKind::dtype, "f32 and f64"},
-      {"mixed types, turned", [op] { op(Tensor::zeros({2}), Tensor::zeros({3, 2}, DType::f64)); }, ErrorKind::dtype, "f32 and f64"},
+      {"mixed types, turned", [op] { op(Tensor::zeros({2}), Tensor::zeros({3, 2}, DType::f64)); },
+       ErrorKind::dtype, "f32 and f64"},
       {"integers", [op] { op(Tensor::zeros({2}, DType::i32), Tensor::zeros({2}, DType::i32)); }, ErrorKind::dtype, "i32"},
       {"undefined", [op] { op(Tensor::zeros({2}), Tensor{}); }, ErrorKind::value, "right operand"},
   };

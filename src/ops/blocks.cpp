@@ -121,7 +121,8 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end) {
   const int at = require_axis("slice", x, axis);
   const int64_t size = x.shape()[at];
   if (begin < 0 || begin > end || end > size)
-    raise(ErrorKind::index, text("slice: ", begin, "..", end, " of axis ", at, " of shape ", x.shape().str(), " lies outside 0..", size));
+    raise(ErrorKind::index,
+          text("slice: ", begin, "..", end, " of axis ", at, " of shape ", x.shape().str(), " lies outside 0..", size));
   return begin == 0 && end == size ? x : apply(Slice({at, begin}, end), {x});
 }
 
@@ -133,7 +134,8 @@ Tensor concat(In parts, int axis) {
   if (parts.size() <= size_t(max_inputs)) return apply_all(Concat(at), parts)[0];
   const size_t share = (parts.size() + max_inputs - 1) / max_inputs;
   Tensors groups;
-  for (size_t i = 0; i < parts.size(); i += share) groups.push_back(concat(parts.subspan(i, std::min(share, parts.size() - i)), at));
+  for (size_t i = 0; i < parts.size(); i += share)
+    groups.push_back(concat(parts.subspan(i, std::min(share, parts.size() - i)), at));
   return concat(groups, at);
 }
 
@@ -145,8 +147,12 @@ namespace {
 std::vector<OpCase> concat_cases(DType t) {
   struct Row { const char* name; Shape a, b, c; int axis; };
   const Row rows[] = {
-      {"rows", {2, 5}, {1, 5}, {4, 5}, 0}, {"columns", {3, 1}, {3, 15}, {3, 17}, -1}, {"vectors", {7}, {1}, {33}, 0},
-      {"middle axis", {2, 3, 5}, {2, 1, 5}, {2, 4, 5}, 1}, {"an empty part", {2, 3}, {0, 3}, {1, 3}, 0}, {"rank 4", {1, 2, 2, 3}, {1, 2, 1, 3}, {1, 2, 3, 3}, 2},
+      {"rows", {2, 5}, {1, 5}, {4, 5}, 0},
+      {"columns", {3, 1}, {3, 15}, {3, 17}, -1},
+      {"vectors", {7}, {1}, {33}, 0},
+      {"middle axis", {2, 3, 5}, {2, 1, 5}, {2, 4, 5}, 1},
+      {"an empty part", {2, 3}, {0, 3}, {1, 3}, 0},
+      {"rank 4", {1, 2, 2, 3}, {1, 2, 1, 3}, {1, 2, 3, 3}, 2},
   };
   std::vector<OpCase> cases;
   for (const Row& r : rows)
@@ -180,7 +186,8 @@ std::vector<OpCase> slice_cases(DType t) {
   std::vector<OpCase> cases;
   for (const Row& r : rows)
     cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)}, [r](In x) { return slice(x[0], r.axis, r.begin, r.end); }));
-  cases.push_back(case_of("two slices that overlap", {case_input({3, 9}, "x", t)}, [](In x) { return slice(x[0], 1, 0, 6) * slice(x[0], 1, 3, 9); }));
+  cases.push_back(case_of("two slices that overlap", {case_input({3, 9}, "x", t)},
+                          [](In x) { return slice(x[0], 1, 0, 6) * slice(x[0], 1, 3, 9); }));
   return cases;
 }
 std::vector<OpMisuse> slice_misuses() {
@@ -195,7 +202,10 @@ std::vector<OpMisuse> slice_misuses() {
 
 std::vector<OpCase> pad_cases(DType t) {
   struct Row { const char* name; Shape shape; Block block; int64_t total; };
-  const Row rows[] = {{"rows", {3, 5}, {0, 2}, 6}, {"columns", {3, 17}, {1, 0}, 33}, {"middle axis", {2, 3, 5}, {1, 1}, 7}, {"nothing", {2, 0}, {1, 1}, 3}};
+  const Row rows[] = {{"rows", {3, 5}, {0, 2}, 6},
+                      {"columns", {3, 17}, {1, 0}, 33},
+                      {"middle axis", {2, 3, 5}, {1, 1}, 7},
+                      {"nothing", {2, 0}, {1, 1}, 3}};
   std::vector<OpCase> cases;
   for (const Row& r : rows)
     cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)}, [r](In x) { return pad(x[0], r.block, r.total); }));

@@ -13,7 +13,8 @@ struct DropoutOp final : Op {
   Specs infer(In x) const override {
     require_defined("dropout", "x", x[0]);
     require_floating("dropout", x);
-    if (!(drop.p >= 0 && drop.p <= 1)) raise(ErrorKind::value, text("dropout: p is ", drop.p, ", which is no probability"), "p lies in 0..1");
+    if (!(drop.p >= 0 && drop.p <= 1))
+      raise(ErrorKind::value, text("dropout: p is ", drop.p, ", which is no probability"), "p lies in 0..1");
     return {{x[0].shape(), x[0].dtype()}};
   }
   void forward(In x, Out y) const override { run(x[0], y[0], false); }
@@ -41,17 +42,25 @@ struct DropoutOp final : Op {
 
 }  // namespace
 
-Tensor dropout(const Tensor& x, double p, Key key, uint64_t first) { return p == 0 ? x : apply(DropoutOp({p, key.bits, first}), {x}); }
+Tensor dropout(const Tensor& x, double p, Key key, uint64_t first) {
+  return p == 0 ? x : apply(DropoutOp({p, key.bits, first}), {x});
+}
 
 // ---- cases -----------------------------------------------------------------------------------------------------------------
 namespace {
 
 std::vector<OpCase> cases(DType t) {
   struct Row { const char* name; Shape shape; double p; uint64_t first; };
-  const Row rows[] = {{"scalar", {}, 0.5, 3}, {"15", {15}, 0.1, 0}, {"7x17, offset", {7, 17}, 0.3, 5}, {"2x3x33", {2, 3, 33}, 0.9, 1u << 20}, {"everything", {7}, 1, 0}, {"empty", {0, 3}, 0.5, 0}};
+  const Row rows[] = {{"scalar", {}, 0.5, 3},
+                      {"15", {15}, 0.1, 0},
+                      {"7x17, offset", {7, 17}, 0.3, 5},
+                      {"2x3x33", {2, 3, 33}, 0.9, 1u << 20},
+                      {"everything", {7}, 1, 0},
+                      {"empty", {0, 3}, 0.5, 0}};
   std::vector<OpCase> cases;
   for (const Row& r : rows)
-    cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)}, [p = r.p, first = r.first](In x) { return dropout(x[0], p, root_key(25), first); }));
+    cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)},
+                            [p = r.p, first = r.first](In x) { return dropout(x[0], p, root_key(25), first); }));
   cases.push_back(case_of("two masks of one tensor", {case_input({33}, "x", t)}, [](In x) {
     return dropout(x[0], 0.5, root_key(1)) * dropout(x[0], 0.5, root_key(2));
   }));

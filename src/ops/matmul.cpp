@@ -18,14 +18,19 @@ struct MatMul final : Op {
     require_defined("matmul", "b", x[1]);
     require_floating("matmul", x);
     const Shape &a = x[0].shape(), &b = x[1].shape();
-    if (a.rank() < 2 || b.rank() < 2) shape_error("matmul", x, "needs two axes or more in both", "reshape a vector to one row or one column");
-    const int64_t m = a[a_transposed ? -1 : -2], k = a[a_transposed ? -2 : -1], k_of_b = b[b_transposed ? -1 : -2], n = b[b_transposed ? -2 : -1];
+    if (a.rank() < 2 || b.rank() < 2)
+      shape_error("matmul", x, "needs two axes or more in both", "reshape a vector to one row or one column");
+    const int64_t m = a[a_transposed ? -1 : -2], k = a[a_transposed ? -2 : -1], k_of_b = b[b_transposed ? -1 : -2],
+                  n = b[b_transposed ? -2 : -1];
     if (k != k_of_b)
-      shape_error("matmul", x, text("inner sizes ", k, " and ", k_of_b, " differ (a_transposed ", a_transposed ? "true" : "false", ", b_transposed ",
-                                    b_transposed ? "true" : "false", ")"), "a[...,m,k] meets b[...,k,n]; a flag swaps an operand's last two axes");
+      shape_error("matmul", x,
+                  text("inner sizes ", k, " and ", k_of_b, " differ (a_transposed ", a_transposed ? "true" : "false",
+                       ", b_transposed ", b_transposed ? "true" : "false", ")"),
+                  "a[...,m,k] meets b[...,k,n]; a flag swaps an operand's last two axes");
     const Shape& longer = a.rank() >= b.rank() ? a : b;
     if (a.rank() > 2 && b.rank() > 2 && !same_batches(a, b))
-      shape_error("matmul", x, "the leading axes differ", "make them equal with expand(); a rank-2 operand is shared by all batches");
+      shape_error("matmul", x, "the leading axes differ",
+                  "make them equal with expand(); a rank-2 operand is shared by all batches");
     Shape y = longer;
     return {{y.with(y.rank() - 2, m).with(y.rank() - 1, n), x[0].dtype()}};
   }
@@ -46,11 +51,15 @@ struct MatMul final : Op {
   Tensors vjp(In x, In, In dy, Wanted wanted) const override {
     const Tensor &a = x[0], &b = x[1], &g = dy[0];
     Tensors dx{Tensor(), Tensor()};
-    if (wanted[0]) dx[0] = a_transposed ? product_to(a.shape(), b, g, b_transposed, true) : product_to(a.shape(), g, b, false, !b_transposed);
-    if (wanted[1]) dx[1] = b_transposed ? product_to(b.shape(), g, a, true, a_transposed) : product_to(b.shape(), a, g, !a_transposed, false);
+    if (wanted[0])
+      dx[0] = a_transposed ? product_to(a.shape(), b, g, b_transposed, true) : product_to(a.shape(), g, b, false, !b_transposed);
+    if (wanted[1])
+      dx[1] = b_transposed ? product_to(b.shape(), g, a, true, a_transposed) : product_to(b.shape(), a, g, !a_transposed, false);
     return dx;
   }
-  Saves saves() const override { return {{Save::input, 0, "a factor of b's gradient"}, {Save::input, 1, "a factor of a's gradient"}}; }
+  Saves saves() const override {
+    return {{Save::input, 0, "a factor of b's gradient"}, {Save::input, 1, "a factor of a's gradient"}};
+  }
   Cost cost(In x) const override {
     const Plan p = plan(x[0].shape(), x[1].shape());
     Cost c = Op::cost(x);
@@ -127,7 +136,9 @@ struct MatMul final : Op {
 
 }  // namespace
 
-Tensor matmul(const Tensor& a, const Tensor& b, bool a_transposed, bool b_transposed) { return apply(MatMul(a_transposed, b_transposed), {a, b}); }
+Tensor matmul(const Tensor& a, const Tensor& b, bool a_transposed, bool b_transposed) {
+  return apply(MatMul(a_transposed, b_transposed), {a, b});
+}
 
 // ---- cases -----------------------------------------------------------------------------------------------------------------
 namespace {
@@ -147,22 +158,26 @@ std::vector<OpCase> cases(DType t) {
   for (const Row& r : rows)
     for (int flags = 0; flags < 4; ++flags) {
       const bool ta = flags & 1, tb = flags & 2;
-      cases.push_back(case_of(text(r.name, ta ? ", a transposed" : "", tb ? ", b transposed" : ""),
-                              {case_input(stored(r.a_lead, r.m, r.k, ta), "a", t), case_input(stored(r.b_lead, r.k, r.n, tb), "b", t)},
-                              [ta, tb](In x) { return matmul(x[0], x[1], ta, tb); }));
+      cases.push_back(
+          case_of(text(r.name, ta ? ", a transposed" : "", tb ? ", b transposed" : ""),
+                  {case_input(stored(r.a_lead, r.m, r.k, ta), "a", t), case_input(stored(r.b_lead, r.k, r.n, tb), "b", t)},
+                  [ta, tb](In x) { return matmul(x[0], x[1], ta, tb); }));
     }
   struct Small { const char* name; Shape a, b; };
-  for (const Small& r : {Small{"1x1x1", {1, 1}, {1, 1}}, Small{"one row", {1, 33}, {33, 3}}, Small{"one column", {5, 1}, {1, 17}},
-                         Small{"no rows", {0, 3}, {3, 4}}, Small{"no inner axis", {2, 0}, {0, 3}}, Small{"no batches", {0, 2, 3}, {3, 4}}})
+  for (const Small& r :
+       {Small{"1x1x1", {1, 1}, {1, 1}}, Small{"one row", {1, 33}, {33, 3}}, Small{"one column", {5, 1}, {1, 17}},
+        Small{"no rows", {0, 3}, {3, 4}}, Small{"no inner axis", {2, 0}, {0, 3}}, Small{"no batches", {0, 2, 3}, {3, 4}}})
     cases.push_back(case_of(r.name, {case_input(r.a, "a", t), case_input(r.b, "b", t)}, [](In x) { return matmul(x[0], x[1]); }));
   cases.push_back(case_of("x times x", {case_input({5, 5}, "x", t)}, [](In x) { return matmul(x[0], x[0]); }));
-  cases.push_back(case_of("x times x transposed", {case_input({4, 7}, "x", t)}, [](In x) { return matmul(x[0], x[0], false, true); }));
+  cases.push_back(
+      case_of("x times x transposed", {case_input({4, 7}, "x", t)}, [](In x) { return matmul(x[0], x[0], false, true); }));
   return cases;
 }
 
 std::vector<OpMisuse> misuses() {
   return {
-      {"inner sizes", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({4, 5})); }, ErrorKind::shape, "inner sizes 3 and 4 differ"},
+      {"inner sizes", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({4, 5})); },
+       ErrorKind::shape, "inner sizes 3 and 4 differ"},
       {"flags", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({2, 5}), false, true); }, ErrorKind::shape, "b_transposed true"},
       {"a vector", [] { matmul(Tensor::zeros({3}), Tensor::zeros({3, 5})); }, ErrorKind::shape, "[3], [3,5]"},
       {"batches", [] { matmul(Tensor::zeros({2, 3, 4}), Tensor::zeros({3, 4, 5})); }, ErrorKind::shape, "leading axes"},
@@ -172,7 +187,8 @@ std::vector<OpMisuse> misuses() {
   };
 }
 
-TAPEDECK_OP(matmul, "y[...,m,n] = sum_k a[...,m,k] b[...,k,n]; flags read an operand transposed, a rank-2 operand is shared", cases, misuses);
+TAPEDECK_OP(matmul, "y[...,m,n] = sum_k a[...,m,k] b[...,k,n]; flags read an operand transposed, a rank-2 operand is shared",
+            cases, misuses);
 
 }  // namespace
 }  // namespace tapedeck

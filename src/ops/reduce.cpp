@@ -10,7 +10,8 @@ struct Reduce final : Op {
   bool everything;
   int axis;
   bool keep;
-  Reduce(kernels::Reduce kind, bool everything, int axis, bool keep) : kind(kind), everything(everything), axis(axis), keep(keep) {}
+  Reduce(kernels::Reduce kind, bool everything, int axis, bool keep)
+      : kind(kind), everything(everything), axis(axis), keep(keep) {}
 
   std::string_view name() const override { return kind == kernels::Reduce::sum ? "sum" : "mean"; }
   Specs infer(In x) const override {
@@ -91,13 +92,20 @@ template <class F>
 std::vector<OpCase> cases(DType t) {
   struct Row { const char* name; Shape shape; int axis; bool keep; };
   const Row rows[] = {
-      {"rows of 7x17", {7, 17}, 0, false},         {"columns of 7x17", {7, 17}, 1, false}, {"last, kept", {3, 33}, -1, true},
-      {"middle axis", {2, 15, 3}, 1, false},       {"middle axis, kept", {2, 5, 1}, -2, true}, {"first of rank 4", {3, 1, 2, 5}, 0, false},
-      {"vector", {15}, 0, false},                  {"axis of size 1", {4, 1}, 1, false}, {"empty result", {0, 3}, 1, false},
+      {"rows of 7x17", {7, 17}, 0, false},
+      {"columns of 7x17", {7, 17}, 1, false},
+      {"last, kept", {3, 33}, -1, true},
+      {"middle axis", {2, 15, 3}, 1, false},
+      {"middle axis, kept", {2, 5, 1}, -2, true},
+      {"first of rank 4", {3, 1, 2, 5}, 0, false},
+      {"vector", {15}, 0, false},
+      {"axis of size 1", {4, 1}, 1, false},
+      {"empty result", {0, 3}, 1, false},
   };
   std::vector<OpCase> cases;
   for (const Row& r : rows)
-    cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)}, [axis = r.axis, keep = r.keep](In x) { return F{}(x[0], axis, keep); }));
+    cases.push_back(
+        case_of(r.name, {case_input(r.shape, "x", t)}, [axis = r.axis, keep = r.keep](In x) { return F{}(x[0], axis, keep); }));
   for (const Shape& shape : {Shape{}, Shape{1}, Shape{3, 17}, Shape{2, 3, 7}})
     cases.push_back(case_of("everything in " + shape.str(), {case_input(shape, "x", t)}, [](In x) { return F{}(x[0]); }));
   if (std::is_same_v<F, Sum>) {
@@ -111,7 +119,8 @@ std::vector<OpCase> cases(DType t) {
 template <class F>
 std::vector<OpMisuse> misuses() {
   return {
-      {"axis too large", [] { F{}(Tensor::zeros({2, 3}), 2, false); }, ErrorKind::shape, "axis 2 is out of range for shape [2,3]"},
+      {"axis too large", [] { F{}(Tensor::zeros({2, 3}), 2, false); },
+       ErrorKind::shape, "axis 2 is out of range for shape [2,3]"},
       {"axis too small", [] { F{}(Tensor::zeros({2, 3}), -3, false); }, ErrorKind::shape, "axis -3"},
       {"axis of a scalar", [] { F{}(Tensor::zeros({}), 0, false); }, ErrorKind::shape, "[]"},
       {"integers", [] { F{}(Tensor::zeros({2}, DType::i32)); }, ErrorKind::dtype, "i32"},

@@ -53,7 +53,8 @@ struct Max final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().pick_backward(s.rows(), s.cols(), y[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::menu<T>().pick_backward(s.rows(), s.cols(), y[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                       dx[0].accumulate);
     });
     return true;
   }
@@ -80,8 +81,9 @@ namespace {
 
 struct Row { const char* name; Shape shape; int axis; bool keep; };
 const Row rows[] = {
-    {"vector", {15}, 0, false},          {"columns of 5x17", {5, 17}, -1, false}, {"kept", {3, 33}, 1, true},  {"rows of 7x3", {7, 3}, 0, false},
-    {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false}, {"rank 4", {1, 2, 3, 7}, 2, false}, {"empty result", {0, 3}, 1, false},
+    {"vector", {15}, 0, false},         {"columns of 5x17", {5, 17}, -1, false},   {"kept", {3, 33}, 1, true},
+    {"rows of 7x3", {7, 3}, 0, false},  {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false},
+    {"rank 4", {1, 2, 3, 7}, 2, false}, {"empty result", {0, 3}, 1, false},
 };
 
 /// A shuffle of 0, 1/4, 1/2, ...: no two entries are close, so the choice does not depend on the last bit.
@@ -95,12 +97,14 @@ Tensor distinct(const Shape& shape, DType t) {
 std::vector<OpCase> max_cases(DType t) {
   std::vector<OpCase> cases;
   for (const Row& r : rows)
-    cases.push_back(case_of(r.name, {distinct(r.shape, t)}, [axis = r.axis, keep = r.keep](In x) { return max(x[0], axis, keep); }));
+    cases.push_back(
+        case_of(r.name, {distinct(r.shape, t)}, [axis = r.axis, keep = r.keep](In x) { return max(x[0], axis, keep); }));
   return cases;
 }
 std::vector<OpCase> argmax_cases(DType t) {
   std::vector<OpCase> cases;
-  for (const Row& r : rows) cases.push_back(case_of(r.name, {distinct(r.shape, t)}, [axis = r.axis](In x) { return argmax(x[0], axis); }));
+  for (const Row& r : rows)
+    cases.push_back(case_of(r.name, {distinct(r.shape, t)}, [axis = r.axis](In x) { return argmax(x[0], axis); }));
   return cases;
 }
 

@@ -13,7 +13,8 @@ struct Reshape final : Op {
   std::string_view name() const override { return "reshape"; }
   Specs infer(In x) const override {
     require_defined("reshape", "x", x[0]);
-    if (x[0].size() != shape.size()) shape_error("reshape", x, text("cannot become ", shape.str(), ": ", x[0].size(), " elements, not ", shape.size()));
+    if (x[0].size() != shape.size())
+      shape_error("reshape", x, text("cannot become ", shape.str(), ": ", x[0].size(), " elements, not ", shape.size()));
     return {{shape, x[0].dtype(), 0}};
   }
   void forward(In, Out) const override {}
@@ -82,7 +83,8 @@ struct Expand final : Op {
   bool backward(In, In, In dy, Grads dx) const override {
     dispatch(dy[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().reduce(kernels::Reduce::sum, run.outer, run.axis, run.inner, dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::menu<T>().reduce(kernels::Reduce::sum, run.outer, run.axis, run.inner, dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                dx[0].accumulate);
     });
     return true;
   }
@@ -128,7 +130,8 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims) {
   int unknown = 0;
   for (int64_t d : dims) d == -1 ? void(++unknown) : void(known *= d);
   if (unknown > 1 || (unknown && (known == 0 || x.size() % known)))
-    shape_error("reshape", In(&x, 1), text("cannot infer -1: ", x.size(), " elements, ", known, " in the other axes"), "give every axis, or one -1");
+    shape_error("reshape", In(&x, 1), text("cannot infer -1: ", x.size(), " elements, ", known, " in the other axes"),
+                "give every axis, or one -1");
   Shape shape;
   for (int64_t d : dims) shape.push(d == -1 ? x.size() / known : d);
   return reshape(x, shape);
@@ -168,9 +171,11 @@ Tensor transpose(const Tensor& x) {
 
 Tensor expand(const Tensor& x, Shape shape) {
   require_defined("expand", "x", x);
-  if (!expands(x.shape(), shape)) shape_error("expand", In(&x, 1), text("cannot repeat to ", shape.str()), "axes align at the right and must agree or be 1");
+  if (!expands(x.shape(), shape))
+    shape_error("expand", In(&x, 1), text("cannot repeat to ", shape.str()), "axes align at the right and must agree or be 1");
   Tensor y = x;
-  for (Run run = first_run(y.shape(), shape); run.found; run = first_run(y.shape(), shape)) y = apply(Expand(run.view, run.between), {y});
+  for (Run run = first_run(y.shape(), shape); run.found; run = first_run(y.shape(), shape))
+    y = apply(Expand(run.view, run.between), {y});
   return reshape(y, shape);
 }
 
@@ -190,7 +195,8 @@ std::vector<OpCase> reshape_cases(DType t) {
   struct Row { Shape from, to; };
   std::vector<OpCase> cases;
   for (const Row& r : {Row{{3, 5}, {15}}, Row{{}, {1, 1}}, Row{{2, 3, 7}, {7, 6}}, Row{{0, 3}, {5, 0}}})
-    cases.push_back(case_of(r.from.str() + " to " + r.to.str(), {case_input(r.from, "x", t)}, [to = r.to](In x) { return reshape(x[0], to); }));
+    cases.push_back(case_of(r.from.str() + " to " + r.to.str(), {case_input(r.from, "x", t)},
+                            [to = r.to](In x) { return reshape(x[0], to); }));
   cases.push_back(case_of("one axis inferred", {case_input({4, 6}, "x", t)}, [](In x) { return reshape(x[0], {2, -1, 3}); }));
   cases.push_back(case_of("square of a view", {case_input({4, 6}, "x", t)}, [](In x) { return reshape(x[0] * x[0], {24}); }));
   return cases;
@@ -234,7 +240,8 @@ std::vector<OpCase> expand_cases(DType t) {
       {"to an empty batch", {1, 3}, {0, 3}}, {"a neighbour of size 1", {1, 1, 4}, {1, 3, 4}},
   };
   std::vector<OpCase> cases;
-  for (const Row& r : rows) cases.push_back(case_of(r.name, {case_input(r.from, "x", t)}, [to = r.to](In x) { return expand(x[0], to); }));
+  for (const Row& r : rows)
+    cases.push_back(case_of(r.name, {case_input(r.from, "x", t)}, [to = r.to](In x) { return expand(x[0], to); }));
   return cases;
 }
 std::vector<OpMisuse> expand_misuses() {

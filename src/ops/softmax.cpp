@@ -32,7 +32,8 @@ struct Softmax final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::menu<T>().softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                          dx[0].accumulate);
     });
     return true;
   }
@@ -62,7 +63,8 @@ struct LogSoftmax final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().log_softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::menu<T>().log_softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                              dx[0].accumulate);
     });
     return true;
   }
@@ -133,12 +135,14 @@ std::vector<OpMisuse> row_misuses() {
 std::vector<OpCase> logsumexp_cases(DType t) {
   struct Row { const char* name; Shape shape; int axis; bool keep; };
   const Row rows[] = {
-      {"vector", {15}, 0, false},          {"columns of 5x17", {5, 17}, -1, false}, {"kept", {3, 33}, 1, true}, {"rows of 7x3", {7, 3}, 0, false},
-      {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false}, {"rank 4", {1, 2, 3, 7}, 2, false}, {"empty result", {0, 3}, 1, false},
+      {"vector", {15}, 0, false},         {"columns of 5x17", {5, 17}, -1, false},   {"kept", {3, 33}, 1, true},
+      {"rows of 7x3", {7, 3}, 0, false},  {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false},
+      {"rank 4", {1, 2, 3, 7}, 2, false}, {"empty result", {0, 3}, 1, false},
   };
   std::vector<OpCase> cases;
   for (const Row& r : rows)
-    cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)}, [axis = r.axis, keep = r.keep](In x) { return logsumexp(x[0], axis, keep); }));
+    cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)},
+                            [axis = r.axis, keep = r.keep](In x) { return logsumexp(x[0], axis, keep); }));
   return cases;
 }
 std::vector<OpMisuse> logsumexp_misuses() {

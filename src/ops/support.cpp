@@ -54,7 +54,8 @@ void require_floating(std::string_view op, In x) {
 void require_floating(std::string_view op, std::initializer_list<Tensor> x) { require_floating(op, In(x.begin(), x.size())); }
 
 void require_defined(std::string_view op, std::string_view what, const Tensor& x) {
-  if (!x) raise(ErrorKind::value, text(op, ": ", what, " is undefined (it has no buffer)"), "pass a tensor that was computed or made");
+  if (!x)
+    raise(ErrorKind::value, text(op, ": ", what, " is undefined (it has no buffer)"), "pass a tensor that was computed or made");
 }
 
 void require_dtype(std::string_view op, std::string_view what, const Tensor& x, DType expected) {
@@ -134,7 +135,8 @@ Tensor case_away_from(std::initializer_list<double> kinks, Shape shape, std::str
 
 Tensor case_indices(int64_t count, int64_t limit, std::string_view seed) {
   Tensor index = Tensor::empty({count}, DType::i32);
-  for (int64_t i = 0; i < count; ++i) index.raw<int32_t>()[i] = int32_t(random_below(root_key(22) / seed, uint64_t(i), uint64_t(limit)));
+  for (int64_t i = 0; i < count; ++i)
+    index.raw<int32_t>()[i] = int32_t(random_below(root_key(22) / seed, uint64_t(i), uint64_t(limit)));
   return index;
 }
 

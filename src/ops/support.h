@@ -48,7 +48,7 @@ int require_axis(std::string_view op, const Tensor& x, int axis);
 
 // ---- broadcasting ----------------------------------------------------------------------------------------------------------
 
-/// How b meets a of the same or a larger shape: equal, a row [c] (leading 1s allowed), a column [...,1], one number; else nothing.
+/// How b meets a: equal, a row [c] (leading 1s allowed), a column [...,1], one number; or not at all.
 std::optional<kernels::Broadcast> broadcast(const Shape& a, const Shape& b);
 /// Sums x down to a shape that expands to x's: the transpose of expand. Returns x itself when the shapes are equal.
 Tensor sum_to(const Tensor& x, const Shape& shape);

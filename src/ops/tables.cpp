@@ -23,7 +23,8 @@ struct Gather final : Op {
     const Shape& table = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().scatter_add(x[1].size(), table[1], table[0], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::menu<T>().scatter_add(x[1].size(), table[1], table[0], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                     dx[0].accumulate);
     });
     return true;
   }
@@ -47,7 +48,8 @@ struct ScatterAdd final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().scatter_add(x[1].size(), x[0].shape()[1], table_rows, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(), false);
+      kernels::menu<T>().scatter_add(x[1].size(), x[0].shape()[1], table_rows, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(),
+                                     false);
     });
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {gather(dy[0], x[1])}; }
@@ -73,7 +75,8 @@ struct Pick final : Op {
   bool backward(In x, In, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().pick_backward(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::menu<T>().pick_backward(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                       dx[0].accumulate);
     });
     return true;
   }
@@ -111,7 +114,8 @@ struct Where final : Op {
     require_defined("where", "a", x[1]);
     require_defined("where", "b", x[2]);
     require_floating("where", x.subspan(1));
-    if (!(x[1].shape() == x[0].shape()) || !(x[2].shape() == x[0].shape())) shape_error("where", x, "needs equal shapes, or one number for a or b");
+    if (!(x[1].shape() == x[0].shape()) || !(x[2].shape() == x[0].shape()))
+      shape_error("where", x, "needs equal shapes, or one number for a or b");
     return {{x[1].shape(), x[1].dtype()}};
   }
   void forward(In x, Out y) const override {
@@ -131,12 +135,16 @@ struct Where final : Op {
 }  // namespace
 
 Tensor gather(const Tensor& table, const Tensor& index) { return apply(Gather{}, {table, index}); }
-Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t table_rows) { return apply(ScatterAdd(table_rows), {rows, index}); }
+Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t table_rows) {
+  return apply(ScatterAdd(table_rows), {rows, index});
+}
 Tensor pick(const Tensor& x, const Tensor& column) { return apply(Pick{}, {x, column}); }
 Tensor pick_transposed(const Tensor& x, const Tensor& column, int64_t cols) { return apply(PickTransposed(cols), {x, column}); }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
-  auto full = [&](const Tensor& t) { return t && t.size() == 1 && !(t.shape() == condition.shape()) ? expand(reshape(t, Shape{}), condition.shape()) : t; };
+  auto full = [&](const Tensor& t) {
+    return t && t.size() == 1 && !(t.shape() == condition.shape()) ? expand(reshape(t, Shape{}), condition.shape()) : t;
+  };
   return apply(Where{}, {condition, full(a), full(b)});
 }
 

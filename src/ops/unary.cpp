@@ -18,11 +18,15 @@ using kernels::Unary;
 enum class Reads : uint8_t { nothing, x, y };
 struct About { std::string_view name; Reads reads; };
 constexpr About about[] = {
-    {"negate", Reads::nothing}, {"exp", Reads::y},      {"log", Reads::x},           {"tanh", Reads::y},       {"sigmoid", Reads::y},
-    {"relu", Reads::x},         {"gelu", Reads::x},     {"gelu_tanh", Reads::x},     {"silu", Reads::x},       {"softplus", Reads::x},
-    {"sqrt", Reads::y},         {"rsqrt", Reads::y},    {"square", Reads::x},        {"abs", Reads::x},        {"sin", Reads::x},
-    {"cos", Reads::x},          {"erf", Reads::x},      {"pow", Reads::x},           {"clamp", Reads::x},      {"scale", Reads::nothing},
-    {"add_scalar", Reads::nothing}, {"reciprocal", Reads::y}, {"sign", Reads::nothing}, {"step", Reads::nothing}, {"inside", Reads::nothing},
+    {"negate", Reads::nothing}, {"exp", Reads::y},         {"log", Reads::x},
+    {"tanh", Reads::y},         {"sigmoid", Reads::y},     {"relu", Reads::x},
+    {"gelu", Reads::x},         {"gelu_tanh", Reads::x},   {"silu", Reads::x},
+    {"softplus", Reads::x},     {"sqrt", Reads::y},        {"rsqrt", Reads::y},
+    {"square", Reads::x},       {"abs", Reads::x},         {"sin", Reads::x},
+    {"cos", Reads::x},          {"erf", Reads::x},         {"pow", Reads::x},
+    {"clamp", Reads::x},        {"scale", Reads::nothing}, {"add_scalar", Reads::nothing},
+    {"reciprocal", Reads::y},   {"sign", Reads::nothing},  {"step", Reads::nothing},
+    {"inside", Reads::nothing},
 };
 static_assert(std::size(about) == size_t(Unary::count));
 
@@ -50,8 +54,8 @@ struct Elementwise final : Op {
     if (shared() || flat()) return false;
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().unary_backward(kind, a, b, x[0].size(), x[0].raw<T>(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                        dx[0].accumulate);
+      kernels::menu<T>().unary_backward(kind, a, b, x[0].size(), x[0].raw<T>(), y[0].raw<T>(), dy[0].raw<T>(),
+                                        dx[0].into.raw<T>(), dx[0].accumulate);
     });
     return true;
   }
@@ -87,7 +91,9 @@ struct Elementwise final : Op {
   /// dy goes through unchanged.
   bool shared() const { return kind == Unary::add_scalar; }
   /// Constant wherever it is differentiable; x^0 would otherwise give 0 * x^-1, NaN at 0.
-  bool flat() const { return kind == Unary::sign || kind == Unary::step || kind == Unary::inside || (kind == Unary::pow && a == 0); }
+  bool flat() const {
+    return kind == Unary::sign || kind == Unary::step || kind == Unary::inside || (kind == Unary::pow && a == 0);
+  }
 };
 
 }  // namespace

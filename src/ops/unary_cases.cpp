@@ -19,7 +19,8 @@ Tensor draw(Domain domain, const Shape& shape, DType t) {
 
 std::vector<OpCase> table(DType t, Domain domain, Function f) {
   struct Row { const char* name; Shape shape; };
-  const Row rows[] = {{"scalar", {}}, {"1", {1}}, {"7", {7}}, {"15", {15}}, {"3x17", {3, 17}}, {"2x1x33", {2, 1, 33}}, {"empty 0x3", {0, 3}}};
+  const Row rows[] = {{"scalar", {}},         {"1", {1}},           {"7", {7}}, {"15", {15}}, {"3x17", {3, 17}},
+                      {"2x1x33", {2, 1, 33}}, {"empty 0x3", {0, 3}}};
   std::vector<OpCase> cases;
   for (const Row& r : rows) cases.push_back(case_of(r.name, {draw(domain, r.shape, t)}, [f](In x) { return f(x[0]); }));
   return cases;
@@ -45,7 +46,8 @@ Tensor negate(const Tensor& x) { return -x; }
 std::vector<OpCase> pow_cases(DType t) {
   std::vector<OpCase> cases;
   for (double exponent : {-1.5, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0})
-    cases.push_back(case_of(text("exponent ", exponent), {case_uniform({3, 5}, "x", t, 0.3, 3)}, [exponent](In x) { return pow(x[0], exponent); }));
+    cases.push_back(case_of(text("exponent ", exponent), {case_uniform({3, 5}, "x", t, 0.3, 3)},
+                            [exponent](In x) { return pow(x[0], exponent); }));
   cases.push_back(case_of("odd power of negatives", {case_away_from({0}, {17}, "x", t)}, [](In x) { return pow(x[0], 3); }));
   return cases;
 }
@@ -70,7 +72,8 @@ TAPEDECK_OP(tanh, "y = tanh x", (cases<tanh>), misuses<tanh>);
 TAPEDECK_OP(sigmoid, "y = 1 / (1 + e^-x)", (cases<sigmoid>), misuses<sigmoid>);
 TAPEDECK_OP(relu, "y = max(x, 0); derivative 0 at 0", (cases<relu, Domain::away_from_zero>), misuses<relu>);
 TAPEDECK_OP(gelu, "y = x Phi(x) = x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016)", (cases<gelu>), misuses<gelu>);
-TAPEDECK_OP(gelu_tanh, "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel 2016)", (cases<gelu_tanh>), misuses<gelu_tanh>);
+TAPEDECK_OP(gelu_tanh, "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel 2016)", (cases<gelu_tanh>),
+            misuses<gelu_tanh>);
 TAPEDECK_OP(silu, "y = x sigmoid(x)", (cases<silu>), misuses<silu>);
 TAPEDECK_OP(softplus, "y = ln(1 + e^x)", (cases<softplus>), misuses<softplus>);
 TAPEDECK_OP(sqrt, "y = sqrt x; derivative inf at 0: add an epsilon inside", (cases<sqrt, Domain::positive>), misuses<sqrt>);
@@ -83,9 +86,11 @@ TAPEDECK_OP(erf, "y = 2/sqrt(pi) integral of e^(-t^2), t from 0 to x", (cases<er
 TAPEDECK_OP(reciprocal, "y = 1 / x", (cases<reciprocal, Domain::positive>), misuses<reciprocal>);
 TAPEDECK_OP(sign, "y = 1, 0 or -1; gradient 0", (cases<sign, Domain::away_from_zero>), misuses<sign>);
 TAPEDECK_OP(step, "y = 1 where x > 0, else 0; gradient 0", (cases<step, Domain::away_from_zero>), misuses<step>);
-TAPEDECK_OP(inside, "y = 1 where low <= x <= high, else 0; gradient 0", (cases<inside_at, Domain::away_from_bounds>), bound_misuses<inside>);
+TAPEDECK_OP(inside, "y = 1 where low <= x <= high, else 0; gradient 0", (cases<inside_at, Domain::away_from_bounds>),
+            bound_misuses<inside>);
 TAPEDECK_OP(pow, "y = x^exponent", pow_cases, pow_misuses);
-TAPEDECK_OP(clamp, "y = min(max(x, low), high); derivative 0 outside", (cases<clamp_at, Domain::away_from_bounds>), bound_misuses<clamp>);
+TAPEDECK_OP(clamp, "y = min(max(x, low), high); derivative 0 outside", (cases<clamp_at, Domain::away_from_bounds>),
+            bound_misuses<clamp>);
 TAPEDECK_OP(scale, "y = factor x", (cases<scale_by>), misuses<scale_by>);
 TAPEDECK_OP(add_scalar, "y = x + addend", (cases<add_to>), misuses<add_to>);
 TAPEDECK_OP(negate, "y = -x", (cases<negate>), misuses<negate>);

@@ -68,7 +68,7 @@ Tensor transpose(const Tensor& x);                                // last two ax
 Tensor concat(In parts, int axis);
 Tensor concat(std::initializer_list<Tensor> parts, int axis);
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end);
-Tensor expand(const Tensor& x, Shape shape);                      // aligned at the right; size-1 axes and missing leading axes repeat
+Tensor expand(const Tensor& x, Shape shape);                      // aligned at the right; size-1 and missing leading axes repeat
 
 // matrices: a[...,m,k] b[...,k,n]; a flag says that the operand is stored transposed; equal leading axes are batches,
 // a rank-2 operand is shared by all batches of the other
