@@ -27,7 +27,9 @@ std::string place(const Location& where) { return text(where.line, ":", where.co
 }  // namespace
 
 TEST_CASE("syntax mistakes: code, place and words") {
-  struct Row { std::string json, code, place, words; };
+  struct Row {
+    std::string json, code, place, words;
+  };
   const Row rows[] = {
       {"{\"a\": 1,}", "TD0101", "1:8", "a comma before }"},
       {"{\n  \"a\": [1, 2,  ]\n}", "TD0101", "2:13", "a comma before ]"},
@@ -103,13 +105,24 @@ TEST_CASE("limits: depth, size, a NUL byte") {
 
 TEST_CASE("every key and value knows line, column and length") {
   Complaints complaints;
-  const Json json = parse_json(source_of("\xEF\xBB\xBF{ \"a\": 1e3, // one: , \"\n  /* two\n */ \"b\" : [ true , null,\n\t\"x\\\"y\" ], \"c\":{}}"), complaints);
+  const Json json = parse_json(
+      source_of("\xEF\xBB\xBF{ \"a\": 1e3, // one: , \"\n  /* two\n */ \"b\" : [ true , null,\n\t\"x\\\"y\" ], \"c\":{}}"),
+      complaints);
   REQUIRE(complaints.empty());
-  struct Row { const Location* where; int line, column, length; };
+  struct Row {
+    const Location* where;
+    int line, column, length;
+  };
   const auto &a = json.members[0], &b = json.members[1], &c = json.members[2];
-  const Row rows[] = {{&json.where, 1, 1, 1},           {&a.where, 1, 3, 3},          {&a.value.where, 1, 8, 3},
-                      {&b.where, 3, 5, 3},              {&b.value.where, 3, 11, 1},   {&b.value.items[0].where, 3, 13, 4},
-                      {&b.value.items[1].where, 3, 20, 4}, {&b.value.items[2].where, 4, 2, 6}, {&c.where, 4, 12, 3},
+  const Row rows[] = {{&json.where, 1, 1, 1},
+                      {&a.where, 1, 3, 3},
+                      {&a.value.where, 1, 8, 3},
+                      {&b.where, 3, 5, 3},
+                      {&b.value.where, 3, 11, 1},
+                      {&b.value.items[0].where, 3, 13, 4},
+                      {&b.value.items[1].where, 3, 20, 4},
+                      {&b.value.items[2].where, 4, 2, 6},
+                      {&c.where, 4, 12, 3},
                       {&c.value.where, 4, 16, 1}};
   for (const Row& row : rows) {
     CHECK(place(*row.where) == text(row.line, ":", row.column));
@@ -122,7 +135,12 @@ TEST_CASE("every key and value knows line, column and length") {
 }
 
 TEST_CASE("numbers keep their kind and value") {
-  struct Row { const char* json; Json::Kind kind; int64_t integer; double number; };
+  struct Row {
+    const char* json;
+    Json::Kind kind;
+    int64_t integer;
+    double number;
+  };
   const Row rows[] = {
       {"0", Json::Kind::integer, 0, 0},
       {"-7", Json::Kind::integer, -7, -7},
@@ -167,8 +185,13 @@ TEST_CASE("printed numbers read back bit for bit") {
 
 TEST_CASE("print and parse give the same text again") {
   const char* rows[] = {
-      "{}", "[]", "[1, 2, 3]", "{\"a\": null, \"b\": true, \"c\": [{\"d\": [[], {}]}]}", "\"\\u0001\\n\\t\\\"\\\\ \xc3\xa9 \xf0\x9f\x98\x80\"",
-      "[\"\\ud83d\\ude00\", \"\\u00e9\"]", "{\"\": \"\"}",
+      "{}",
+      "[]",
+      "[1, 2, 3]",
+      "{\"a\": null, \"b\": true, \"c\": [{\"d\": [[], {}]}]}",
+      "\"\\u0001\\n\\t\\\"\\\\ \xc3\xa9 \xf0\x9f\x98\x80\"",
+      "[\"\\ud83d\\ude00\", \"\\u00e9\"]",
+      "{\"\": \"\"}",
   };
   for (const char* row : rows) {
     CAPTURE(row);
@@ -215,21 +238,29 @@ TEST_CASE("errors read as one line and know their exit code") {
   CHECK(std::string(error.what()) == "linear: x is 3 x 4, weight is 5 x 6: make the widths equal");
   error.at("encoder.layers.2").at("step 12");
   CHECK(std::string(error.what()) == "linear: x is 3 x 4, weight is 5 x 6 (encoder.layers.2, step 12): make the widths equal");
-  struct Row { ErrorKind kind; int code; };
-  const Row rows[] = {{ErrorKind::internal, 1}, {ErrorKind::usage, 2},      {ErrorKind::config, 3}, {ErrorKind::data, 4},
+  struct Row {
+    ErrorKind kind;
+    int code;
+  };
+  const Row rows[] = {{ErrorKind::internal, 1},   {ErrorKind::usage, 2},      {ErrorKind::config, 3}, {ErrorKind::data, 4},
                       {ErrorKind::checkpoint, 5}, {ErrorKind::non_finite, 6}, {ErrorKind::shape, 1},  {ErrorKind::value, 1}};
   for (const Row& row : rows) CHECK(exit_code(row.kind) == row.code);
 }
 
 TEST_CASE("complaints print as in the guide") {
-  auto file = source_of("{\n  \"schedule\": { \"type\": \"linear\", \"warm_up\": \"6%\" },\n\t\"tab\": \"\xc3\xa9\xc3\xa9\", \"x\": 1\n}\n");
+  auto file = source_of(
+      "{\n  \"schedule\": { \"type\": \"linear\", \"warm_up\": \"6%\" },\n\t\"tab\": \"\xc3\xa9\xc3\xa9\", \"x\": 1\n}\n");
   auto set = std::make_shared<Source>();
   set->name = "--set optimizer.lr=-1";
   set->command_line = true;
   Complaints complaints;
   complaints.add({"TD0304", "optimizer.lr must be greater than 0", {set, 1, 1, 2}, "", ""});
   complaints.add({"TD0303", "x must be a string, found 1", {file, 3, 23, 1}, "", ""});
-  complaints.add({"TD0301", "schedule \"linear\" has no option \"warm_up\"", {file, 2, 35, 9}, "did you mean \"warmup\"?", "options: warmup, end_lr"});
+  complaints.add({"TD0301",
+                  "schedule \"linear\" has no option \"warm_up\"",
+                  {file, 2, 35, 9},
+                  "did you mean \"warmup\"?",
+                  "options: warmup, end_lr"});
   complaints.add({"TD0303", "x must be a string, found 1", {file, 3, 23, 1}, "", ""});
   CHECK(complaints.render() ==
         "error TD0301: schedule \"linear\" has no option \"warm_up\"\n"
@@ -269,13 +300,33 @@ TEST_CASE("the caret stays under its word in long lines, and long lists of compl
 }
 
 TEST_CASE("wildcards") {
-  struct Row { const char *pattern, *name; bool matches; };
+  struct Row {
+    const char *pattern, *name;
+    bool matches;
+  };
   const Row rows[] = {
-      {"*", "", true}, {"*", "anything.at.all", true}, {"", "", true}, {"", "x", false}, {"*.bias", "encoder.layers.0.bias", true},
-      {"*.bias", "bias", false}, {"*bias", "bias", true}, {"*norm*", "encoder.layer_norm.gain", true}, {"encoder.*", "encoder.x", true},
-      {"encoder.*", "decoder.x", false}, {"a?c", "abc", true}, {"a?c", "ac", false}, {"?", "", false}, {"??", "ab", true},
-      {"*a*b*c*", "xxaxxbxxcxx", true}, {"*a*b*c*", "xxaxxcxxbxx", false}, {"layers.?.w*", "layers.3.weight", true},
-      {"layers.?.w*", "layers.13.weight", false}, {"a.b", "aXb", false}, {"**", "x", true}, {"*x", "xxxy", false}, {"[ab]", "a", false},
+      {"*", "", true},
+      {"*", "anything.at.all", true},
+      {"", "", true},
+      {"", "x", false},
+      {"*.bias", "encoder.layers.0.bias", true},
+      {"*.bias", "bias", false},
+      {"*bias", "bias", true},
+      {"*norm*", "encoder.layer_norm.gain", true},
+      {"encoder.*", "encoder.x", true},
+      {"encoder.*", "decoder.x", false},
+      {"a?c", "abc", true},
+      {"a?c", "ac", false},
+      {"?", "", false},
+      {"??", "ab", true},
+      {"*a*b*c*", "xxaxxbxxcxx", true},
+      {"*a*b*c*", "xxaxxcxxbxx", false},
+      {"layers.?.w*", "layers.3.weight", true},
+      {"layers.?.w*", "layers.13.weight", false},
+      {"a.b", "aXb", false},
+      {"**", "x", true},
+      {"*x", "xxxy", false},
+      {"[ab]", "a", false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.pattern);
@@ -288,12 +339,30 @@ TEST_CASE("wildcards") {
 }
 
 TEST_CASE("suggestions: chosen rows") {
-  const std::vector<std::string> options = {"type", "lr", "beta1", "beta2", "epsilon", "weight_decay", "groups", "clip_grad_norm", "duration", "width"};
-  struct Row { std::string typed, expected; };
+  const std::vector<std::string> options = {"type",         "lr",     "beta1",          "beta2",    "epsilon",
+                                            "weight_decay", "groups", "clip_grad_norm", "duration", "width"};
+  struct Row {
+    std::string typed, expected;
+  };
   const Row rows[] = {
-      {"lrr", "lr"}, {"rl", "lr"}, {"LR", "lr"}, {"learning_rate", "lr"}, {"weight-decay", "weight_decay"}, {"weigth_decay", "weight_decay"},
-      {"wieght_decya", "weight_decay"}, {"eps", "epsilon"}, {"epsilonn", "epsilon"}, {"group", "groups"}, {"max_grad_norm", "clip_grad_norm"},
-      {"epochs", "duration"}, {"hidden_size", "width"}, {"momentum", ""}, {"x", ""}, {"", ""}, {"colour", ""}, {"zzzzzzzz", ""},
+      {"lrr", "lr"},
+      {"rl", "lr"},
+      {"LR", "lr"},
+      {"learning_rate", "lr"},
+      {"weight-decay", "weight_decay"},
+      {"weigth_decay", "weight_decay"},
+      {"wieght_decya", "weight_decay"},
+      {"eps", "epsilon"},
+      {"epsilonn", "epsilon"},
+      {"group", "groups"},
+      {"max_grad_norm", "clip_grad_norm"},
+      {"epochs", "duration"},
+      {"hidden_size", "width"},
+      {"momentum", ""},
+      {"x", ""},
+      {"", ""},
+      {"colour", ""},
+      {"zzzzzzzz", ""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.typed);
@@ -304,13 +373,75 @@ TEST_CASE("suggestions: chosen rows") {
 }
 
 TEST_CASE("suggestions: at least 95 % of all single edits are corrected") {
-  const std::vector<std::string> options = {
-      "data", "tokenizer", "model", "objective", "optimizer", "schedule", "training", "evaluation", "checkpoints", "logging", "runtime",
-      "stages", "sweep", "format", "name", "notes", "tags", "seed", "seeds", "extends", "vars", "output", "freeze", "type", "lr", "beta1",
-      "beta2", "epsilon", "weight_decay", "groups", "match", "warmup", "end_lr", "duration", "batch_size", "micro_batch_size", "sampler",
-      "clip_grad_norm", "clip_grad_value", "on_non_finite", "every", "at_start", "metrics", "best", "direction", "patience", "min_change",
-      "keep", "threads", "deterministic", "alpha", "temperature", "label_smoothing", "dropout", "layers", "width", "heads", "feed_forward",
-      "pooling", "head", "encoder", "vocab", "max_length", "min_count", "lowercase", "train", "validation", "test", "encoding"};
+  const std::vector<std::string> options = {"data",
+                                            "tokenizer",
+                                            "model",
+                                            "objective",
+                                            "optimizer",
+                                            "schedule",
+                                            "training",
+                                            "evaluation",
+                                            "checkpoints",
+                                            "logging",
+                                            "runtime",
+                                            "stages",
+                                            "sweep",
+                                            "format",
+                                            "name",
+                                            "notes",
+                                            "tags",
+                                            "seed",
+                                            "seeds",
+                                            "extends",
+                                            "vars",
+                                            "output",
+                                            "freeze",
+                                            "type",
+                                            "lr",
+                                            "beta1",
+                                            "beta2",
+                                            "epsilon",
+                                            "weight_decay",
+                                            "groups",
+                                            "match",
+                                            "warmup",
+                                            "end_lr",
+                                            "duration",
+                                            "batch_size",
+                                            "micro_batch_size",
+                                            "sampler",
+                                            "clip_grad_norm",
+                                            "clip_grad_value",
+                                            "on_non_finite",
+                                            "every",
+                                            "at_start",
+                                            "metrics",
+                                            "best",
+                                            "direction",
+                                            "patience",
+                                            "min_change",
+                                            "keep",
+                                            "threads",
+                                            "deterministic",
+                                            "alpha",
+                                            "temperature",
+                                            "label_smoothing",
+                                            "dropout",
+                                            "layers",
+                                            "width",
+                                            "heads",
+                                            "feed_forward",
+                                            "pooling",
+                                            "head",
+                                            "encoder",
+                                            "vocab",
+                                            "max_length",
+                                            "min_count",
+                                            "lowercase",
+                                            "train",
+                                            "validation",
+                                            "test",
+                                            "encoding"};
   const std::string letters = "abcdefghijklmnopqrstuvwxyz_1";
   int edits = 0, corrected = 0;
   const auto attempt = [&](const std::string& typed, const std::string& meant) {

@@ -16,7 +16,10 @@ using namespace tapedeck;
 
 TEST_CASE("philox gives the published answers") {
   // known-answer vectors of the Random123 distribution, philox 4x32-10
-  struct Row { uint64_t key, counter, stream; std::array<uint32_t, 4> expected; };
+  struct Row {
+    uint64_t key, counter, stream;
+    std::array<uint32_t, 4> expected;
+  };
   const Row rows[] = {
       {0, 0, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
       {~0ull, ~0ull, ~0ull, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
@@ -39,8 +42,9 @@ TEST_CASE("keys and draws keep their values for ever") {
 
 TEST_CASE("different paths give different keys") {
   const Key root = root_key(0);
-  const Key keys[] = {root, root / "a", root / "b", root / "a" / "b", root / "b" / "a", root / "ab", root / "", root / 1, root / "1",
-                      root / 0, root / 1 / 2, root / 2 / 1, root / -1, root_key(1), root_key(1) / "a"};
+  const Key keys[] = {root,         root / "a",   root / "b", root / "a" / "b", root / "b" / "a",
+                      root / "ab",  root / "",    root / 1,   root / "1",       root / 0,
+                      root / 1 / 2, root / 2 / 1, root / -1,  root_key(1),      root_key(1) / "a"};
   std::set<uint64_t> seen;
   for (Key key : keys) CHECK(seen.insert(key.bits).second);
   CHECK(root / int64_t{7} == root / uint64_t{7});

@@ -17,7 +17,9 @@ using Kind = Json::Kind;
 
 namespace {
 
-struct Feed : Part { static constexpr const char* kind = "reader"; };
+struct Feed : Part {
+  static constexpr const char* kind = "reader";
+};
 struct Table : Feed {
   Path train;
   std::optional<int64_t> limit;
@@ -29,7 +31,9 @@ struct Table : Feed {
   }
 };
 struct Generated : Feed {};
-struct Method : Part { static constexpr const char* kind = "objective"; };
+struct Method : Part {
+  static constexpr const char* kind = "objective";
+};
 struct Plain : Method {
   double smoothing = 0;
   void describe(Fields& f) override { f("label_smoothing", smoothing, "share given away").at_least(0).below(1); }
@@ -91,7 +95,9 @@ struct Whole : Part {
   }
 };
 
-struct Extra : Part { static constexpr const char* kind = "extra"; };
+struct Extra : Part {
+  static constexpr const char* kind = "extra";
+};
 
 /// As much of JSON Schema draft-07 as json_schema uses; an unknown keyword fails the test.
 class Validator {
@@ -118,7 +124,8 @@ class Validator {
   }
   bool accepts(const Json& v, const Json& schema) const {
     if (schema.is(Kind::boolean)) return schema.boolean;
-    return std::all_of(schema.members.begin(), schema.members.end(), [&](const Json::Member& rule) { return holds(v, rule.key, rule.value, schema); });
+    return std::all_of(schema.members.begin(), schema.members.end(),
+                       [&](const Json::Member& rule) { return holds(v, rule.key, rule.value, schema); });
   }
   bool any(const std::vector<Json>& options, const Json& v) const {
     return std::any_of(options.begin(), options.end(), [&](const Json& option) { return accepts(v, option); });
@@ -129,7 +136,8 @@ class Validator {
       if (rule.is(Kind::string)) return is_type(v, rule.string);
       return std::any_of(rule.items.begin(), rule.items.end(), [&](const Json& type) { return is_type(v, type.string); });
     }
-    if (key == "enum") return std::any_of(rule.items.begin(), rule.items.end(), [&](const Json& item) { return item.dump() == v.dump(); });
+    if (key == "enum")
+      return std::any_of(rule.items.begin(), rule.items.end(), [&](const Json& item) { return item.dump() == v.dump(); });
     if (key == "const") return rule.dump() == v.dump();
     if (key == "minimum") return !number || v.number >= rule.number;
     if (key == "maximum") return !number || v.number <= rule.number;
@@ -141,7 +149,8 @@ class Validator {
     if (key == "maxItems") return !v.is(Kind::array) || int64_t(v.items.size()) <= rule.integer;
     if (key == "items") return std::all_of(v.items.begin(), v.items.end(), [&](const Json& item) { return accepts(item, rule); });
     if (key == "required")
-      return !v.is(Kind::object) || std::all_of(rule.items.begin(), rule.items.end(), [&](const Json& name) { return v.find(name.string); });
+      return !v.is(Kind::object) ||
+             std::all_of(rule.items.begin(), rule.items.end(), [&](const Json& name) { return v.find(name.string); });
     if (key == "properties") {
       return std::all_of(v.members.begin(), v.members.end(), [&](const Json::Member& member) {
         const Json::Member* property = rule.find(member.key);
@@ -156,18 +165,20 @@ class Validator {
     }
     if (key == "not") return !accepts(v, rule);
     if (key == "anyOf") return any(rule.items, v);
-    if (key == "allOf") return std::all_of(rule.items.begin(), rule.items.end(), [&](const Json& option) { return accepts(v, option); });
+    if (key == "allOf")
+      return std::all_of(rule.items.begin(), rule.items.end(), [&](const Json& option) { return accepts(v, option); });
     if (key == "if") {
       const Json::Member* branch = schema.find(accepts(v, rule) ? "then" : "else");
       return !branch || accepts(v, branch->value);
     }
     if (key == "$ref") {
-      const Json::Member* target = root_.find("definitions")->value.find(rule.string.substr(std::string("#/definitions/").size()));
+      const Json::Member* target =
+          root_.find("definitions")->value.find(rule.string.substr(std::string("#/definitions/").size()));
       REQUIRE(target != nullptr);
       return accepts(v, target->value);
     }
-    const bool annotation = key == "then" || key == "else" || key == "definitions" || key == "$schema" || key == "title" || key == "description" ||
-                            key == "default" || key == "examples";
+    const bool annotation = key == "then" || key == "else" || key == "definitions" || key == "$schema" || key == "title" ||
+                            key == "description" || key == "default" || key == "examples";
     CAPTURE(key);
     CHECK(annotation);
     return true;
@@ -183,7 +194,10 @@ TEST_CASE("the schema accepts what the binder accepts and refuses what it refuse
   Whole whole;
   const Json schema = json_schema(whole);
   const Validator validator(schema);
-  struct Row { std::string json; bool good; };
+  struct Row {
+    std::string json;
+    bool good;
+  };
   const Row rows[] = {
       {R"({})", true},
       {R"({"name": "x", "seed": 3})", true},
@@ -250,7 +264,10 @@ TEST_CASE("the schema also knows what concerns whole files: format, extends, var
   Whole whole;
   const Json schema = json_schema(whole);
   const Validator validator(schema);
-  struct Row { std::string json; bool good; };
+  struct Row {
+    std::string json;
+    bool good;
+  };
   const Row rows[] = {
       {R"({"$schema": "x", "format": 1, "extends": "base.json", "vars": {"a": [1]}, "name": "x"})", true},
       {R"({"format": 2})", false},
@@ -258,7 +275,8 @@ TEST_CASE("the schema also knows what concerns whole files: format, extends, var
       {R"({"extends": 5})", false},
       {R"({"name": "a b"})", false},
       {R"({"seed": 1, "seeds": [1]})", false},
-      {R"({"training": {"batch_size": "${vars.b}", "duration": "${vars.d}", "order": "${vars.o}", "betas": "${vars.l}", "verbose": "${vars.v}"}})", true},
+      {R"({"training": {"batch_size": "${vars.b}", "duration": "${vars.d}", "order": "${vars.o}", "betas": "${vars.l}", "verbose": "${vars.v}"}})",
+       true},
       {R"({"training": {"batch_size": "b${vars.b}"}})", false},
       {R"({"data": {"train": "a"}})", true},
       {R"({"data": {"type": "table"}})", true},
@@ -274,17 +292,22 @@ TEST_CASE("the schema also knows what concerns whole files: format, extends, var
 TEST_CASE("explain: every topic gives the text a person needs") {
   Whole whole;
   const std::vector<PartDoc> docs = part_docs(whole);
-  struct Row { std::string topic; std::vector<std::string> words; };
+  struct Row {
+    std::string topic;
+    std::vector<std::string> words;
+  };
   const Row rows[] = {
       {"TD0301", {"TD0301: unknown option", "What to do:"}},
-      {"twice", {"objective \"twice\"", "Two passes must agree.", "alpha", "a number, at least 0 (default 1.0)", "weight of the agreement",
-                 "an objective (default \"plain\")", "\"type\": \"twice\""}},
+      {"twice",
+       {"objective \"twice\"", "Two passes must agree.", "alpha", "a number, at least 0 (default 1.0)", "weight of the agreement",
+        "an objective (default \"plain\")", "\"type\": \"twice\""}},
       {"objective.plain", {"a number, at least 0 and less than 1 (default 0.0)"}},
       {"table", {"a path (required)", "\"train\": \"...\"", "limit  ", "a whole number, at least 1\n"}},
       {"objective", {"kind \"objective\"", "  plain", "The task loss\n", "  twice", "Two passes must agree\n"}},
       {"data", {"a reader (default \"generated\")", "kind \"reader\"", "  table"}},
-      {"training", {"section \"training\"", "a duration such as \"500 steps\" or \"6%\" (default \"0 steps\")", "\"shuffled\" or \"sorted\"",
-                    "a list of 2 numbers, at least 0 and less than 1 (default [0.9, 0.999])", "true or false (default false)"}},
+      {"training",
+       {"section \"training\"", "a duration such as \"500 steps\" or \"6%\" (default \"0 steps\")", "\"shuffled\" or \"sorted\"",
+        "a list of 2 numbers, at least 0 and less than 1 (default [0.9, 0.999])", "true or false (default false)"}},
       {"training.batch_size", {"section \"training\"\n  batch_size", "examples per update"}},
       {"training.groups", {"section \"training.groups\"", "patterns", "a list of texts (required)"}},
       {"batch_size", {"section \"training\"", "examples per update"}},
@@ -303,8 +326,11 @@ TEST_CASE("explain: every topic gives the text a person needs") {
     }
     CHECK(shown.ends_with('\n'));
   }
-  struct Miss { std::string topic, hint; };
-  for (const Miss& miss : {Miss{"twise", "\"twice\""}, Miss{"batchsize", "\"batch_size\""}, Miss{"TD0399", "\"TD03"}, Miss{"zzz", ""}, Miss{"", ""}}) {
+  struct Miss {
+    std::string topic, hint;
+  };
+  for (const Miss& miss : {Miss{"twise", "\"twice\""}, Miss{"batchsize", "\"batch_size\""}, Miss{"TD0399", "\"TD03"},
+                           Miss{"zzz", ""}, Miss{"", ""}}) {
     CAPTURE(miss.topic);
     try {
       explain(docs, miss.topic);
@@ -322,8 +348,8 @@ TEST_CASE("parts are listed once, sections first; further kinds can be added") {
   const Choice<Extra> extra;
   std::vector<std::string> names;
   for (const PartDoc& doc : part_docs(whole, {&extra})) names.push_back(doc.kind + " " + doc.name);
-  CHECK(names == std::vector<std::string>{"section experiment", "section training", "section training.groups", "extra one", "objective plain",
-                                          "objective twice", "reader generated", "reader table"});
+  CHECK(names == std::vector<std::string>{"section experiment", "section training", "section training.groups", "extra one",
+                                          "objective plain", "objective twice", "reader generated", "reader table"});
   CHECK(explain_part(extra, "one").find("The only one.") != std::string::npos);
   CHECK_THROWS_AS(explain_part(extra, "two"), Error);
 }

@@ -78,7 +78,9 @@ std::vector<Complaint> in_order(std::vector<Complaint> list) {
     return std::tuple(source && source->command_line, rank.at(source), c.where.line, c.where.column);
   };
   std::stable_sort(list.begin(), list.end(), [&](const Complaint& a, const Complaint& b) { return key(a) < key(b); });
-  const auto same = [&](const Complaint& a, const Complaint& b) { return key(a) == key(b) && a.code == b.code && a.message == b.message; };
+  const auto same = [&](const Complaint& a, const Complaint& b) {
+    return key(a) == key(b) && a.code == b.code && a.message == b.message;
+  };
   list.erase(std::unique(list.begin(), list.end(), same), list.end());
   return list;
 }
@@ -93,8 +95,8 @@ std::string Complaints::render() const {
   std::string out;
   for (size_t i = 0; i < std::min(list.size(), shown_complaints); ++i) out += render_one(list[i]);
   if (list.size() > shown_complaints) out += text("... and ", list.size() - shown_complaints, " more\n");
-  return out + text(list.size(), list.size() == 1 ? " error" : " errors", "; nothing was run (exit ", exit_code(ErrorKind::config),
-                    "). More: tapedeck explain ", list.front().code);
+  return out + text(list.size(), list.size() == 1 ? " error" : " errors", "; nothing was run (exit ",
+                    exit_code(ErrorKind::config), "). More: tapedeck explain ", list.front().code);
 }
 
 void Complaints::raise() const { throw Error(ErrorKind::config, render()); }

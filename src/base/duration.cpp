@@ -17,11 +17,25 @@ struct UnitWord {
   double factor;
 };
 constexpr std::array<UnitWord, 19> unit_words = {{
-    {"steps", Unit::steps, 1}, {"step", Unit::steps, 1}, {"epochs", Unit::epochs, 1}, {"epoch", Unit::epochs, 1},
-    {"evaluations", Unit::evaluations, 1}, {"evaluation", Unit::evaluations, 1}, {"examples", Unit::examples, 1},
-    {"example", Unit::examples, 1}, {"%", Unit::percent, 1}, {"s", Unit::seconds, 1}, {"second", Unit::seconds, 1},
-    {"seconds", Unit::seconds, 1}, {"min", Unit::seconds, 60}, {"minute", Unit::seconds, 60}, {"minutes", Unit::seconds, 60},
-    {"h", Unit::seconds, 3600}, {"hour", Unit::seconds, 3600}, {"hours", Unit::seconds, 3600}, {"percent", Unit::percent, 1},
+    {"steps", Unit::steps, 1},
+    {"step", Unit::steps, 1},
+    {"epochs", Unit::epochs, 1},
+    {"epoch", Unit::epochs, 1},
+    {"evaluations", Unit::evaluations, 1},
+    {"evaluation", Unit::evaluations, 1},
+    {"examples", Unit::examples, 1},
+    {"example", Unit::examples, 1},
+    {"%", Unit::percent, 1},
+    {"s", Unit::seconds, 1},
+    {"second", Unit::seconds, 1},
+    {"seconds", Unit::seconds, 1},
+    {"min", Unit::seconds, 60},
+    {"minute", Unit::seconds, 60},
+    {"minutes", Unit::seconds, 60},
+    {"h", Unit::seconds, 3600},
+    {"hour", Unit::seconds, 3600},
+    {"hours", Unit::seconds, 3600},
+    {"percent", Unit::percent, 1},
 }};
 
 bool counts(Unit unit) { return unit == Unit::steps || unit == Unit::evaluations || unit == Unit::examples; }
@@ -40,26 +54,40 @@ std::string_view trimmed(std::string_view text) {
 
 std::string unit_name(Unit unit) {
   switch (unit) {
-    case Unit::none: return "";
-    case Unit::steps: return "steps";
-    case Unit::epochs: return "epochs";
-    case Unit::evaluations: return "evaluations";
-    case Unit::examples: return "examples";
-    case Unit::percent: return "%";
-    case Unit::seconds: return "s";
+    case Unit::none:
+      return "";
+    case Unit::steps:
+      return "steps";
+    case Unit::epochs:
+      return "epochs";
+    case Unit::evaluations:
+      return "evaluations";
+    case Unit::examples:
+      return "examples";
+    case Unit::percent:
+      return "%";
+    case Unit::seconds:
+      return "s";
   }
   return "";
 }
 
 std::string unit_example(Unit unit) {
   switch (unit) {
-    case Unit::none: return "";
-    case Unit::steps: return "500 steps";
-    case Unit::epochs: return "3 epochs";
-    case Unit::evaluations: return "6 evaluations";
-    case Unit::examples: return "1000 examples";
-    case Unit::percent: return "6%";
-    case Unit::seconds: return "15 min";
+    case Unit::none:
+      return "";
+    case Unit::steps:
+      return "500 steps";
+    case Unit::epochs:
+      return "3 epochs";
+    case Unit::evaluations:
+      return "6 evaluations";
+    case Unit::examples:
+      return "1000 examples";
+    case Unit::percent:
+      return "6%";
+    case Unit::seconds:
+      return "15 min";
   }
   return "";
 }

@@ -8,17 +8,23 @@ namespace tapedeck {
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return 2;
-    case ErrorKind::config: return 3;
-    case ErrorKind::data: return 4;
-    case ErrorKind::checkpoint: return 5;
-    case ErrorKind::non_finite: return 6;
+    case ErrorKind::usage:
+      return 2;
+    case ErrorKind::config:
+      return 3;
+    case ErrorKind::data:
+      return 4;
+    case ErrorKind::checkpoint:
+      return 5;
+    case ErrorKind::non_finite:
+      return 6;
     case ErrorKind::internal:
     case ErrorKind::shape:
     case ErrorKind::dtype:
     case ErrorKind::stale:
     case ErrorKind::index:
-    case ErrorKind::value: return 1;
+    case ErrorKind::value:
+      return 1;
   }
   return 1;
 }

@@ -16,11 +16,21 @@ void write_string(std::string& out, std::string_view s) {
   out += '"';
   for (char c : s) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) out += c;
         else out += std::string("\\u00") + hex[(c >> 4) & 15] + hex[c & 15];
@@ -49,9 +59,8 @@ struct Printer {
     if (indent >= 0) out += '\n' + std::string(size_t(indent * depth), ' ');
   }
   void list(const Json& json, int depth) {
-    const bool nested = std::any_of(json.items.begin(), json.items.end(), [](const Json& item) {
-      return !item.items.empty() || !item.members.empty();
-    });
+    const bool nested = std::any_of(json.items.begin(), json.items.end(),
+                                    [](const Json& item) { return !item.items.empty() || !item.members.empty(); });
     if (indent >= 0 && !nested) {
       Printer flat{-1, {}};
       flat.list(json, 0);
@@ -83,13 +92,27 @@ struct Printer {
   }
   void value(const Json& json, int depth) {
     switch (json.kind) {
-      case Json::Kind::null: out += "null"; break;
-      case Json::Kind::boolean: out += json.boolean ? "true" : "false"; break;
-      case Json::Kind::integer: out += std::to_string(json.integer); break;
-      case Json::Kind::number: write_number(out, json.number); break;
-      case Json::Kind::string: write_string(out, json.string); break;
-      case Json::Kind::array: list(json, depth); break;
-      case Json::Kind::object: dict(json, depth); break;
+      case Json::Kind::null:
+        out += "null";
+        break;
+      case Json::Kind::boolean:
+        out += json.boolean ? "true" : "false";
+        break;
+      case Json::Kind::integer:
+        out += std::to_string(json.integer);
+        break;
+      case Json::Kind::number:
+        write_number(out, json.number);
+        break;
+      case Json::Kind::string:
+        write_string(out, json.string);
+        break;
+      case Json::Kind::array:
+        list(json, depth);
+        break;
+      case Json::Kind::object:
+        dict(json, depth);
+        break;
     }
   }
 };

@@ -156,7 +156,8 @@ Json parse(std::string_view text, std::shared_ptr<const Source> source, Complain
 
 Json parse_json(std::shared_ptr<const Source> source, Complaints& complaints) {
   if (source->text.size() > size_limit) {
-    complaints.add({"TD0105", text("larger than ", size_limit >> 20, " MiB, which no experiment file needs"), {source, 1, 1, 0}, "", ""});
+    complaints.add(
+        {"TD0105", text("larger than ", size_limit >> 20, " MiB, which no experiment file needs"), {source, 1, 1, 0}, "", ""});
     return {};
   }
   return parse(source->text, source, complaints);
@@ -169,7 +170,8 @@ Json parse_json(std::string_view text, const std::string& name) {
   Json json = parse(text, std::move(source), complaints);
   if (!complaints.empty()) {
     const Complaint& first = complaints.list().front();
-    throw Error(ErrorKind::data, tapedeck::text(name, ":", first.where.line, ":", first.where.column, ": ", first.message), first.hint);
+    throw Error(ErrorKind::data, tapedeck::text(name, ":", first.where.line, ":", first.where.column, ": ", first.message),
+                first.hint);
   }
   return json;
 }

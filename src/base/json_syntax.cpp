@@ -11,7 +11,8 @@ namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '+' || c == '-' || c == '.';
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '+' || c == '-' ||
+         c == '.';
 }
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -77,8 +78,20 @@ size_t last_before(std::string_view text, size_t end) {
 
 // Words of other languages that people write where JSON wants its own.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> foreign_words = {{
-    {"True", "true"}, {"TRUE", "true"}, {"yes", "true"}, {"on", "true"}, {"False", "false"}, {"FALSE", "false"}, {"no", "false"},
-    {"off", "false"}, {"None", "null"}, {"nil", "null"}, {"NULL", "null"}, {"undefined", "null"}, {"Null", "null"}, {"nan", "null"},
+    {"True", "true"},
+    {"TRUE", "true"},
+    {"yes", "true"},
+    {"on", "true"},
+    {"False", "false"},
+    {"FALSE", "false"},
+    {"no", "false"},
+    {"off", "false"},
+    {"None", "null"},
+    {"nil", "null"},
+    {"NULL", "null"},
+    {"undefined", "null"},
+    {"Null", "null"},
+    {"nan", "null"},
 }};
 
 std::string whole_word(std::string_view text, size_t start) {
@@ -89,7 +102,8 @@ std::string whole_word(std::string_view text, size_t start) {
 
 // The parser's message without its own prefix and position.
 std::string plain(std::string_view problem) {
-  if (const size_t at = problem.find("invalid "); at != std::string_view::npos) return std::string(problem.substr(at, problem.find("; last read") - at));
+  if (const size_t at = problem.find("invalid "); at != std::string_view::npos)
+    return std::string(problem.substr(at, problem.find("; last read") - at));
   const size_t at = problem.find("unexpected ");
   return at == std::string_view::npos ? "not valid JSON" : std::string(problem.substr(at));
 }
@@ -100,11 +114,13 @@ SyntaxError wrong_word(std::string_view text, size_t start) {
   const std::string word = whole_word(text, start);
   if (word.empty()) return {"this is not a JSON value", "", start, 1};
   SyntaxError error{"", "", start, word.size()};
-  const auto known = std::find_if(foreign_words.begin(), foreign_words.end(), [&](const auto& pair) { return pair.first == word; });
+  const auto known =
+      std::find_if(foreign_words.begin(), foreign_words.end(), [&](const auto& pair) { return pair.first == word; });
   const bool numeric = word.find_first_not_of("0123456789.+-eE") == std::string::npos;
   error.message = numeric ? word + " is not a JSON number" : word + " is not a JSON value";
   error.hint = known != foreign_words.end() ? "write " + std::string(known->second)
-               : numeric ? "like 5, 0.5 or 5e-1" : "text needs double quotes: \"" + word + "\"";
+               : numeric                    ? "like 5, 0.5 or 5e-1"
+                                            : "text needs double quotes: \"" + word + "\"";
   return error;
 }
 
@@ -138,7 +154,8 @@ size_t token_end(std::string_view text, size_t start, size_t consumed) {
 SyntaxError explain_syntax(std::string_view text, size_t position, std::string_view problem) {
   const size_t last = last_before(text, text.size());
   if (last == std::string_view::npos) return {"the file is empty", "an experiment is an object: { \"name\": ... }", 0, 1};
-  if (contains(problem, "unexpected end of input")) return {"the file ends too early", "a closing } or ] is missing after this", last, 1};
+  if (contains(problem, "unexpected end of input"))
+    return {"the file ends too early", "a closing } or ] is missing after this", last, 1};
   const size_t end = std::clamp<size_t>(position, 1, text.size());
   size_t start = token_start(text, end);
   const char c = text[start];
@@ -155,7 +172,8 @@ SyntaxError explain_syntax(std::string_view text, size_t position, std::string_v
     return {"a string is not closed on its line", "a closing \" is missing", start, std::max<size_t>(line_end - start, 1)};
   }
   if (contains(problem, "number overflow")) return {"a number too large for 64-bit floating point", "", start, end - start};
-  if (contains(problem, "expected end of input")) return {"more text after the end of the experiment", "remove it", start, end - start};
+  if (contains(problem, "expected end of input"))
+    return {"more text after the end of the experiment", "remove it", start, end - start};
   if (contains(problem, "invalid literal") || contains(problem, "invalid number")) return wrong_word(text, start);
   const bool value = c == '"' || c == '{' || c == '[' || is_word(c);
   if (value && (contains(problem, "expected '}'") || contains(problem, "expected ']'"))) {

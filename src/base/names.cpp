@@ -11,16 +11,44 @@ namespace {
 
 // What other tools call the same thing; looked at when no spelling is near.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 38> synonyms = {{
-    {"learning_rate", "lr"}, {"init_lr", "lr"}, {"base_lr", "lr"}, {"wd", "weight_decay"}, {"decay", "weight_decay"},
-    {"epochs", "duration"}, {"max_epochs", "duration"}, {"num_epochs", "duration"}, {"num_train_epochs", "duration"},
-    {"steps", "duration"}, {"max_steps", "duration"}, {"per_device_train_batch_size", "micro_batch_size"},
-    {"gradient_accumulation_steps", "micro_batch_size"}, {"accumulate", "micro_batch_size"}, {"max_grad_norm", "clip_grad_norm"},
-    {"gradient_clip_val", "clip_grad_norm"}, {"clip_norm", "clip_grad_norm"}, {"grad_clip", "clip_grad_norm"},
-    {"criterion", "objective"}, {"loss", "objective"}, {"method", "objective"}, {"scheduler", "schedule"},
-    {"lr_scheduler", "schedule"}, {"trainer", "training"}, {"train", "training"}, {"eval", "evaluation"}, {"dataset", "data"},
-    {"reader", "data"}, {"random_seed", "seed"}, {"hidden_size", "width"}, {"d_model", "width"}, {"dim", "width"},
-    {"num_layers", "layers"}, {"num_heads", "heads"}, {"intermediate_size", "feed_forward"}, {"early_stopping", "patience"},
-    {"save_total_limit", "keep"}, {"class", "type"},
+    {"learning_rate", "lr"},
+    {"init_lr", "lr"},
+    {"base_lr", "lr"},
+    {"wd", "weight_decay"},
+    {"decay", "weight_decay"},
+    {"epochs", "duration"},
+    {"max_epochs", "duration"},
+    {"num_epochs", "duration"},
+    {"num_train_epochs", "duration"},
+    {"steps", "duration"},
+    {"max_steps", "duration"},
+    {"per_device_train_batch_size", "micro_batch_size"},
+    {"gradient_accumulation_steps", "micro_batch_size"},
+    {"accumulate", "micro_batch_size"},
+    {"max_grad_norm", "clip_grad_norm"},
+    {"gradient_clip_val", "clip_grad_norm"},
+    {"clip_norm", "clip_grad_norm"},
+    {"grad_clip", "clip_grad_norm"},
+    {"criterion", "objective"},
+    {"loss", "objective"},
+    {"method", "objective"},
+    {"scheduler", "schedule"},
+    {"lr_scheduler", "schedule"},
+    {"trainer", "training"},
+    {"train", "training"},
+    {"eval", "evaluation"},
+    {"dataset", "data"},
+    {"reader", "data"},
+    {"random_seed", "seed"},
+    {"hidden_size", "width"},
+    {"d_model", "width"},
+    {"dim", "width"},
+    {"num_layers", "layers"},
+    {"num_heads", "heads"},
+    {"intermediate_size", "feed_forward"},
+    {"early_stopping", "patience"},
+    {"save_total_limit", "keep"},
+    {"class", "type"},
 }};
 
 std::string folded(std::string_view word) {
@@ -67,7 +95,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
     }
   }
   if (!best.empty()) return best;
-  const auto known = [&](std::string_view name) { return std::find(candidates.begin(), candidates.end(), name) != candidates.end(); };
+  const auto known = [&](std::string_view name) {
+    return std::find(candidates.begin(), candidates.end(), name) != candidates.end();
+  };
   for (const auto& [theirs, ours] : synonyms) {
     if (theirs == typed && known(ours)) return std::string(ours);
   }
@@ -80,7 +110,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 std::string in_quotes(std::string_view word) {
   constexpr size_t longest = 80;
   std::string shown(word.substr(0, longest));
-  std::replace_if(shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  std::replace_if(
+      shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
   return '"' + shown + (word.size() > longest ? "...\"" : "\"");
 }
 

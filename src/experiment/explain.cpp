@@ -59,12 +59,18 @@ struct TypeName {
   std::string operator()(Part*) const { return "a group of options"; }
   std::string operator()(const AnyList&) const { return list("groups of options"); }
   template <class T>
-  std::string operator()(std::optional<T>*) const { return (*this)(static_cast<T*>(nullptr)); }
+  std::string operator()(std::optional<T>*) const {
+    return (*this)(static_cast<T*>(nullptr));
+  }
   template <class T>
-  std::string operator()(std::vector<T>*) const { return list(TypeName{field, true}(static_cast<T*>(nullptr))); }
+  std::string operator()(std::vector<T>*) const {
+    return list(TypeName{field, true}(static_cast<T*>(nullptr)));
+  }
 };
 
-bool is_group(const Field& field) { return std::holds_alternative<Part*>(field.target) || std::holds_alternative<AnyList>(field.target); }
+bool is_group(const Field& field) {
+  return std::holds_alternative<Part*>(field.target) || std::holds_alternative<AnyList>(field.target);
+}
 
 OptionDoc option_doc(const Field& field, const Json& value) {
   OptionDoc option{field.name, std::visit(TypeName{field}, field.target), "", field.doc, ""};
@@ -141,7 +147,9 @@ std::string wrapped(const std::string& paragraph, size_t indent) {
 std::string title(const PartDoc& part) { return part.kind + " " + in_quotes(part.name); }
 
 std::string option_lines(const OptionDoc& option, size_t width) {
-  const std::string initial = option.initial.empty() ? "" : option.initial == "required" ? " (required)" : " (default " + option.initial + ")";
+  const std::string initial = option.initial.empty()         ? ""
+                              : option.initial == "required" ? " (required)"
+                                                             : " (default " + option.initial + ")";
   std::string head = wrapped(option.type + initial, width + 4);
   head.replace(2, option.name.size(), option.name);
   return head + wrapped(option.doc, width + 4);
@@ -198,7 +206,8 @@ class Explainer {
   // A section of the experiment that is a choice: "data" holds a part of the kind "reader".
   std::string section(const std::string& topic) const {
     for (const OptionDoc& option : docs_.front().options) {
-      if (option.name == topic && !option.kind.empty()) return option_lines(option, option.name.size()) + list_kind(docs_, option.kind);
+      if (option.name == topic && !option.kind.empty())
+        return option_lines(option, option.name.size()) + list_kind(docs_, option.kind);
     }
     return "";
   }
@@ -241,8 +250,11 @@ std::vector<PartDoc> part_docs(Part& root, const std::vector<const AnyChoice*>& 
   collector.group("section", "experiment", "What an experiment file consists of.", root);
   for (const AnyChoice* choice : more) collector.choice(*choice);
   // Sections stay in the order of the file, parts follow by kind and name.
-  const auto key = [](const PartDoc& d) { return d.kind == "section" ? std::pair<std::string, std::string>() : std::pair(d.kind, d.name); };
-  std::stable_sort(collector.docs.begin(), collector.docs.end(), [&](const PartDoc& a, const PartDoc& b) { return key(a) < key(b); });
+  const auto key = [](const PartDoc& d) {
+    return d.kind == "section" ? std::pair<std::string, std::string>() : std::pair(d.kind, d.name);
+  };
+  std::stable_sort(collector.docs.begin(), collector.docs.end(),
+                   [&](const PartDoc& a, const PartDoc& b) { return key(a) < key(b); });
   return std::move(collector.docs);
 }
 

@@ -40,7 +40,8 @@ FileText read_file(const fs::path& path) {
   if (!file) return {"", std::strerror(errno)};
   std::string content;
   char block[1 << 16];
-  while (content.size() < most_bytes && (file.read(block, sizeof block) || file.gcount() > 0)) content.append(block, size_t(file.gcount()));
+  while (content.size() < most_bytes && (file.read(block, sizeof block) || file.gcount() > 0))
+    content.append(block, size_t(file.gcount()));
   if (file.bad()) return {"", "reading failed"};
   return {content.substr(0, most_bytes), ""};
 }
@@ -66,7 +67,8 @@ class Loader {
     if (path.empty()) return read("built-in experiment", built_in, "");
     FileText file = read_file(path);
     if (!file.problem.empty()) {
-      throw Error(ErrorKind::config, "cannot read the experiment file " + in_quotes(path) + ": " + file.problem, nearest_file(path));
+      throw Error(ErrorKind::config, "cannot read the experiment file " + in_quotes(path) + ": " + file.problem,
+                  nearest_file(path));
     }
     return read(path, std::move(file.text), path);
   }
@@ -80,7 +82,8 @@ class Loader {
     sources.push_back(source);
     Json tree = parse_json(source, complaints_);
     if (!tree.is(Kind::object)) {
-      if (complaints_.empty()) complaints_.add({"TD0106", "an experiment must be an object", tree.where, "{ \"name\": ... }", ""});
+      if (complaints_.empty())
+        complaints_.add({"TD0106", "an experiment must be an object", tree.where, "{ \"name\": ... }", ""});
       return Json::dict();
     }
     check_format(tree, complaints_);
@@ -102,7 +105,8 @@ class Loader {
   void check_seeds(const Json& tree) {
     const Json::Member *seed = tree.find("seed"), *seeds = tree.find("seeds");
     if (!seed || !seeds || seed->value.is(Kind::null) || seeds->value.is(Kind::null)) return;
-    complaints_.add({"TD0206", "\"seed\" and \"seeds\" exclude each other", std::max(seed, seeds)->where, "remove one of the two", ""});
+    complaints_.add(
+        {"TD0206", "\"seed\" and \"seeds\" exclude each other", std::max(seed, seeds)->where, "remove one of the two", ""});
   }
 
   Json read_bases(const Json& tree, const fs::path& path) {
@@ -179,7 +183,8 @@ void check_format(const Json& tree, Complaints& complaints) {
   const Json::Member* format = tree.find("format");
   if (!format || format->value.is(Kind::null)) return;
   if (!format->value.is(Kind::integer) || format->value.integer != 1) {
-    complaints.add({"TD0209", "this program reads format 1, not " + format->value.dump(-1).substr(0, 40), format->value.where, "write 1", ""});
+    complaints.add({"TD0209", "this program reads format 1, not " + format->value.dump(-1).substr(0, 40), format->value.where,
+                    "write 1", ""});
   }
 }
 
@@ -191,7 +196,8 @@ LoadedExperiment load_experiment(const std::string& path, const std::vector<std:
   experiment.main_text = experiment.sources.front()->text;
   Json& tree = experiment.tree;
   for (const std::string& assignment : sets) apply_set(tree, assignment, complaints);
-  if (const Json::Member* format = tree.find("format"); format && format->value.where.source->command_line) check_format(tree, complaints);
+  if (const Json::Member* format = tree.find("format"); format && format->value.where.source->command_line)
+    check_format(tree, complaints);
   erase(tree, "format");
   if (!complaints.empty() && tree.members.empty()) return experiment;  // the text could not be read: nothing more to say
   substitute_variables(tree, complaints);

@@ -64,14 +64,17 @@ class Assignment {
     if (problems.empty()) return;
     const Complaint& first = problems.list().front();
     const size_t start = source->text.find_first_not_of(" \t");
-    const bool looks_like_json = start != std::string::npos && std::string_view("{[\"").find(source->text[start]) != std::string_view::npos;
+    const bool looks_like_json =
+        start != std::string::npos && std::string_view("{[\"").find(source->text[start]) != std::string_view::npos;
     refused_ = looks_like_json || first.code == "TD0103";
     if (refused_) complaints_.add({"TD0205", "the value is not JSON: " + first.message, place_, first.hint, ""});
     value_ = Json::of(source->text);
     value_.where = place_;
   }
 
-  void complain(std::string message, std::string note) { complaints_.add({"TD0204", std::move(message), place_, "", std::move(note)}); }
+  void complain(std::string message, std::string note) {
+    complaints_.add({"TD0204", std::move(message), place_, "", std::move(note)});
+  }
 
   // The entry of `parent` that keys_[i] names, made if it may be; null after a complaint.
   Json* child(Json& parent, size_t i) {
@@ -87,7 +90,8 @@ class Assignment {
     const std::string& key = keys_[i];
     const bool number = key.size() < 10 && key.find_first_not_of("0123456789") == std::string::npos;
     if (number && std::stoul(key) < list.items.size()) return &list.items[std::stoul(key)];
-    complain(joined_path(keys_, i) + " has no entry " + in_quotes(key), text("it is a list of ", list.items.size(), ", counted from 0"));
+    complain(joined_path(keys_, i) + " has no entry " + in_quotes(key),
+             text("it is a list of ", list.items.size(), ", counted from 0"));
     return nullptr;
   }
 
@@ -124,6 +128,8 @@ class Assignment {
 
 }  // namespace
 
-void apply_set(Json& tree, const std::string& assignment, Complaints& complaints) { Assignment(assignment, complaints).apply(tree); }
+void apply_set(Json& tree, const std::string& assignment, Complaints& complaints) {
+  Assignment(assignment, complaints).apply(tree);
+}
 
 }  // namespace tapedeck

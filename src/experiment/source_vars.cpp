@@ -97,7 +97,8 @@ class Substitution {
   }
 
   void unknown(const std::string& name, const Location& where) {
-    if (!vars_ && name.starts_with("vars.")) return complain("TD0207", "variables cannot use each other", where, "write its value", "");
+    if (!vars_ && name.starts_with("vars."))
+      return complain("TD0207", "variables cannot use each other", where, "write its value", "");
     std::vector<std::string> known;
     if (vars_) {
       for (const Json::Member& member : vars_->members) known.push_back("vars." + member.key);
@@ -152,7 +153,8 @@ Json substitute_seed(const Json& tree, int64_t seed) {
       result = Json::of(seed);
       result.where = tree.where;
     }
-    for (size_t at = 0; (at = result.string.find("${seed}", at)) != std::string::npos; at += value.size()) result.string.replace(at, 7, value);
+    for (size_t at = 0; (at = result.string.find("${seed}", at)) != std::string::npos; at += value.size())
+      result.string.replace(at, 7, value);
   }
   for (Json& item : result.items) item = substitute_seed(item, seed);
   for (Json::Member& member : result.members) member.value = substitute_seed(member.value, seed);
