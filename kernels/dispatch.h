@@ -15,7 +15,7 @@ std::vector<std::string_view> instruction_sets();
 bool use_instruction_set(std::string_view name);
 std::string_view instruction_set();
 
-inline constexpr GemmBackend default_gemm_backend = GemmBackend::openblas;
+inline constexpr GemmBackend default_gemm_backend = GemmBackend::native;
 void use_gemm(GemmBackend backend);
 GemmBackend gemm_backend();
 std::string_view blas_description();  // "OpenBLAS 0.3.21 openmp, SkylakeX kernels" for the start line and doctor

@@ -8,7 +8,7 @@
 namespace tapedeck::kernels {
 
 /// A kernel may use several slots at once, but no slot twice in one call chain.
-enum class Scratch { partials, offsets, packed_a, packed_b, scores, gradients, rows, count };
+enum class Scratch { partials, offsets, packed_a, packed_b, packed_c, scores, gradients, rows, count };
 
 /// At least `bytes` bytes, 64-byte aligned, contents undefined; valid until this thread asks for the slot again.
 void* scratch_bytes(Scratch slot, size_t bytes);
