@@ -1,5 +1,5 @@
-// Words and templates of the built-in data set. About a quarter of the sentences turn their adjective around and half of
-// all remarks that mean nothing hold a "not", so that counting words is not enough. Next: reader_builtin.cpp.
+// Words and templates of the built-in data set. A quarter of the sentences turn their opinion word around, and remarks
+// that mean nothing may hold a "not" too, so that counting words is not enough. Next: reader_builtin.cpp.
 #include "src/data/grammar.h"
 
 #include <array>
@@ -12,19 +12,15 @@ namespace {
 using Words = std::span<const std::string_view>;
 template <size_t n> using List = std::array<std::string_view, n>;
 
-constexpr List<20> good = {"good", "great", "superb", "lovely", "brilliant", "charming", "delightful", "excellent",
-                           "wonderful", "pleasant", "clever", "fresh", "fine", "splendid", "enjoyable", "solid",
-                           "beautiful", "perfect", "likeable", "elegant"};
-constexpr List<20> bad = {"bad", "dull", "awful", "boring", "terrible", "clumsy", "dreadful", "poor",
-                          "horrible", "tedious", "stale", "weak", "ugly", "sloppy", "annoying", "shabby",
-                          "mediocre", "hopeless", "lifeless", "lousy"};
+constexpr List<14> good = {"good", "great", "superb", "lovely", "brilliant", "charming", "delightful", "excellent",
+                           "wonderful", "pleasant", "clever", "fine", "enjoyable", "perfect"};
+constexpr List<14> bad = {"bad", "dull", "awful", "boring", "terrible", "clumsy", "dreadful", "poor",
+                          "horrible", "tedious", "weak", "ugly", "annoying", "lousy"};
 struct Verb { std::string_view past, base; };
-constexpr std::array<Verb, 8> likes = {{{"loved", "love"}, {"liked", "like"}, {"enjoyed", "enjoy"}, {"adored", "adore"},
-                                        {"admired", "admire"}, {"praised", "praise"}, {"treasured", "treasure"},
-                                        {"recommended", "recommend"}}};
-constexpr std::array<Verb, 8> dislikes = {{{"hated", "hate"}, {"disliked", "dislike"}, {"regretted", "regret"},
-                                           {"loathed", "loathe"}, {"resented", "resent"}, {"cursed", "curse"},
-                                           {"despised", "despise"}, {"criticised", "criticise"}}};
+constexpr std::array<Verb, 5> likes = {{{"loved", "love"}, {"liked", "like"}, {"enjoyed", "enjoy"}, {"adored", "adore"},
+                                        {"admired", "admire"}}};
+constexpr std::array<Verb, 5> dislikes = {{{"hated", "hate"}, {"disliked", "dislike"}, {"regretted", "regret"},
+                                           {"loathed", "loathe"}, {"resented", "resent"}}};
 
 struct Domain { List<8> things; List<3> whole; };
 constexpr std::array<Domain, 7> domains = {{
@@ -41,13 +37,11 @@ constexpr List<8> people = {"we", "i", "they", "my friends", "the children", "bo
 constexpr List<8> intensifiers = {"very", "really", "truly", "quite", "rather", "so", "absolutely", "simply"};
 constexpr List<6> links = {"was", "seemed", "felt", "looked", "remained", "proved"};
 constexpr List<6> turning_links = {"was not", "was never", "was hardly", "was anything but", "was far from", "was by no means"};
-constexpr List<6> turning_frames = {"i would not say that", "nobody would claim that", "it is not true that",
-                                    "i doubt that", "i never felt that", "hardly anyone thinks that"};
-constexpr List<6> plain_frames = {"i would say that", "everybody claims that", "it is true that",
-                                  "i believe that", "i always felt that", "nearly everyone thinks that"};
+constexpr List<4> turning_frames = {"i would not say that", "nobody would claim that", "it is not true that", "i doubt that"};
+constexpr List<4> plain_frames = {"i would say that", "everybody would claim that", "it is true that", "i believe that"};
 constexpr List<10> remarks = {"we went on a tuesday", "it rained all day", "my sister came along", "we had booked ahead",
                               "the train was on time", "we did not book ahead", "it was not raining",
-                              "we had lunch before", "my phone was off", "there was hardly any traffic"};
+                              "we had lunch before", "my phone was off", "the sun was out"};
 constexpr List<5> joints = {", and", ". also ,", "; besides ,", ", while", "."};
 
 /// Draws along one key.
@@ -98,8 +92,8 @@ std::string make_clause(Dice& dice, bool positive_word, bool turned) {
 Opinion make_opinion(Key key) {
   Dice dice(key);
   const bool positive_word = dice.chance(0.5);
-  // no turn 0.62, inside 0.18, by the frame 0.08, both (the sentiment is the word's again) 0.12
-  const bool framed = dice.chance(0.16), inside = dice.chance(framed ? 0.5 : 0.2);
+  // turned inside 0.19, by the frame 0.06, by both 0.06 (then the sentiment is the word's again), not at all 0.69
+  const bool framed = dice.chance(0.12), inside = dice.chance(framed ? 0.5 : 0.22);
   std::string sentence = make_clause(dice, positive_word, inside);
   if (framed) sentence = join({dice.pick(turning_frames), sentence});
   else if (dice.chance(0.2)) sentence = join({dice.pick(plain_frames), sentence});

@@ -63,7 +63,7 @@ struct BuiltinReader final : Reader {
     return table;
   }
 
-  int64_t train_ = 4000, validation_ = 800, test_ = 800;
+  int64_t train_ = 8000, validation_ = 800, test_ = 800;
   double label_noise_ = 0.05;
 };
 TAPEDECK_PART(Reader, BuiltinReader, "builtin",
