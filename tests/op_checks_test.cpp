@@ -108,6 +108,7 @@ const Trial trials[] = {
 TEST_CASE("each check finds the flaw it is there for") {
   for (const Trial& trial : trials) {
     CAPTURE(std::string(trial.flaw_name));
+    if (trial.flaw == Flaw::depends_on_instruction_set && kernels::instruction_sets().size() == 1) continue;   // none to tell apart
     const std::vector<std::string> found = failures(trial.flaw, trial.check, trial.f64_only);
     REQUIRE(!found.empty());
     CHECK_MESSAGE(found[0].find(trial.said) != std::string::npos, "said instead: " << found[0]);
