@@ -10,10 +10,9 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
-#include <tapedeck/train/checkpoint.h>
 
 #include "kernels/kernels.h"
-#include "src/train/files.h"
+#include "src/train/safetensors.h"
 
 namespace tapedeck {
 namespace {
@@ -23,7 +22,7 @@ constexpr const char* damaged = "use another checkpoint: best.json, last.json an
 
 std::string checksum(const std::string& path) {
   File file = File::open(path);
-  std::vector<std::byte> buffer(size_t{1} << 20);
+  std::vector<std::byte> buffer(size_t{1} << 16);
   unsigned long sum = crc32(0, nullptr, 0);
   const int64_t size = file.size();
   for (int64_t left = size; left > 0;) {
@@ -150,12 +149,13 @@ std::string CheckpointFolder::save(const TrainState& state, const ParamStore& st
   const std::string path = path_of(state.step), hidden = hidden_name(path);
   try {
     make_folders(hidden);
-    std::vector<std::pair<std::string, Tensor>> tensors;
+    NamedTensors tensors;
     for (auto& p : store.all()) tensors.emplace_back(p.path, p.value);
-    write_safetensors(hidden + "/model.safetensors", tensors, {{"format", "tapedeck"}});
-    write_safetensors(hidden + "/optimizer.safetensors", {slabs.begin(), slabs.end()});
-    write_file_atomically(hidden + "/state.json", state.to_json());
-    write_file_atomically(hidden + "/complete", manifest(hidden));
+    write_file(hidden + "/model.safetensors", [&](File& file) { write_tensors(file, tensors, {{"format", "tapedeck"}}); });
+    write_file(hidden + "/optimizer.safetensors", [&](File& file) { write_tensors(file, {slabs.begin(), slabs.end()}); });
+    write_file(hidden + "/state.json", [&](File& file) { file.write(state.to_json()); });
+    write_file(hidden + "/complete", [&](File& file) { file.write(manifest(hidden)); });
+    sync_folder(hidden);
     if (list_folder(path).empty()) rename_path(hidden, path);
     else exchange_paths(hidden, path);
   } catch (...) {
@@ -178,7 +178,10 @@ void CheckpointFolder::point(const std::string& which, int64_t step, std::option
   json.set("metric", Json::of(metric_));
   json.set("value", value ? Json::of(*value) : Json{});
   json.set("step", Json::of(step));
-  write_file_atomically(folder_ + "/" + which + ".json", json.dump(-1) + "\n");
+  const std::string path = folder_ + "/" + which + ".json", content = json.dump(-1) + "\n";
+  const auto names = list_folder(folder_);
+  if (std::binary_search(names.begin(), names.end(), which + ".json") && read_file(path) == content) return;
+  write_file_atomically(path, content);
 }
 
 void CheckpointFolder::prune(const TrainState& state) const {

@@ -36,8 +36,11 @@ class File {
   int handle_ = -1;
 };
 
+/// Creates a file and syncs it; body(File&) writes the content.
+template <class Body>
+void write_file(const std::string& path, Body&& body);
 /// Writes to a hidden file beside `path`, syncs, renames over `path` and syncs the folder. On any failure the hidden
-/// file is gone and `path` is as it was. body(File&) writes the content.
+/// file is gone and `path` is as it was.
 template <class Body>
 void replace_file(const std::string& path, Body&& body);
 
@@ -56,13 +59,18 @@ std::vector<std::string> list_folder(const std::string& path);   // names, sorte
 }  // namespace tapedeck
 
 template <class Body>
+void tapedeck::write_file(const std::string& path, Body&& body) {
+  File file = File::create(path);
+  body(file);
+  file.sync();
+  file.close();
+}
+
+template <class Body>
 void tapedeck::replace_file(const std::string& path, Body&& body) {
   const std::string hidden = hidden_name(path);
   try {
-    File file = File::create(hidden);
-    body(file);
-    file.sync();
-    file.close();
+    write_file(hidden, body);
     rename_path(hidden, path);
   } catch (...) {
     remove_quietly(hidden);

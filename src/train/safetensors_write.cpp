@@ -5,9 +5,8 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/json.h>
-#include <tapedeck/train/checkpoint.h>
 
-#include "src/train/files.h"
+#include "src/train/safetensors.h"
 
 namespace tapedeck {
 namespace {
@@ -29,7 +28,7 @@ std::span<const std::byte> bytes_of(const Tensor& t) {
   return {reinterpret_cast<const std::byte*>(t.raw<uint8_t>()), size_t(t.size()) * size_of(t.dtype())};
 }
 
-std::string header_of(const std::vector<std::pair<std::string, Tensor>>& tensors, const std::map<std::string, std::string>& metadata) {
+std::string header_of(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
   Json header = Json::dict();
   if (!metadata.empty()) {
     Json& notes = header.set("__metadata__", Json::dict());
@@ -54,15 +53,17 @@ std::string header_of(const std::vector<std::pair<std::string, Tensor>>& tensors
 
 }  // namespace
 
-void write_safetensors(const std::string& path, const std::vector<std::pair<std::string, Tensor>>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+void write_tensors(File& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
   const std::string header = header_of(tensors, metadata);
   const uint64_t length = header.size();
-  replace_file(path, [&](File& file) {
-    file.write(std::as_bytes(std::span(&length, 1)));
-    file.write(header);
-    for (auto& [name, tensor] : tensors) file.write(bytes_of(tensor));
-  });
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(header);
+  for (auto& [name, tensor] : tensors) file.write(bytes_of(tensor));
+}
+
+void write_safetensors(const std::string& path, const std::vector<std::pair<std::string, Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  replace_file(path, [&](File& file) { write_tensors(file, tensors, metadata); });
 }
 
 }  // namespace tapedeck

@@ -1,5 +1,7 @@
 // A folder of its own for a test, removed at the end.
 #pragma once
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,10 +10,15 @@
 
 namespace tapedeck::testing {
 
+/// disk: where files usually go; memory: where a sync costs nothing, for tests that save thousands of times.
+enum class Medium { disk, memory };
+
 class TempFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tapedeck-XXXXXX").string();
+  explicit TempFolder(Medium medium = Medium::disk) {
+    const std::filesystem::path shared("/dev/shm");
+    const bool in_memory = medium == Medium::memory && access(shared.c_str(), W_OK) == 0;
+    std::string name = ((in_memory ? shared : std::filesystem::temp_directory_path()) / "tapedeck-XXXXXX").string();
     if (!mkdtemp(name.data())) throw std::runtime_error("no folder for temporary files");
     path_ = name;
   }
