@@ -233,7 +233,7 @@ TEST_CASE("broken experiments: code, place, words") {
       {with("\"data\": {\"type\": \"glue\"}"), "TD0307", "2:9", "data \"glue\" needs \"task\" and \"dir\""},
       {with("\"optimizer\": {\"groups\": [{}]}"), "TD0307", "2:26", "optimizer.groups.0 needs \"match\""},
       {with("\"schedule\": {\"warmup\": \"6%\"}"), "TD0308", "2:13",
-       "schedule does not say which schedule it is|known: constant, linear"},
+       "schedule does not say which schedule it is|add \"type\": \"constant\"|known: constant, linear"},
       {with("\"data\": \"glue\""), "TD0309", "2:9",
        "data \"glue\" cannot be written as just its name: it needs \"task\" and \"dir\""},
       // lengths
@@ -409,6 +409,13 @@ TEST_CASE("the catalogue of complaints matches the source and the tests") {
     CHECK(tested.count(previous) == 1);
     CHECK(find_complaint_code(row.code) == &row);
     CHECK(explain(row).find(row.remedy) != std::string::npos);
+  }
+  std::ifstream guide(root / "docs/guide/errors.md");
+  const std::string pages{std::istreambuf_iterator<char>(guide), {}};
+  for (const ComplaintCode& row : complaint_codes()) {
+    const std::string line = text("| ", row.code, " | ", row.title, " | ", row.explanation, " ", row.remedy, " |\n");
+    CAPTURE(line);
+    CHECK(pages.find(line) != std::string::npos);
   }
   for (const auto& code_and_file : emitted) {
     CAPTURE(code_and_file.second);

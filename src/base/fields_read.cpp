@@ -125,8 +125,9 @@ class FieldReader : ValueReader {
     }
     const Json::Member* type = json.find("type");
     if (!type || type->value.is(Kind::null)) {
-      complain("TD0308", slot.path + " does not say which " + choice.kind() + " it is", json.where, "add \"type\": \"...\"",
-               known);
+      const std::string usual(choice.name().empty() ? "..." : choice.name());
+      complain("TD0308", slot.path + " does not say which " + choice.kind() + " it is", json.where,
+               "add \"type\": " + in_quotes(usual), known);
       return nullptr;
     }
     if (!type->value.is(Kind::string)) {

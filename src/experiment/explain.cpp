@@ -161,9 +161,15 @@ size_t name_width(const std::vector<OptionDoc>& options) {
   return width;
 }
 
+// Up to a full stop before a capital letter, so that "et al. 2017" does not end it.
 std::string first_sentence(const std::string& doc) {
-  const size_t end = doc.find_first_of(".\n");
-  return doc.substr(0, end);
+  size_t end = doc.find('\n');
+  for (size_t at = doc.find(". "); at < end && at != std::string::npos; at = doc.find(". ", at + 1)) {
+    if (at + 2 < doc.size() && doc[at + 2] >= 'A' && doc[at + 2] <= 'Z') end = at;
+  }
+  std::string sentence = doc.substr(0, end);
+  if (sentence.ends_with('.')) sentence.pop_back();
+  return sentence;
 }
 
 std::string list_kind(const std::vector<PartDoc>& docs, const std::string& kind) {

@@ -22,10 +22,16 @@ using Kind = Json::Kind;
 constexpr size_t most_files = 100;
 constexpr size_t most_bytes = (size_t{16} << 20) + 1;  // one more than the parser accepts, so that it can say so
 
-// Everything it trains on and with is a default; config/ and the guide show how to change it.
+// Every part is named, so that --set optimizer.lr=0.01 finds one to change; all options keep their defaults.
 constexpr const char* built_in = R"({
   "format": 1,
-  "name": "quickstart"
+  "name": "quickstart",
+  "data": "builtin",
+  "tokenizer": "word",
+  "model": "text",
+  "objective": "cross_entropy",
+  "optimizer": "adamw",
+  "schedule": { "type": "linear", "warmup": "6%" }
 }
 )";
 

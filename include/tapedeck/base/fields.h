@@ -114,7 +114,9 @@ class Fields {
     for (auto& [text, v] : table) { choices.push_back(text); if (v == value) current = text; }
     Field& f = add(name, keep(std::move(current)), doc);
     f.choices = std::move(choices);
-    f.assign = [&value, table = std::move(table)](const std::string& s) { for (auto& [text, v] : table) if (text == s) value = v; };
+    f.assign = [&value, table = std::move(table)](const std::string& s) {
+      for (auto& [text, v] : table) if (text == s) value = v;
+    };
     return f;
   }
   std::vector<Field> all;

@@ -18,8 +18,14 @@ struct Registry {
     std::string doc;                                            // one sentence, then the equation and source if any
     std::unique_ptr<T> (*make)();
   };
-  static std::map<std::string, Entry, std::less<>>& entries() { static std::map<std::string, Entry, std::less<>> table; return table; }
-  static const Entry* find(std::string_view name) { auto it = entries().find(name); return it == entries().end() ? nullptr : &it->second; }
+  static std::map<std::string, Entry, std::less<>>& entries() {
+    static std::map<std::string, Entry, std::less<>> table;
+    return table;
+  }
+  static const Entry* find(std::string_view name) {
+    const auto it = entries().find(name);
+    return it == entries().end() ? nullptr : &it->second;
+  }
   static bool add(std::string name, std::string doc, std::unique_ptr<T> (*make)()) {
     const bool fresh = entries().emplace(std::move(name), Entry{std::move(doc), make}).second;
     assert(fresh && "two parts registered under one name");
@@ -40,7 +46,11 @@ class Choice final : public AnyChoice {
   /// For use from C++: choice.set("r_drop", std::make_unique<RDrop>(...)).
   void set(std::string name, std::unique_ptr<T> part) { name_ = std::move(name); part_ = std::move(part); }
 
-  std::vector<std::string> names() const override { std::vector<std::string> all; for (auto& [name, e] : Registry<T>::entries()) all.push_back(name); return all; }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> all;
+    for (const auto& [name, entry] : Registry<T>::entries()) all.push_back(name);
+    return all;
+  }
   std::string kind() const override { return T::kind; }
   bool choose(std::string_view name) override {
     const auto* entry = Registry<T>::find(name);
@@ -50,8 +60,14 @@ class Choice final : public AnyChoice {
   }
   std::string_view name() const override { return name_; }
   Part* part() override { return part_.get(); }
-  std::string doc(std::string_view name) const override { const auto* e = Registry<T>::find(name); return e ? e->doc : ""; }
-  std::unique_ptr<Part> example(std::string_view name) const override { const auto* e = Registry<T>::find(name); return e ? e->make() : nullptr; }
+  std::string doc(std::string_view name) const override {
+    const auto* entry = Registry<T>::find(name);
+    return entry ? entry->doc : "";
+  }
+  std::unique_ptr<Part> example(std::string_view name) const override {
+    const auto* entry = Registry<T>::find(name);
+    return entry ? entry->make() : nullptr;
+  }
 
  private:
   std::string name_;
