@@ -135,6 +135,15 @@ std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string&
   return measure(run, table);
 }
 
+std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun& run) {
+  const Splits rows = run.config.data->read(data_key());
+  std::map<std::string, std::map<std::string, double>> all;
+  if (!rows.validation.rows.empty()) all["validation"] = measure(run, rows.validation);
+  if (!rows.test.rows.empty()) all["test"] = measure(run, rows.test);
+  if (all.empty()) throw Error(ErrorKind::data, "the data have neither a validation nor a test split", "name a file with --data");
+  return all;
+}
+
 std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path) { return measure(run, run.config.data->read_file(path)); }
 
 void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {

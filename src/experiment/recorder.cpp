@@ -53,8 +53,8 @@ Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_
 
 void Log::line(const std::string& text) { out_ << clock_time() << " " << text << std::endl; }
 
-Recorder::Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, int64_t resumed_at)
-    : place_(std::move(place)), logging_(logging), log_(log), progress_(progress), path_(place_.seed_folder + "/metrics.jsonl") {
+Recorder::Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, bool verbose, int64_t resumed_at)
+    : place_(std::move(place)), logging_(logging), log_(log), progress_(progress), verbose_(verbose), path_(place_.seed_folder + "/metrics.jsonl") {
   std::error_code ignored;
   if (resumed_at >= 0) written_ = keep_until(path_, resumed_at);
   else std::filesystem::remove(path_, ignored);
@@ -114,7 +114,9 @@ void Recorder::evaluation(const EvaluationRecord& record) {
 }
 
 void Recorder::checkpoint(const std::string& path, int64_t step, bool best) {
-  log_.line(text(prefix_, "saved step ", step, best ? " (best) in " : " in ", std::filesystem::path(path).filename().string()));
+  const std::string line = text("saved step ", step, best ? " (best) in " : " in ", std::filesystem::path(path).filename().string());
+  log_.line(prefix_ + line);
+  if (verbose_) progress_.line(line);
   beat(true);
 }
 

@@ -52,6 +52,7 @@ struct RunOptions {
   std::vector<std::string> sets;
   std::string output;                             // -o: folder that receives the run instead of "output" or runs/
   ProgressMode progress = ProgressMode::automatic;
+  bool verbose = false;                           // also say when checkpoints are saved
   std::vector<std::string> command_line;          // for environment.json
   const std::atomic<int>* stop_signal = nullptr;
 };
@@ -66,7 +67,7 @@ struct SeedResult {
   std::map<std::string, double> best = {}, last = {}, test = {};
 };
 struct RunResult {
-  std::string folder;
+  std::string folder, name;
   std::vector<SeedResult> seeds;
   bool nothing_left = false;                      // resume found every seed finished
   int exit_code = 0;                              // 0, 7 when some seeds failed, 128 + signal
@@ -97,6 +98,8 @@ std::vector<std::string> seed_folders(const std::string& run_folder);
 
 /// Metrics of a split ("validation", "test") of the run's own data, or of a file in the same format.
 std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string& split);
+/// Both of them, as far as the data have them; the data are read once.
+std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun& run);
 std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path);
 /// One JSON object per row: text, predicted, probabilities (or score), and label where there is one.
 void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);

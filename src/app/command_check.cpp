@@ -1,0 +1,70 @@
+// tapedeck check FILE: everything that `run` would complain about, and one rehearsed step: parameters, memory, time.
+#include <fmt/core.h>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+namespace {
+
+std::string time_text(double seconds) {
+  if (seconds < 90) return fmt::format("{:.1f} s", seconds);
+  return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
+Json to_json(const Check& check, double seconds_left) {
+  const ExperimentData& data = *check.experiment.data;
+  const Rehearsal& r = check.rehearsal;
+  Json json = Json::dict();
+  json.set("name", Json::of(check.experiment.config.name));
+  json.set("config_hash", Json::of(check.experiment.hash));
+  json.set("train_examples", Json::of(data.train.size()));
+  json.set("validation_examples", Json::of(data.validation.size()));
+  json.set("test_examples", Json::of(data.test.size()));
+  json.set("outputs", Json::of(data.input.outputs));
+  json.set("vocabulary", Json::of(data.input.vocabulary));
+  json.set("parameters", Json::of(r.parameters));
+  json.set("peak_bytes", Json::of(int64_t(r.peak_bytes)));
+  json.set("seconds_per_step", Json::of(r.seconds_per_step));
+  json.set("steps", Json::of(r.steps));
+  json.set("steps_per_epoch", Json::of(r.steps_per_epoch));
+  json.set("seeds", Json::of(int64_t(check.experiment.config.all_seeds().size())));
+  json.set("estimated_seconds", Json::of(seconds_left));
+  return json;
+}
+
+int run(const std::string& file, const std::vector<std::string>& sets, bool json) {
+  const Check check = check_experiment(file, sets);
+  const Experiment& experiment = check.experiment;
+  const ExperimentData& data = *experiment.data;
+  const Rehearsal& r = check.rehearsal;
+  const auto seeds = double(experiment.config.all_seeds().size());
+  const double seconds = r.seconds_per_step * double(r.steps) * seeds;
+  if (json) {
+    print(to_json(check, seconds).dump() + "\n");
+    return 0;
+  }
+  const std::string classes = data.train.regression ? "a number to predict" : fmt::format("{} classes", data.train.labels.size());
+  print(align({{"experiment", fmt::format("{} is good", experiment.config.name)},
+               {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(), data.test.size(), classes)},
+               {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
+               {"parameters", fmt::format("{}", r.parameters)},
+               {"memory", fmt::format("{:.0f} MiB at the longest batch", double(r.peak_bytes) / (1 << 20))},
+               {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
+               {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
+               {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}));
+  return 0;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Invocation& invocation) {
+  struct Flags { std::string file; std::vector<std::string> sets; bool json = false; };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = app.add_subcommand("check", "check an experiment and rehearse one step: parameters, memory, time");
+  command->add_option("file", flags->file, "experiment file; without one, the built-in experiment");
+  add_sets(*command, flags->sets);
+  add_json(*command, flags->json);
+  command->callback([flags, &invocation] { invocation.action = [flags] { return run(flags->file, flags->sets, flags->json); }; });
+}
+
+}  // namespace tapedeck::app

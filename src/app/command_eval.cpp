@@ -1,0 +1,63 @@
+// tapedeck eval RUN: the metrics of a checkpoint, on the run's own splits or on a file in the same format.
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+namespace {
+
+struct Flags {
+  std::string run, data, checkpoint = "best", split;
+  bool json = false;
+};
+
+/// Metrics by split of one seed.
+std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const Flags& flags) {
+  const auto run = open_run(folder, flags.checkpoint);
+  if (!flags.data.empty()) return {{shown_path(flags.data), evaluate_file(*run, flags.data)}};
+  if (!flags.split.empty()) return {{flags.split, evaluate_split(*run, flags.split)}};
+  return evaluate_splits(*run);
+}
+
+int evaluate(const Flags& flags) {
+  Json all = Json::list();
+  std::string text;
+  for (const std::string& folder : seed_folders(flags.run)) {
+    const auto splits = measure(folder, flags);
+    Json json = Json::dict();
+    json.set("folder", Json::of(folder));
+    json.set("checkpoint", Json::of(flags.checkpoint));
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [split, values] : splits) {
+      json.set(split, values_json(values));
+      if (rows.empty()) {
+        rows.push_back({""});
+        for (const auto& [name, value] : values) rows[0].push_back(name);
+      }
+      rows.push_back({split});
+      for (const auto& [name, value] : values) rows.back().push_back(figure(value));
+    }
+    all.items.push_back(std::move(json));
+    text += fmt::format("{} ({})\n", shown_path(folder), flags.checkpoint) + align(rows);
+  }
+  print(flags.json ? all.dump() + "\n" : text);
+  return 0;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Invocation& invocation) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = app.add_subcommand("eval", "measure a checkpoint of a run");
+  command->add_option("run", flags->run, "folder of the run, or of one of its seeds")->required();
+  CLI::Option* data = command->add_option("--data", flags->data, "a file in the format of the run's data")->type_name("FILE");
+  command->add_option("--split", flags->split, "train, validation or test (default: validation and test)")
+      ->check(CLI::IsMember({"train", "validation", "test"}))->excludes(data);
+  add_checkpoint(*command, flags->checkpoint);
+  add_json(*command, flags->json);
+  command->callback([flags, &invocation] { invocation.action = [flags] { return evaluate(*flags); }; });
+}
+
+}  // namespace tapedeck::app

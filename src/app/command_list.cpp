@@ -1,0 +1,75 @@
+// tapedeck list [KIND]: every registered part and op, by kind.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include <tapedeck/base/complaint_codes.h>
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+#include <tapedeck/tape/op_table.h>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+namespace {
+
+struct Entry { std::string kind, name, doc; };
+
+std::vector<Entry> entries() {
+  std::vector<Entry> all;
+  for (const PartDoc& part : all_parts()) all.push_back({part.kind, part.name, part.doc});
+  for (const OpEntry& op : op_table()) all.push_back({"op", op.name, op.doc});
+  for (const ComplaintCode& code : complaint_codes()) all.push_back({"code", std::string(code.code), std::string(code.title)});
+  std::stable_sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
+  return all;
+}
+
+/// "ops" and "objectives" name the kinds as well.
+std::string kind_of(const std::string& word, const std::vector<Entry>& all) {
+  std::vector<std::string> kinds;
+  for (const Entry& entry : all)
+    if (kinds.empty() || kinds.back() != entry.kind) kinds.push_back(entry.kind);
+  for (const std::string& kind : kinds)
+    if (word == kind || word == kind + "s") return kind;
+  throw Error(ErrorKind::usage, "there is no kind " + in_quotes(word), suggest(word, kinds) + " kinds: " + join(kinds));
+}
+
+int list(const std::string& word, bool json) {
+  std::vector<Entry> all = entries();
+  const std::string kind = word.empty() ? "" : kind_of(word, all);
+  Json listed = Json::list();
+  std::vector<std::vector<std::string>> rows;
+  std::string text, last;
+  for (const Entry& entry : all) {
+    if (!kind.empty() && entry.kind != kind) continue;
+    if (kind.empty() && entry.kind == "code" && !json) continue;     // a page of their own: list codes
+    Json one = Json::dict();
+    one.set("kind", Json::of(entry.kind));
+    one.set("name", Json::of(entry.name));
+    one.set("doc", Json::of(entry.doc));
+    listed.items.push_back(std::move(one));
+    if (entry.kind != last) text += fmt::format("{}{}\n", last.empty() ? "" : "\n", last = entry.kind);
+    text += fmt::format("  {:<20} {}\n", entry.name, entry.doc);
+  }
+  print(json ? listed.dump() + "\n" : text);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<PartDoc> all_parts() {
+  ExperimentConfig root;
+  const Choice<Metric> metric;
+  return part_docs(root, {&metric});
+}
+
+void add_list(CLI::App& app, Invocation& invocation) {
+  struct Flags { std::string kind; bool json = false; };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = app.add_subcommand("list", "list the parts there are, by kind");
+  command->add_option("kind", flags->kind, "objective, model, op, ... (default: all)");
+  add_json(*command, flags->json);
+  command->callback([flags, &invocation] { invocation.action = [flags] { return list(flags->kind, flags->json); }; });
+}
+
+}  // namespace tapedeck::app

@@ -1,0 +1,61 @@
+// Options that commands share, and the signals of a run.
+#include <csignal>
+#include <ctime>
+#include <unistd.h>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+namespace {
+
+std::atomic<int> stop_signal{0};
+std::atomic<long> first_signal_at{0};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<long>::is_always_lock_free, "a signal handler may not wait");
+
+/// The first signal asks to finish the step and save; one more after a moment means now. (A terminal and a wrapper may send
+/// the same one twice at once.)
+void on_signal(int signal) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (stop_signal.exchange(signal) == 0) first_signal_at = now.tv_sec;
+  else if (now.tv_sec - first_signal_at >= 2) _exit(128 + signal);
+}
+
+}  // namespace
+
+void add_sets(CLI::App& command, std::vector<std::string>& sets) {
+  command.add_option("--set", sets, "overrides a value of the file, e.g. --set optimizer.lr=1e-4; may be repeated")
+      ->type_name("KEY=VALUE")->allow_extra_args(false);
+}
+
+void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, "machine-readable output"); }
+
+void add_checkpoint(CLI::App& command, std::string& which) {
+  command.add_option("--checkpoint", which, "which checkpoint")->check(CLI::IsMember({"best", "last"}))->capture_default_str();
+}
+
+void add_run_flags(CLI::App& command, RunFlags& flags) {
+  add_sets(command, flags.options.sets);
+  command.add_option("--progress", flags.progress, "how progress is shown on stderr")
+      ->check(CLI::IsMember({"auto", "live", "plain", "json", "none"}))->capture_default_str();
+  command.add_flag("-q,--quiet", flags.quiet, "no progress, only the final table");
+  command.add_flag("-v,--verbose", flags.verbose, "also say when checkpoints are saved");
+}
+
+RunOptions run_options(const RunFlags& flags, const Invocation& invocation) {
+  static const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::automatic}, {"live", ProgressMode::live}, {"plain", ProgressMode::plain},
+                                                            {"json", ProgressMode::json}, {"none", ProgressMode::none}};
+  RunOptions options = flags.options;
+  options.progress = flags.quiet ? ProgressMode::none : modes.at(flags.progress);
+  options.verbose = flags.verbose;
+  options.command_line = invocation.command_line;
+  options.stop_signal = &stop_signal;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return options;
+}
+
+}  // namespace tapedeck::app

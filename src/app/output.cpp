@@ -1,0 +1,135 @@
+// What commands print: aligned tables, and the results of a run over its seeds.
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include <fmt/core.h>
+
+#include <tapedeck/base/error.h>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+namespace {
+
+using Values = std::map<std::string, double>;
+using Rows = std::vector<std::vector<std::string>>;
+
+/// Length in columns of UTF-8 text.
+size_t width(const std::string& text) {
+  size_t n = 0;
+  for (char c : text) n += (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
+  return n;
+}
+
+std::vector<std::string> metric_names(const std::vector<SeedResult>& seeds) {
+  std::set<std::string> names;
+  for (const SeedResult& seed : seeds)
+    for (const Values* part : {&seed.best, &seed.last, &seed.test})
+      for (const auto& [name, value] : *part) names.insert(name);
+  names.erase("step");
+  return {names.begin(), names.end()};
+}
+
+std::string cell(const Values& values, const std::string& name) {
+  const auto found = values.find(name);
+  if (found == values.end()) return "-";
+  return name == "step" ? fmt::format("{}", int64_t(found->second)) : figure(found->second);
+}
+
+std::string one_seed(const SeedResult& seed) {
+  const std::vector<std::string> metrics = metric_names({seed});
+  std::vector<std::string> head = {"", "step"};
+  head.insert(head.end(), metrics.begin(), metrics.end());
+  Rows rows = {head};
+  for (const auto& [label, values] : {std::pair("best (validation)", &seed.best), std::pair("last (validation)", &seed.last), std::pair("test", &seed.test)}) {
+    if (values->empty()) continue;
+    std::vector<std::string> row = {label, cell(*values, "step")};
+    for (const std::string& metric : metrics) row.push_back(cell(*values, metric));
+    rows.push_back(std::move(row));
+  }
+  return align(rows);
+}
+
+std::vector<double> column(const std::vector<SeedResult>& seeds, const Values SeedResult::*part, const std::string& metric) {
+  std::vector<double> values;
+  for (const SeedResult& seed : seeds)
+    if (const auto found = (seed.*part).find(metric); seed.failure.empty() && found != (seed.*part).end()) values.push_back(found->second);
+  return values;
+}
+
+std::string several_seeds(const std::vector<SeedResult>& seeds) {
+  const std::vector<std::string> metrics = metric_names(seeds);
+  Rows rows = {{"", "n", "mean", "sd", "min", "max", "95 % interval"}};
+  for (const auto& [label, part] : {std::pair("best", &SeedResult::best), std::pair("last", &SeedResult::last), std::pair("test", &SeedResult::test)})
+    for (const std::string& metric : metrics) {
+      const std::vector<double> values = column(seeds, part, metric);
+      if (values.empty()) continue;
+      const Statistics s = statistics(values);
+      rows.push_back({fmt::format("{} {}", label, metric), fmt::format("{}", s.n), figure(s.mean), s.n > 1 ? figure(s.sd) : "-", figure(s.low), figure(s.high),
+                      s.n > 1 ? fmt::format("{} .. {}", figure(s.interval_low), figure(s.interval_high)) : "-"});
+    }
+  return align(rows);
+}
+
+}  // namespace
+
+void print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written && errno != EPIPE) throw Error(ErrorKind::data, fmt::format("cannot write the output: {}", std::strerror(errno)), "check the space on the disk");
+}
+
+std::string align(const Rows& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], width(row[i]));
+    }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - width(row[i]), ' ');
+      line += i == 0 ? row[i] + space : "  " + space + row[i];
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string figure(double value) { return std::isfinite(value) ? fmt::format("{:.4f}", value) : "-"; }
+
+std::string shown_path(const std::string& path) {
+  std::error_code problem;
+  const auto here = std::filesystem::current_path(problem), near = std::filesystem::relative(path, here, problem);
+  return problem || near.empty() || near.string().starts_with("..") ? path : near.string();
+}
+
+Json values_json(const std::map<std::string, double>& values) {
+  Json json = Json::dict();
+  for (const auto& [name, value] : values) json.set(name, name == "step" ? Json::of(int64_t(value)) : Json::of(value));
+  return json;
+}
+
+std::string result_table(const RunResult& result, const std::string& name) {
+  const std::vector<SeedResult>& seeds = result.seeds;
+  std::string out;
+  if (seeds.size() == 1 && seeds[0].failure.empty()) {
+    out += fmt::format("{}  seed {}  {} steps  {:.1f} s  ({})\n", name, seeds[0].seed, seeds[0].steps, seeds[0].seconds, seeds[0].stop_reason) + one_seed(seeds[0]);
+  } else {
+    out += fmt::format("{}  {} seeds\n", name, seeds.size());
+    double seconds = 0;
+    for (const SeedResult& seed : seeds) {
+      seconds += seed.seconds;
+      if (!seed.failure.empty()) out += fmt::format("seed {} failed (exit {}): {}\n", seed.seed, seed.exit_code, seed.failure);
+    }
+    out += several_seeds(seeds) + fmt::format("{:.1f} s in all\n", seconds);
+  }
+  return out + fmt::format("run directory: {}\n", shown_path(result.folder));
+}
+
+}  // namespace tapedeck::app
