@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include <tapedeck/tensor/in_place.h>
+
 #include "check_finite.h"
-#include "kernels/kernels.h"
 
 namespace tapedeck {
 namespace {
@@ -21,13 +22,6 @@ struct Accumulate final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {dy[0], dy[0]}; }
   Saves saves() const override { return {}; }
-
-  static void add_into(const Tensor& to, const Tensor& from) {
-    dispatch(to.dtype(), [&](auto tag) {
-      using T = decltype(tag);
-      kernels::menu<T>().add_scaled(to.size(), 1.0, from.raw<T>(), to.raw<T>());
-    });
-  }
 };
 
 }  // namespace
@@ -79,7 +73,7 @@ void Sweep::run() {
   for (NodeId i = high_; i-- > low_;) pull(i);
   if (sinks_ == Sinks::leave) return;
   for (auto& [value, gradient] : tape_.sinks_)        // a leaf that is wanted as well got a buffer of its own
-    if (value >= first_ && (flags(value) & wanted) && slot(value)) Accumulate::add_into(gradient, slot(value));
+    if (value >= first_ && (flags(value) & wanted) && slot(value)) add_into(gradient, slot(value));
 }
 
 void Sweep::pull(NodeId row) {
@@ -134,7 +128,7 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
     if (!grads[k].wanted) continue;
     if (tape_.check_finite_) check_finite(*node.op, node.scope, In(&grads[k].into, 1), "the gradient it passes on");
     const ValueId v = node.in[k].place().value;
-    if (repeated[k]) Accumulate::add_into(slot(v), grads[k].into);
+    if (repeated[k]) add_into(slot(v), grads[k].into);
     else if (!grads[k].accumulate) slot(v) = std::move(grads[k].into);
   }
   return true;
@@ -176,7 +170,7 @@ void Sweep::add(ValueId v, const Tensor& gradient) {
   if (into_sink && !s) s = sink_of(v);
   if (!s) { s = gradient.detach(); return; }
   if (!into_sink && !s.unique()) s = s.clone();
-  Accumulate::add_into(s, gradient);
+  add_into(s, gradient);
 }
 
 Tensor Sweep::result(const Tensor& t) const {
