@@ -31,9 +31,10 @@ bool has_word(const std::string& line, const std::string& word) {
   return false;
 }
 
+/// Ends at the first line without a comment or with an empty one: a contract may follow there.
 int opening_comment(const std::vector<std::string>& lines) {
   int count = 0;
-  while (size_t(count) < lines.size() && lines[size_t(count)].starts_with("//")) ++count;
+  while (size_t(count) < lines.size() && lines[size_t(count)].starts_with("// ")) ++count;
   return count;
 }
 
@@ -65,6 +66,7 @@ const std::string note = "// a\n// " + notes_to_self[0] + ": later\n", path = "/
 const Trial trials[] = {
     {"a tidy file", "// What it is.\nint a;\n", ""},
     {"three lines of opening", "// a\n// b\n// c\n\n// more\nint a;\n", ""},
+    {"a contract below the opening", "// a\n// b\n// c\n//\n// more\n// and more\nint a;\n", ""},
     {"four lines of opening", "// a\n// b\n// c\n// d\nint a;\n", "opening comment of 4 lines"},
     {"no opening", "int a;\n", "no opening comment"},
     {"a note", note.c_str(), "a.cpp:2: a note to self"},

@@ -1,3 +1,4 @@
+// The layers that own parameters, each a few calls of ops. Next: transformer.cpp.
 #include <tapedeck/nn/layers.h>
 
 namespace tapedeck {

@@ -1,3 +1,4 @@
+// Names, seeds and stores parameters in slabs while layers are built; fills their first values. Next: pass.cpp.
 #include <tapedeck/nn/params.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// One forward pass: which tensor a parameter is, what is added at a site, the key of each dropout. Next: layers.cpp.
 #include <tapedeck/nn/pass.h>
 
 namespace tapedeck {

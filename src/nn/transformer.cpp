@@ -1,3 +1,4 @@
+// Attention, feed-forward and their pre- and post-norm blocks on packed tokens. Next: heads.cpp.
 #include <tapedeck/nn/transformer.h>
 
 namespace tapedeck {

@@ -1,3 +1,4 @@
+// Steps to the border of an L2, L1 or L-infinity ball, for attacks on sites. Next: fgm.cpp.
 #include <tapedeck/objectives/perturbation.h>
 
 #include <cmath>

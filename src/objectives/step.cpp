@@ -1,3 +1,4 @@
+// The verbs of a training method on one batch and one tape. Next: r_drop.cpp, the shortest objective.
 #include <tapedeck/objectives/step.h>
 
 #include <tapedeck/base/error.h>

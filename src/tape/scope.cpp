@@ -1,3 +1,4 @@
+// Module paths as small numbers: a tree of names, of which one is current. Next: tape.cpp.
 #include <tapedeck/tape/scope.h>
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// The sizes of a tensor: checked, counted, printed. Next: tensor.cpp.
 #include <tapedeck/tensor/shape.h>
 
 #include <tapedeck/base/error.h>
