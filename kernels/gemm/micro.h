@@ -2,29 +2,18 @@
 // compiler, one shape per instruction set. Used by native.cpp and by attention. Next: native.cpp.
 #pragma once
 #include "../variant.h"
+#include "../vectors.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
 #if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64, group_rows = 14;  // 14 x 2 sums, 2 of B, 1 of A: 31 of 32 registers
+inline constexpr int group_rows = 14;  // 14 x 2 sums, 2 of B, 1 of A: 31 of 32 registers
 #elif defined(__AVX2__)
-inline constexpr int vector_bytes = 32, group_rows = 6;   // 6 x 2 sums, 2 of B, 1 of A: 15 of 16 registers
+inline constexpr int group_rows = 6;   // 6 x 2 sums, 2 of B, 1 of A: 15 of 16 registers
 #else
-inline constexpr int vector_bytes = 16, group_rows = 4;   // no fused multiply-add: products need registers too
+inline constexpr int group_rows = 4;   // no fused multiply-add: products need registers too
 #endif
-
-template <class T> inline constexpr int lanes = vector_bytes / int(sizeof(T));
 template <class T> inline constexpr int panel_cols = 2 * lanes<T>;
-
-template <class T>
-struct Lanes {
-  typedef T type __attribute__((vector_size(vector_bytes)));
-  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
-};
-template <class T>
-TAPEDECK_INLINE typename Lanes<T>::type load(const T* from) { return *reinterpret_cast<const typename Lanes<T>::unaligned*>(from); }
-template <class T>
-TAPEDECK_INLINE void put(T* to, typename Lanes<T>::type value) { *reinterpret_cast<typename Lanes<T>::unaligned*>(to) = value; }
 
 /// Element (i, p) of an operand is data[i * row + p * col].
 template <class T>
@@ -39,11 +28,10 @@ struct View {
 template <class T, int rows, int vectors, bool rows_strided>
 void micro_product(int64_t k, const T* __restrict a, int64_t a_stride, const T* __restrict b, int64_t b_step, T* __restrict c,
                    int64_t c_stride, int64_t cols, bool add) {
-  using Vector = typename Lanes<T>::type;
-  Vector sum[rows][vectors] = {};
+  Vector<T> sum[rows][vectors] = {};
   for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * c_stride, 1);
   for (int64_t p = 0; p < k; ++p, b += b_step) {
-    Vector b_row[vectors];
+    Vector<T> b_row[vectors];
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) b_row[v] = load(b + v * lanes<T>);
 #pragma GCC unroll 16
@@ -88,7 +76,7 @@ void panel_product(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* 
 }
 
 /// Panels of `panel_cols` columns of B[k, n], each stored as k rows; the last one is padded with zeros to one or two
-/// vectors. Panel j starts at packed + j * panel_cols * k.
+/// vectors. Panel j starts at packed + j * panel_cols * k. One stride of B must be 1.
 template <class T>
 TAPEDECK_INLINE int64_t packed_size(int64_t k, int64_t n) { return ceil_divide(n, panel_cols<T>) * panel_cols<T> * k; }
 
@@ -105,12 +93,9 @@ void pack_panel(const View<T>& b, int64_t k, int64_t cols, T* packed) {
       for (int64_t j = 0; j < width; ++j) packed[p * width + j] = j < cols ? *b.at(p, j) : T(0);
     return;
   }
-  constexpr int64_t block = 16;  // a block of 16 rows of the panel stays in the cache while its columns are written
-  for (int64_t first = 0; first < k; first += block) {
-    const int64_t last = smaller(k, first + block);
-    for (int64_t j = 0; j < width; ++j)
-      for (int64_t p = first; p < last; ++p) packed[p * width + j] = j < cols ? *b.at(p, j) : T(0);
-  }
+  transpose_into<false>(cols, k, b.data, b.col, packed, width);
+  for (int64_t p = 0; p < k && cols < width; ++p)
+    for (int64_t j = cols; j < width; ++j) packed[p * width + j] = 0;
 }
 template <class T>
 void pack_panels(const View<T>& b, int64_t k, int64_t n, T* packed) {
