@@ -11,7 +11,7 @@
 #include <tapedeck/data/reader.h>
 #include <tapedeck/data/tokenizer.h>
 
-#include "support/temp_folder.h"
+#include "temp_folder.h"
 
 namespace tapedeck::testing {
 
