@@ -20,6 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// One thread unless a test says otherwise: waiting for each other would cost more than these tiny tensors do.
+const bool one_thread = (kernels::set_threads(1), true);
+
 /// Every file below a folder and what it holds.
 std::map<std::string, std::string> contents(const std::string& folder) {
   std::map<std::string, std::string> all;
@@ -97,7 +100,7 @@ struct Broken final : Objective {
 }  // namespace
 
 TEST_CASE("the loop learns, and its result says what it did") {
-  const TempFolder folder;
+  const TempFolder folder(Medium::memory);
   TinyRun run(0.0);
   run.folder = folder.path();
   run.train_data = majority_data("train", 240, 7);
@@ -234,12 +237,13 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
 }
 
 TEST_CASE("1, 2 and 4 threads write the same bytes") {
+  REQUIRE(one_thread);
   std::map<std::string, std::string> files;
   std::string story;
   for (int threads : {1, 2, 4}) {
     CAPTURE(threads);
     kernels::set_threads(threads);
-    const TempFolder folder;
+    const TempFolder folder(Medium::memory);
     TinyRun run;
     run.folder = folder.path();
     run.run();
@@ -273,7 +277,7 @@ TEST_CASE("best and last are kept independently") {
     CAPTURE(row.best);
     CAPTURE(row.last);
     CAPTURE(row.values);
-    const TempFolder folder;
+    const TempFolder folder(Medium::memory);
     TinyRun run;
     run.folder = folder.path();
     run.test = {};
@@ -323,7 +327,7 @@ TEST_CASE("patience, time and best metrics decide when it ends") {
   }
   TinyRun run;
   run.training.time_limit = {0.0, Duration::Unit::seconds};
-  const TempFolder folder;
+  const TempFolder folder(Medium::memory);
   run.folder = folder.path();
   const TrainResult result = run.run();
   CHECK(result.stop_reason == "time_limit");
@@ -337,7 +341,7 @@ TEST_CASE("a number that is none stops the run before the update, and is traced 
     for (int64_t micro : {8, 3}) {
       CAPTURE(backwards);
       CAPTURE(micro);
-      const TempFolder folder;
+      const TempFolder folder(Medium::memory);
       TinyRun run;
       run.folder = folder.path();
       auto broken = std::make_unique<Broken>();
@@ -365,7 +369,7 @@ TEST_CASE("a number that is none stops the run before the update, and is traced 
 }
 
 TEST_CASE("weights that overflow are not kept as a checkpoint") {
-  const TempFolder folder;
+  const TempFolder folder(Medium::memory);
   TinyRun run;
   run.folder = folder.path();
   run.optimizer = configured<Optimizer>("sgd", R"({"lr": 1e38})");
@@ -380,7 +384,7 @@ TEST_CASE("weights that overflow are not kept as a checkpoint") {
 }
 
 TEST_CASE("resume skips a damaged newest checkpoint and refuses one of another run") {
-  const TempFolder folder;
+  const TempFolder folder(Medium::memory);
   const auto prepare = [&] {
     auto run = std::make_unique<TinyRun>();
     run->folder = folder.path();
