@@ -112,6 +112,9 @@ constexpr ComplaintCode table[] = {
     {"TD0324", "the data do not have what the file says",
      "An option of the section \"data\" names something, such as a column or a label, that the data files do not hold.",
      "Correct the option named, or the files."},
+    {"TD0325", "options that contradict each other",
+     "Each option is fine by itself, but together they ask for something that the method or the schedule cannot do.",
+     "Follow the hint beside the caret."},
 };
 
 }  // namespace

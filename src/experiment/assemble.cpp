@@ -6,6 +6,7 @@
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/tensor/machine.h>
 
+#include "src/experiment/check_trial.h"
 #include "src/experiment/places.h"
 #include "src/experiment/sha256.h"
 
@@ -75,6 +76,8 @@ Experiment prepare(const std::string& path, const std::vector<std::string>& sets
   check_data(first_tree, first, experiment.data, complaints);
   if (!complaints.empty()) complaints.raise();
   experiment.hash = config_hash(resolved_tree(experiment.config));
+  try_run(tree, *build(experiment, experiment.config.all_seeds().front()), complaints);
+  if (!complaints.empty()) complaints.raise();
   return experiment;
 }
 

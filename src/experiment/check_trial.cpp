@@ -1,0 +1,52 @@
+// The last check: plan the run and try the objective on two examples. What parts refuse only when they are used is said
+// before a folder is made. Next: assemble.cpp.
+#include "src/experiment/check_trial.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <tapedeck/base/error.h>
+
+#include "src/experiment/places.h"
+#include "src/experiment/predictions.h"
+#include "src/train/plan.h"
+
+namespace tapedeck {
+namespace {
+
+template <class Body>
+void attempt(const Json& tree, const char* code, const char* section, Complaints& complaints, Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::config) throw;
+    complaints.add({code, error.message(), locate_mentioned(tree, section, error.message()), error.remedy(), ""});
+  }
+}
+
+void try_step(Trainee& trainee) {
+  const Dataset& data = trainee.data->train;
+  std::vector<int64_t> order(size_t(std::min<int64_t>(2, data.size())));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  if (order.empty()) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
+  const Batch batch = collate(data, order, 0, int64_t(order.size()), trainee.store.dtype());
+  Tape tape;
+  Step step(tape, *trainee.model, trainee.store, trainee.config.objective->task(), batch, root_key(0));
+  trainee.config.objective->run(step);
+}
+
+}  // namespace
+
+void try_run(const Json& tree, Trainee& trainee, Complaints& complaints) {
+  const TrainSetup setup = setup_of(trainee);
+  attempt(tree, "TD0317", "training", complaints, [&] {
+    const Plan plan = make_plan(setup);
+    attempt(tree, "TD0325", "schedule", complaints, [&] {
+      setup.schedule->base_lr = setup.optimizer->lr;
+      setup.schedule->factor(plan.counts.total - 1, plan.counts);
+    });
+  });
+  attempt(tree, "TD0325", "objective", complaints, [&] { try_step(trainee); });
+}
+
+}  // namespace tapedeck
