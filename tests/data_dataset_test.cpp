@@ -82,7 +82,8 @@ double naive_bayes(const Table& train, const Table& validation) {
   for (const Row& row : validation.rows) {
     double odds = std::log(rows[1] / rows[0]);
     for (const std::string& w : words(row.text))
-      if (const auto it = counts.find(w); it != counts.end()) odds += std::log((it->second[1] + 1) / (rows[1] + 2)) - std::log((it->second[0] + 1) / (rows[0] + 2));
+      if (const auto it = counts.find(w); it != counts.end())
+        odds += std::log((it->second[1] + 1) / (rows[1] + 2)) - std::log((it->second[0] + 1) / (rows[0] + 2));
     right += (odds > 0) == (row.label == "positive");
   }
   return right / double(validation.rows.size());
@@ -115,8 +116,12 @@ TEST_CASE("encode: labels, targets and errors with file and line") {
   CHECK(data.examples[0].ids.size() == 6);
   CHECK(data.examples[0].segments == std::vector<int32_t>{0, 0, 0, 0, 1, 1});
   CHECK(encode(splits.train, *tokenizer, {"no", "yes"}, false, false).examples[0].ids.size() == 4);
-  CHECK(message_of([&] { encode(splits.train, *tokenizer, {"nope", "yes"}, false, true); }).find("train.tsv:3: label \"no\"") == 0);
-  CHECK(message_of([&] { encode(splits.train, *tokenizer, {}, true, true); }).find("train.tsv:2: label \"yes\" is not a number") == 0);
+  CHECK(message_of([&] {
+          encode(splits.train, *tokenizer, {"nope", "yes"}, false, true);
+        }).find("train.tsv:3: label \"no\"") == 0);
+  CHECK(message_of([&] {
+          encode(splits.train, *tokenizer, {}, true, true);
+        }).find("train.tsv:2: label \"yes\" is not a number") == 0);
   const Dataset scores = encode(splits_of({"2.5", ""}).train, *tokenizer, {}, true, true);
   CHECK(scores.examples[0].target == 2.5);
   CHECK(std::isnan(scores.examples[1].target));
@@ -135,9 +140,10 @@ TEST_CASE("collate packs sequences without padding and knows its place in the st
   const Batch micro = collate(data, order, 2, 4, DType::f32);
   CHECK(values(micro.offsets) == std::vector<int32_t>{0, 2, 3});
   CHECK(values(micro.labels) == std::vector<int32_t>{1, -1});
-  const struct { int64_t found, expected; } places[] = {
-      {whole.first_token, 0}, {whole.first_sequence, 0}, {whole.first_pair, 0}, {micro.first_token, 7}, {micro.first_sequence, 2},
-      {micro.first_pair, 16 + 9}, {whole.total_sequences, 4}, {micro.total_sequences, 4}, {whole.total_labelled, 3}, {micro.total_labelled, 3}};
+  const struct { int64_t found, expected;
+  } places[] = {{whole.first_token, 0},    {whole.first_sequence, 0},  {whole.first_pair, 0},      {micro.first_token, 7},
+                {micro.first_sequence, 2}, {micro.first_pair, 16 + 9}, {whole.total_sequences, 4}, {micro.total_sequences, 4},
+                {whole.total_labelled, 3}, {micro.total_labelled, 3}};
   for (const auto& place : places) CHECK(place.found == place.expected);
   CHECK_THROWS_AS(collate(data, order, 2, 5, DType::f32), Error);
   CHECK_THROWS_AS(collate(data, order, 2, 2, DType::f32), Error);
@@ -162,7 +168,8 @@ TEST_CASE("collate: unlabelled data have no labels, regression has targets in th
 
 TEST_CASE("samplers that show every example once") {
   const Dataset data = many(203, 4);
-  for (const char* options : {R"({"type":"shuffle"})", R"({"type":"sequential"})", R"({"type":"length_buckets"})", R"({"type":"length_buckets","buckets":3})"}) {
+  for (const char* options : {R"({"type":"shuffle"})", R"({"type":"sequential"})", R"({"type":"length_buckets"})",
+                              R"({"type":"length_buckets","buckets":3})"}) {
     CAPTURE(options);
     const auto sampler = make_part<Sampler>(options);
     for (int64_t batch_size : {1, 8, 203, 500}) {
@@ -199,14 +206,17 @@ TEST_CASE("length buckets hold examples of like length, in an order that is not 
   const auto spread = [&](const char* options) {
     int64_t sum = 0;
     for (const auto& batch : make_part<Sampler>(options)->epoch(data, 16, root_key(1), 0)) {
-      const auto [low, high] = std::minmax_element(batch.begin(), batch.end(), [&](int64_t a, int64_t b) { return data.examples[size_t(a)].ids.size() < data.examples[size_t(b)].ids.size(); });
+      const auto [low, high] = std::minmax_element(batch.begin(), batch.end(), [&](int64_t a, int64_t b) {
+        return data.examples[size_t(a)].ids.size() < data.examples[size_t(b)].ids.size();
+      });
       sum += int64_t(data.examples[size_t(*high)].ids.size() - data.examples[size_t(*low)].ids.size());
     }
     return sum;
   };
   CHECK(spread(R"({"type":"length_buckets"})") * 4 < spread(R"({"type":"shuffle"})"));
   std::vector<size_t> first;
-  for (const auto& batch : make_part<Sampler>(R"({"type":"length_buckets"})")->epoch(data, 16, root_key(1), 0)) first.push_back(data.examples[size_t(batch[0])].ids.size());
+  for (const auto& batch : make_part<Sampler>(R"({"type":"length_buckets"})")->epoch(data, 16, root_key(1), 0))
+    first.push_back(data.examples[size_t(batch[0])].ids.size());
   CHECK_FALSE(std::is_sorted(first.begin(), first.end()));
 }
 
@@ -229,7 +239,8 @@ TEST_CASE("balanced batches") {
     for (const auto& [label, of] : uses) {  // within a class no example is used twice before all are used once
       int low = 1 << 30, high = 0;
       for (const auto& [i, n] : of) low = std::min(low, n), high = std::max(high, n);
-      const auto size = std::count_if(data.examples.begin(), data.examples.end(), [&, c = label](const Example& e) { return e.label == c; });
+      const auto size =
+          std::count_if(data.examples.begin(), data.examples.end(), [&, c = label](const Example& e) { return e.label == c; });
       if (int64_t(of.size()) < size) low = 0;
       CHECK(high - low <= 1);
     }
@@ -242,10 +253,12 @@ TEST_CASE("balanced batches") {
 
 TEST_CASE("balanced refuses what it cannot do") {
   const Dataset data = many(100, 4), one = dataset_of({1, 1}, {0, 0}, 2), none = dataset_of({1, 1}, {-1, -1}, 0);
-  struct { const char* options; const Dataset& data; int64_t batch_size; const char* message; } const rows[] = {
-      {R"({"type":"balanced","per_class":3})", data, 8, "does not divide"}, {R"({"type":"balanced","per_class":16})", data, 8, "does not divide"},
-      {R"({"type":"balanced","per_class":1})", data, 8, "cannot fill a batch"}, {R"({"type":"balanced"})", one, 2, "two classes"},
-      {R"({"type":"balanced"})", none, 2, "two classes"}};
+  struct { const char* options; const Dataset& data; int64_t batch_size; const char* message;
+  } const rows[] = {{R"({"type":"balanced","per_class":3})", data, 8, "does not divide"},
+                    {R"({"type":"balanced","per_class":16})", data, 8, "does not divide"},
+                    {R"({"type":"balanced","per_class":1})", data, 8, "cannot fill a batch"},
+                    {R"({"type":"balanced"})", one, 2, "two classes"},
+                    {R"({"type":"balanced"})", none, 2, "two classes"}};
   for (const auto& row : rows) {
     const std::string message = message_of([&] { make_part<Sampler>(row.options)->check(row.data, row.batch_size); });
     CHECK_MESSAGE(message.find(row.message) != std::string::npos, message);
@@ -254,7 +267,8 @@ TEST_CASE("balanced refuses what it cannot do") {
 }
 
 TEST_CASE("the built-in data set: sizes, key, disjoint splits, noise in train only, negation matters") {
-  const auto reader = make_part<Reader>(R"({"type":"builtin"})"), clean = make_part<Reader>(R"({"type":"builtin","label_noise":0})");
+  const auto reader = make_part<Reader>(R"({"type":"builtin"})"),
+             clean = make_part<Reader>(R"({"type":"builtin","label_noise":0})");
   const Splits splits = reader->read(root_key(1)), exact = clean->read(root_key(1)), other = reader->read(root_key(2));
   CHECK(splits.train.rows.size() == 8000);
   CHECK(splits.validation.rows.size() == 800);
@@ -264,7 +278,8 @@ TEST_CASE("the built-in data set: sizes, key, disjoint splits, noise in train on
 
   std::set<std::string> unique;
   double positive = 0, wrong = 0;
-  for (const Table* table : {&splits.train, &splits.validation, &splits.test}) for (const Row& row : table->rows) unique.insert(row.text);
+  for (const Table* table : {&splits.train, &splits.validation, &splits.test})
+    for (const Row& row : table->rows) unique.insert(row.text);
   CHECK(unique.size() == 9600);
   for (size_t i = 0; i < 8000; ++i) {
     REQUIRE(splits.train.rows[i].text == exact.train.rows[i].text);
@@ -286,6 +301,7 @@ TEST_CASE("the built-in data set: small sizes and refusals") {
   CHECK(splits.train.rows.size() == 10);
   CHECK(splits.validation.rows.empty());
   CHECK(splits.test.rows.size() == 3);
-  for (const char* options : {R"({"type":"builtin","train":0})", R"({"type":"builtin","label_noise":0.9})", R"({"type":"builtin","train":"many"})"})
+  for (const char* options :
+       {R"({"type":"builtin","train":0})", R"({"type":"builtin","label_noise":0.9})", R"({"type":"builtin","train":"many"})"})
     CHECK_THROWS_AS(make_part<Reader>(options), Error);
 }

@@ -24,27 +24,36 @@ struct Set { const char *what, *options, *train, *validation, *test; };
 const std::vector<Set> sets = {
     {"trec", R"({"type":"labelled_lines","train":"trec/TREC.train.all","test":"trec/TREC.test.all","encoding":"latin-1"})",
      "5452: 0 1162, 1 1250, 2 86, 3 1223, 4 835, 5 896", "0", "500: 0 138, 1 94, 2 9, 3 65, 4 81, 5 113"},
-    {"sst-2 sentences", R"({"type":"labelled_lines","train":"sst_sentence/stsa.binary.train","validation":"sst_sentence/stsa.binary.dev","test":"sst_sentence/stsa.binary.test"})",
+    {"sst-2 sentences",
+     R"({"type":"labelled_lines","train":"sst_sentence/stsa.binary.train","validation":"sst_sentence/stsa.binary.dev","test":"sst_sentence/stsa.binary.test"})",
      "6920: 0 3310, 1 3610", "872: 0 428, 1 444", "1821: 0 912, 1 909"},
-    {"sst-5 sentences", R"({"type":"labelled_lines","train":"sst_sentence/stsa.fine.train","test":"sst_sentence/stsa.fine.test"})",
+    {"sst-5 sentences",
+     R"({"type":"labelled_lines","train":"sst_sentence/stsa.fine.train","test":"sst_sentence/stsa.fine.test"})",
      "8544: 0 1092, 1 2218, 2 1624, 3 2322, 4 1288", "0", "2210: 0 279, 1 633, 2 389, 3 510, 4 399"},
     {"mr", R"({"type":"labelled_lines","train":"mr/rt-polarity.all","encoding":"latin-1"})", "10662: 0 5331, 1 5331", "0", "0"},
     {"subj", R"({"type":"labelled_lines","train":"subj/subj.all","encoding":"latin-1"})", "10000: 0 5000, 1 5000", "0", "0"},
     {"mpqa", R"({"type":"labelled_lines","train":"mpqa/mpqa.all"})", "10606: 0 7294, 1 3312", "0", "0"},
-    {"glue sst2", R"({"type":"glue","task":"sst2","dir":"sst2_glue"})", "60614: 0 26786, 1 33828", "6735: 0 2994, 1 3741", "872: 0 428, 1 444"},
-    {"glue cola", R"({"type":"glue","task":"cola","dir":"cola"})", "8551: 0 2528, 1 6023", "527: 0 162, 1 365", "516: 0 162, 1 354"},
-    {"glue mrpc", R"({"type":"glue","task":"mrpc","dir":"mrpc"})", "3576: 0 1169, 1 2407", "500: 0 154, 1 346", "1725: 0 578, 1 1147"},
+    {"glue sst2", R"({"type":"glue","task":"sst2","dir":"sst2_glue"})", "60614: 0 26786, 1 33828", "6735: 0 2994, 1 3741",
+     "872: 0 428, 1 444"},
+    {"glue cola", R"({"type":"glue","task":"cola","dir":"cola"})", "8551: 0 2528, 1 6023", "527: 0 162, 1 365",
+     "516: 0 162, 1 354"},
+    {"glue mrpc", R"({"type":"glue","task":"mrpc","dir":"mrpc"})", "3576: 0 1169, 1 2407", "500: 0 154, 1 346",
+     "1725: 0 578, 1 1147"},
     {"glue rte", R"({"type":"glue","task":"rte","dir":"rte_glue"})", "2490: entailment 1249, not_entailment 1241",
      "277: entailment 146, not_entailment 131", "0"},
     {"glue stsb", R"({"type":"glue","task":"stsb","dir":"stsb"})", "5749", "1500", "1379"},
     {"stsb in Chinese", R"({"type":"glue","task":"stsb","dir":"stsb_zh"})", "5749", "1500", "1379"},
     {"agnews", R"({"type":"tsv","train":"agnews/alps_dev.tsv","header":false,"limit":10001})",
      "10001: Business 2496, Sci/Tech 2538, Sports 2458, World 2509", "0", "0"},
-    {"agnews, the original", R"({"type":"csv","train":"agnews/test.csv","header":false,"columns":{"text":"1","text_b":"2","label":"0"}})",
+    {"agnews, the original",
+     R"({"type":"csv","train":"agnews/test.csv","header":false,"columns":{"text":"1","text_b":"2","label":"0"}})",
      "7600: 1 1900, 2 1900, 3 1900, 4 1900", "0", "0"},
-    {"sts 2012", R"({"type":"tsv","train":"sts12-15/2012/MSRpar.train.tsv","header":false,"label_type":"number","columns":{"text":"1","text_b":"2","label":"0"}})",
+    {"sts 2012",
+     R"({"type":"tsv","train":"sts12-15/2012/MSRpar.train.tsv","header":false,"label_type":"number","columns":{"text":"1","text_b":"2","label":"0"}})",
      "750", "0", "0"},
-    {"snips texts", R"({"type":"lines","train":"snips/train/seq.in","validation":"snips/valid/seq.in","test":"snips/test/seq.in"})", "13084", "700", "700"},
+    {"snips texts",
+     R"({"type":"lines","train":"snips/train/seq.in","validation":"snips/valid/seq.in","test":"snips/test/seq.in"})", "13084",
+     "700", "700"},
     {"wiki sentences", R"({"type":"lines","train":"wiki_sents/all_wiki_sents.txt"})", "14750", "0", "0"},
     {"multi30k", R"({"type":"lines","train":"multi30k/train.de.gz","validation":"multi30k/val.de.gz"})", "29000", "1014", "0"},
     {"cluener texts", R"({"type":"jsonl","train":"cluener/train.json","columns":{"label":""}})", "10748", "0", "0"},
@@ -98,8 +107,11 @@ TEST_CASE("snips intents, and what the wrong encoding says") {
 TEST_CASE("real text through tokenizer, data set and batches") {
   const std::string folder = data_folder();
   if (folder.empty()) return;
-  const Splits splits = make_part<Reader>(
-      R"({"type":"labelled_lines","train":"trec/TREC.train.all","test":"trec/TREC.test.all","encoding":"latin-1","validation":"10%"})", folder)->read(root_key(1));
+  const Splits splits =
+      make_part<Reader>(
+          R"({"type":"labelled_lines","train":"trec/TREC.train.all","test":"trec/TREC.test.all","encoding":"latin-1","validation":"10%"})",
+          folder)
+          ->read(root_key(1));
   const auto tokenizer = make_part<Tokenizer>(R"({"type":"word","min_count":2,"max_length":40})");
   tokenizer->fit(splits.train);
   const Dataset data = encode(splits.train, *tokenizer, label_names(splits), false, false);
@@ -125,6 +137,8 @@ TEST_CASE("wordpiece with BERT's own vocabulary") {
   const auto tokenizer = make_part<Tokenizer>(R"({"type":"wordpiece","vocab":")" + vocab + "\"}");
   tokenizer->fit({});
   CHECK(tokenizer->vocabulary_size() == 30522);
-  CHECK(tokenizer->encode("Hello, naïve tokenization!").ids == std::vector<int32_t>{101, 7592, 1010, 15743, 19204, 3989, 999, 102});
-  CHECK(tokenizer->encode("What is this?", "A [MASK].").ids == std::vector<int32_t>{101, 2054, 2003, 2023, 1029, 102, 1037, 103, 1012, 102});
+  CHECK(tokenizer->encode("Hello, naïve tokenization!").ids ==
+        std::vector<int32_t>{101, 7592, 1010, 15743, 19204, 3989, 999, 102});
+  CHECK(tokenizer->encode("What is this?", "A [MASK].").ids ==
+        std::vector<int32_t>{101, 2054, 2003, 2023, 1029, 102, 1037, 103, 1012, 102});
 }

@@ -96,8 +96,10 @@ TEST_CASE("wordpiece ids equal Hugging Face's") {
   const Json cases = parse_json(read_raw(golden + "wordpiece.json"), "wordpiece.json");
   REQUIRE(cases.items.size() > 100);
   for (const Json& c : cases.items) {
-    const auto tokenizer = make_part<Tokenizer>(text(R"({"type":"wordpiece","vocab":")", golden, "wordpiece_vocab.txt\",\"lowercase\":",
-                                                     c.find("lowercase")->value.boolean ? "true" : "false", ",\"max_length\":", c.find("max_length")->value.integer, "}"));
+    const auto tokenizer =
+        make_part<Tokenizer>(text(R"({"type":"wordpiece","vocab":")", golden,
+                                  "wordpiece_vocab.txt\",\"lowercase\":", c.find("lowercase")->value.boolean ? "true" : "false",
+                                  ",\"max_length\":", c.find("max_length")->value.integer, "}"));
     tokenizer->fit({});
     const Json::Member* second = c.find("text_b");
     const std::string a = c.find("text")->value.string, b = second ? second->value.string : "";
@@ -118,8 +120,10 @@ TEST_CASE("wordpiece options and broken vocabularies") {
   CHECK(tokens(*with(""), "Café") == "[CLS] cafe [SEP]");
   CHECK(tokens(*with(",\"strip_accents\":false"), "Café") == "[CLS] café [SEP]");
   CHECK(tokens(*with(",\"lowercase\":false"), "Café") == "[CLS] Café [SEP]");
-  const struct { const char *bytes, *message; } broken[] = {
-      {"[PAD]\n[UNK]\n[CLS]\n", "v: the vocabulary has no [SEP]"}, {"", "v: the vocabulary has no [PAD]"}, {"\xFF\n", "v:1: byte 0"}};
+  const struct { const char *bytes, *message;
+  } broken[] = {{"[PAD]\n[UNK]\n[CLS]\n", "v: the vocabulary has no [SEP]"},
+                {"", "v: the vocabulary has no [PAD]"},
+                {"\xFF\n", "v:1: byte 0"}};
   for (const auto& row : broken) {
     put(folder, "v", row.bytes);
     try {

@@ -51,7 +51,8 @@ void pack(const Dataset& data, std::span<const int64_t> order, int64_t tokens, B
   }
 }
 
-int32_t label_index(const std::map<std::string, int32_t>& index, const Row& row, const Table& table, const std::vector<std::string>& labels) {
+int32_t label_index(const std::map<std::string, int32_t>& index, const Row& row, const Table& table,
+                    const std::vector<std::string>& labels) {
   const auto found = index.find(row.label);
   if (found != index.end()) return found->second;
   throw data_error(table.name, row.line, text("label \"", row.label, "\" is not one of the ", labels.size(), " classes of train"),
@@ -77,7 +78,8 @@ std::vector<std::string> label_names(const Splits& splits) {
   return names;
 }
 
-Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression, bool pairs) {
+Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
+               bool pairs) {
   Dataset data{table.name, {}, regression ? std::vector<std::string>{} : labels, regression, pairs};
   data.examples.reserve(table.rows.size());
   std::map<std::string, int32_t> index;

@@ -145,7 +145,8 @@ Splits FileReader::read(Key key) const {
   if (!files.validation.empty()) splits.validation = load(files.validation, Need::required);
   if (!files.test.empty()) splits.test = load(files.test, test_need());
   const auto unlabelled = [](const Row& row) { return row.label.empty(); };
-  if (test_need() == Need::optional && std::any_of(splits.test.rows.begin(), splits.test.rows.end(), unlabelled)) splits.test = {};
+  if (test_need() == Need::optional && std::any_of(splits.test.rows.begin(), splits.test.rows.end(), unlabelled))
+    splits.test = {};
   return splits;
 }
 

@@ -66,8 +66,9 @@ struct BuiltinReader final : Reader {
   int64_t train_ = 8000, validation_ = 800, test_ = 800;
   double label_noise_ = 0.05;
 };
-TAPEDECK_PART(Reader, BuiltinReader, "builtin",
-              "Generated opinions in our own grammar: negation, double negation, intensifiers, remarks, label noise in train only.");
+TAPEDECK_PART(
+    Reader, BuiltinReader, "builtin",
+    "Generated opinions in our own grammar: negation, double negation, intensifiers, remarks, label noise in train only.");
 
 }  // namespace
 }  // namespace tapedeck

@@ -68,7 +68,8 @@ struct GlueReader final : FileReader {
       for (const char* suffix : {"", ".gz"})
         if (const fs::path path = fs::path(dir_.path) / (name + suffix); fs::exists(path, ignored)) return path.string();
     if (!required) return "";
-    if (!fs::is_directory(dir_.path, ignored)) throw data_error(dir_.path, 0, "there is no such folder", "set data.dir to the folder of the task");
+    if (!fs::is_directory(dir_.path, ignored))
+      throw data_error(dir_.path, 0, "there is no such folder", "set data.dir to the folder of the task");
     throw data_error(dir_.path, 0, text("the folder has no ", names[0], " for GLUE task \"", task_, "\""),
                      text("accepted names, each also with .gz: ", quoted_list(names)));
   }
@@ -102,8 +103,9 @@ struct GlueReader final : FileReader {
   std::string task_;
   Path dir_;
 };
-TAPEDECK_PART(Reader, GlueReader, "glue",
-              "A GLUE task by name from its folder. MNLI: validation is matched, test mismatched; a test file without labels is left out.");
+TAPEDECK_PART(
+    Reader, GlueReader, "glue",
+    "A GLUE task by name from its folder. MNLI: validation is matched, test mismatched; a test file without labels is left out.");
 
 }  // namespace
 }  // namespace tapedeck

@@ -42,7 +42,9 @@ struct LengthBuckets final : Sampler {
   }
   Batches epoch(const Dataset& data, int64_t batch_size, Key key, int64_t epoch) const override {
     std::vector<int64_t> order = random_permutation(key / epoch, data.size());
-    const auto shorter = [&](int64_t a, int64_t b) { return data.examples[size_t(a)].ids.size() < data.examples[size_t(b)].ids.size(); };
+    const auto shorter = [&](int64_t a, int64_t b) {
+      return data.examples[size_t(a)].ids.size() < data.examples[size_t(b)].ids.size();
+    };
     for (auto at = order.begin(); at != order.end();) {
       const auto end = at + std::min<int64_t>(buckets_ * batch_size, order.end() - at);
       std::stable_sort(at, end, shorter);
@@ -64,18 +66,21 @@ TAPEDECK_PART(Sampler, LengthBuckets, "length_buckets", "Every example once per 
 
 struct Balanced final : Sampler {
   void describe(Fields& f) override {
-    f("per_class", per_class_, "examples of each class that a batch shows; default: all classes, as evenly as the batch allows").at_least(1);
+    f("per_class", per_class_, "examples of each class that a batch shows; default: all classes, as evenly as the batch allows")
+        .at_least(1);
   }
 
   void check(const Dataset& data, int64_t batch_size) const override {
     const auto classes = int64_t(members(data).size());
     if (classes < 2)
-      throw Error(ErrorKind::config, "the balanced sampler needs at least two classes with examples", "use the sampler \"shuffle\"");
+      throw Error(ErrorKind::config, "the balanced sampler needs at least two classes with examples",
+                  "use the sampler \"shuffle\"");
     if (per_class_ && batch_size % *per_class_)
       throw Error(ErrorKind::config, text("sampler.per_class ", *per_class_, " does not divide the batch size ", batch_size),
                   "make batch_size a multiple of per_class");
     if (per_class_ && batch_size / *per_class_ > classes)
-      throw Error(ErrorKind::config, text("sampler.per_class ", *per_class_, " of ", classes, " classes cannot fill a batch of ", batch_size),
+      throw Error(ErrorKind::config,
+                  text("sampler.per_class ", *per_class_, " of ", classes, " classes cannot fill a batch of ", batch_size),
                   text("raise per_class, or lower batch_size to ", *per_class_ * classes));
   }
 
@@ -110,7 +115,8 @@ struct Balanced final : Sampler {
 
   std::optional<int64_t> per_class_;
 };
-TAPEDECK_PART(Sampler, Balanced, "balanced", "Every batch holds all classes evenly; small classes repeat. Batches per epoch: examples / batch size.");
+TAPEDECK_PART(Sampler, Balanced, "balanced",
+              "Every batch holds all classes evenly; small classes repeat. Batches per epoch: examples / batch size.");
 
 }  // namespace
 }  // namespace tapedeck

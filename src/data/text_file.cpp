@@ -35,7 +35,8 @@ void check_readable(const std::string& path) {
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   if (status.type() == fs::file_type::not_found) throw data_error(path, 0, "there is no such file", missing_remedy(path));
-  if (status.type() == fs::file_type::none) throw data_error(path, 0, text("cannot be opened: ", failed.message()), "check the path");
+  if (status.type() == fs::file_type::none)
+    throw data_error(path, 0, text("cannot be opened: ", failed.message()), "check the path");
   if (fs::is_directory(status)) throw data_error(path, 0, "is a directory, not a file", "name a file inside it");
   if (!fs::is_regular_file(status) && !fs::is_fifo(status))
     throw data_error(path, 0, "is neither a file nor a pipe", "name a text file");

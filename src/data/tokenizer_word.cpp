@@ -39,7 +39,8 @@ struct WordTokenizer final : CountingTokenizer {
   std::vector<std::string> cut(std::string_view text) const override { return split_words(text, {.lowercase = lowercase_}); }
   bool lowercase_ = true;
 };
-TAPEDECK_PART(Tokenizer, WordTokenizer, "word", "Words between spaces, each punctuation mark a word; the vocabulary is counted on train.");
+TAPEDECK_PART(Tokenizer, WordTokenizer, "word",
+              "Words between spaces, each punctuation mark a word; the vocabulary is counted on train.");
 
 struct CharacterTokenizer final : CountingTokenizer {
   CharacterTokenizer() { max_length_ = 512; }
@@ -61,7 +62,8 @@ struct CharacterTokenizer final : CountingTokenizer {
   }
   bool lowercase_ = false;
 };
-TAPEDECK_PART(Tokenizer, CharacterTokenizer, "character", "Every Unicode code point is a token; the vocabulary is counted on train.");
+TAPEDECK_PART(Tokenizer, CharacterTokenizer, "character",
+              "Every Unicode code point is a token; the vocabulary is counted on train.");
 
 }  // namespace
 }  // namespace tapedeck

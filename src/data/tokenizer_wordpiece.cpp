@@ -29,7 +29,8 @@ struct WordPieceTokenizer final : VocabularyTokenizer {
     for (Lines lines(file.content); lines.next(line);) tokens.emplace_back(line.text);
     std::string missing;
     if (!set_tokens(std::move(tokens), missing))
-      throw data_error(vocab_.path, 0, text("the vocabulary has no ", missing), "this is no WordPiece vocab.txt, or not all of it");
+      throw data_error(vocab_.path, 0, text("the vocabulary has no ", missing),
+                       "this is no WordPiece vocab.txt, or not all of it");
   }
 
  private:
@@ -80,7 +81,8 @@ struct WordPieceTokenizer final : VocabularyTokenizer {
   bool lowercase_ = true;
   std::optional<bool> strip_accents_;
 };
-TAPEDECK_PART(Tokenizer, WordPieceTokenizer, "wordpiece", "BERT's WordPiece with a given vocab.txt (Devlin et al. 2018), ids as in the published models.");
+TAPEDECK_PART(Tokenizer, WordPieceTokenizer, "wordpiece",
+              "BERT's WordPiece with a given vocab.txt (Devlin et al. 2018), ids as in the published models.");
 
 }  // namespace
 }  // namespace tapedeck

@@ -66,7 +66,8 @@ void VocabularyTokenizer::restore(const Json& state) {
   if (saved) for (const Json& item : saved->value.items) tokens.push_back(item.string);
   std::string missing;
   if (!set_tokens(std::move(tokens), missing))
-    throw Error(ErrorKind::checkpoint, text("the saved vocabulary has no ", missing), "the tokenizer file is damaged; use another checkpoint");
+    throw Error(ErrorKind::checkpoint, text("the saved vocabulary has no ", missing),
+                "the tokenizer file is damaged; use another checkpoint");
 }
 
 bool VocabularyTokenizer::set_tokens(std::vector<std::string> tokens, std::string& missing) {

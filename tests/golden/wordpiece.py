@@ -6,7 +6,6 @@
 """
 import glob
 import gzip
-import io
 import json
 import os
 import subprocess
@@ -61,7 +60,8 @@ def hugging_face(vocab, lowercase, max_length):
 def write():
     vocab = ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     vocab += list(dict.fromkeys(WORDS + PUNCTUATION + LETTERS))
-    vocab += ["##" + piece for piece in dict.fromkeys(LETTERS + ["ing", "ed", "er", "est", "s", "ly", "able", "play", "work", "ᅡ", "ᆫ", "ン", "か"])]
+    endings = ["ing", "ed", "er", "est", "s", "ly", "able", "play", "work", "ᅡ", "ᆫ", "ン", "か"]
+    vocab += ["##" + piece for piece in dict.fromkeys(LETTERS + endings)]
     with open(VOCAB, "w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(vocab) + "\n")
     cases = []
@@ -84,7 +84,7 @@ def build(folder):
     names = ("tokenizer_wordpiece", "vocabulary_tokenizer", "text_file", "text_split", "unicode", "unicode_table")
     sources = [os.path.join(HERE, "wordpiece_ids.cpp")] + [os.path.join(ROOT, "src/data", n + ".cpp") for n in names]
     sources += glob.glob(os.path.join(ROOT, "src/base/*.cpp"))
-    subprocess.check_call(["g++", "-std=c++20", "-O1", "-I" + ROOT, "-I" + os.path.join(ROOT, "include"), *sources, "-lz", "-o", program])
+    subprocess.check_call(["g++", "-std=c++20", "-O1", f"-I{ROOT}", f"-I{ROOT}/include", *sources, "-lz", "-o", program])
     return program
 
 
@@ -105,14 +105,14 @@ def take(data, patterns, count):
     files = sorted(f for p in patterns for f in glob.glob(os.path.join(data, p)))
     lines = []
     for path in files:
-        own = [line.replace("\r", " ").replace("\x1f", " ") for line in io.StringIO(text_of(path), newline="\n").read().split("\n") if line]
+        own = [line for line in text_of(path).replace("\r", " ").replace("\x1f", " ").split("\n") if line]
         lines += own[:: max(1, len(own) * len(files) // count)]
     return lines[: count + len(files)]
 
 
 def compare(data):
-    english = ["sst_sentence/*.train", "trec/*.all", "mr/*.all", "mrpc/*.tsv", "rte_glue/*.tsv", "stsb/*.csv", "wnut17/*", "wikitext2/*.txt",
-               "multi30k/*.de.gz", "agnews/*.csv", "cola/raw/*.tsv", "snips/*/seq.in"]
+    english = ["sst_sentence/*.train", "trec/*.all", "mr/*.all", "mrpc/*.tsv", "rte_glue/*.tsv", "stsb/*.csv", "wnut17/*",
+               "wikitext2/*.txt", "multi30k/*.de.gz", "agnews/*.csv", "cola/raw/*.tsv", "snips/*/seq.in"]
     chinese = ["stsb_zh/*.csv", "cluener/*.json", "sentiment_zh/*.zip"]
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -121,13 +121,14 @@ def compare(data):
             path, lines = os.path.join(data, "vocab", vocab, "vocab.txt"), take(data, patterns, 11000)
             for lowercase in (True, False):
                 tokenizer = hugging_face(path, lowercase, 512)
-                asked = subprocess.run([program, path, "lowercase" if lowercase else "cased", "512"], input="\n".join(lines) + "\n",
-                                       capture_output=True, check=True, encoding="utf-8").stdout.split("\n")
+                case = "lowercase" if lowercase else "cased"
+                asked = subprocess.run([program, path, case, "512"], input="\n".join(lines) + "\n", capture_output=True,
+                                       check=True, encoding="utf-8").stdout.split("\n")
                 ids = [list(map(int, line.split())) for line in asked[:-1]]
                 differ = [i for i, line in enumerate(lines) if tokenizer.encode(line).ids != ids[i]]
                 wrong += len(differ) + abs(len(ids) - len(lines))
                 total = sum(map(len, ids))
-                print(f"{vocab}, {'lowercase' if lowercase else 'cased'}: {len(lines)} lines, {total} ids, {len(differ)} lines differ")
+                print(f"{vocab}, {case}: {len(lines)} lines, {total} ids, {len(differ)} lines differ")
                 for i in differ[:5]:
                     print("  ", repr(lines[i]))
     sys.exit(wrong > 0)

@@ -30,7 +30,8 @@ struct Dataset {
 /// Class names in index order: the declared ones, else those of train sorted (as numbers when all are numbers).
 std::vector<std::string> label_names(const Splits& splits);
 /// Throws Error{data} naming file and line for a label that is not in `labels` or a target that is not a number.
-Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression, bool pairs);
+Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
+               bool pairs);
 
 struct Sampler : Part {
   static constexpr const char* kind = "sampler";
