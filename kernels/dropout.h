@@ -32,8 +32,7 @@ TAPEDECK_INLINE Words widening_product(Words a, uint32_t b) {
 /// Blocks first .. first + lane_blocks of philox(key, ., stream), words in order: two 64-bit numbers per block.
 TAPEDECK_INLINE void philox_lanes(uint64_t key, uint64_t first, uint64_t stream, uint64_t* out) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);  // a 64-bit number holds its lower word first
-  Words c0, c2 = Words{} + stream;
-  for (int64_t i = 0; i < lane_blocks; ++i) c0[i] = first + uint64_t(i);
+  Words c0 = lane_numbers<uint64_t>() + first, c2 = Words{} + stream;
   Words c1 = c0 >> 32, c3 = c2 >> 32;
   uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
 #pragma GCC unroll 10

@@ -19,10 +19,7 @@ void cross_entropy(int64_t rows, int64_t cols, double smooth_total, double smoot
       const T normaliser = row_logsumexp(cols, x_row);
       T total = on_label * (normaliser - x_row[label[row]]);
       if (on_each != T(0)) {
-        T others = 0;
-#pragma omp simd reduction(+ : others)
-        for (int64_t c = 0; c < cols; ++c) others += normaliser - x_row[c];
-        total += on_each * others;
+        total += on_each * row_total(cols, [=](auto value) { return normaliser - value; }, x_row);
       }
       log_normaliser[row] = normaliser;
       loss[row] = row_weight * total;
@@ -60,7 +57,7 @@ struct Pair {
   T p, q, difference, log_ratio;
   TAPEDECK_INLINE Pair(T u, T v) {
     p = exp(u), q = exp(v), difference = p - q;
-    log_ratio = p == T(0) && q == T(0) ? T(0) : u - v;
+    log_ratio = p + q == T(0) ? T(0) : u - v;
   }
 };
 

@@ -10,9 +10,7 @@ namespace {
 template <class T>
 TAPEDECK_INLINE void normalise_row(int64_t cols, double epsilon, const T* x, const T* gain, const T* bias, T* y, T& mean, T& rstd) {
   const T center = row_sum(cols, x) / T(cols);
-  T squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t c = 0; c < cols; ++c) squares += (x[c] - center) * (x[c] - center);
+  const T squares = row_total(cols, [=](auto value) { return (value - center) * (value - center); }, x);
   const T scale = rsqrt(squares / T(cols) + T(epsilon));
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) y[c] = (x[c] - center) * scale * gain[c] + bias[c];
@@ -54,14 +52,8 @@ TAPEDECK_INLINE void normalise_row_backward(int64_t cols, const T* x, const T* g
     }
   }
   if (!dx) return;
-  T total = 0, along = 0;
-#pragma omp simd reduction(+ : total, along)
-  for (int64_t c = 0; c < cols; ++c) {
-    const T g = dy[c] * gain[c];
-    total += g;
-    along += g * ((x[c] - mean) * rstd);
-  }
-  total /= T(cols), along /= T(cols);
+  const T total = row_dot(cols, dy, gain) / T(cols);
+  const T along = row_total(cols, [=](auto g, auto w, auto value) { return g * w * ((value - mean) * rstd); }, dy, gain, x) / T(cols);
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) dx[c] = rstd * (dy[c] * gain[c] - total - (x[c] - mean) * rstd * along);
 }

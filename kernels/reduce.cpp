@@ -1,5 +1,6 @@
 // Sums, means, maxima over one axis of [outer, axis, inner]. Long axes are cut into blocks of fixed length whose partial
 // results are combined in order: same bits at any number of threads, and error that grows with the block, not the axis.
+#include "rows.h"
 #include "variant.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
@@ -9,26 +10,17 @@ inline constexpr int64_t flat_block = 16384;  // axis block when inner == 1
 inline constexpr int64_t row_block = 256;     // axis block when inner > 1
 inline constexpr int64_t column_block = 64;   // inner columns per task
 
-template <class T> T lowest() { return -T(__builtin_inff()); }
-
 template <bool is_max, class T>
 T reduce_contiguous(int64_t n, const T* x) {
-  T result = is_max ? lowest<T>() : T(0);
-  if constexpr (is_max) {
-#pragma omp simd reduction(max : result)
-    for (int64_t i = 0; i < n; ++i) result = x[i] > result ? x[i] : result;
-  } else {
-#pragma omp simd reduction(+ : result)
-    for (int64_t i = 0; i < n; ++i) result += x[i];
-  }
-  return result;
+  if constexpr (is_max) return row_max(n, x);
+  else return row_sum(n, x);
 }
 
 /// y[c] = reduction of x[a * stride + c] over a in [0, n), for c in [0, cols), cols <= column_block.
 template <bool is_max, class T>
 void reduce_columns(int64_t n, int64_t stride, int64_t cols, const T* x, T* y) {
   T total[column_block];
-  for (int64_t c = 0; c < cols; ++c) total[c] = is_max ? lowest<T>() : T(0);
+  for (int64_t c = 0; c < cols; ++c) total[c] = is_max ? minus_infinity<T>() : T(0);
   for (int64_t a = 0; a < n; ++a) {
     const T* row = x + a * stride;
 #pragma omp simd
@@ -117,16 +109,32 @@ void spread(int64_t outer, int64_t axis, int64_t inner, double scale, const T* x
   });
 }
 
+/// Sum of squares in double: float vectors are widened before they are squared.
+template <class T>
+double block_squares(int64_t n, const T* x) {
+  constexpr int64_t width = lanes<double>;
+  typedef T Narrow __attribute__((vector_size(width * sizeof(T)), aligned(alignof(T)), may_alias));
+  Vector<double> chain[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * width <= n; i += 4 * width)
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < 4; ++c) {
+      const Narrow narrow = *reinterpret_cast<const Narrow*>(x + i + c * width);
+      const Vector<double> wide = __builtin_convertvector(narrow, Vector<double>);
+      chain[c] += wide * wide;
+    }
+  const Vector<double> all = (chain[0] + chain[1]) + (chain[2] + chain[3]);
+  double total = 0;
+  for (int64_t lane = 0; lane < width; ++lane) total += all[lane];
+  for (; i < n; ++i) total += double(x[i]) * double(x[i]);
+  return total;
+}
+
 template <class T>
 double sum_squares(int64_t n, const T* x) {
   const int64_t blocks = ceil_divide(n, flat_block);
   double* partials = scratch<double>(Scratch::partials, larger(1, blocks));
-  parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) {
-    double total = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t i = begin; i < end; ++i) total += double(x[i]) * double(x[i]);
-    partials[begin / flat_block] = total;
-  });
+  parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) { partials[begin / flat_block] = block_squares(end - begin, x + begin); });
   double total = 0;
   for (int64_t b = 0; b < blocks; ++b) total += partials[b];
   return total;
@@ -137,9 +145,8 @@ int64_t first_non_finite(int64_t n, const T* x) {
   const int64_t blocks = ceil_divide(n, flat_block);
   int64_t* found = scratch<int64_t>(Scratch::partials, larger(1, blocks));
   parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) {
-    T poison = 0;  // x - x is 0 for finite x, NaN otherwise
-#pragma omp simd reduction(+ : poison)
-    for (int64_t i = begin; i < end; ++i) poison += x[i] - x[i];
+    // x - x is 0 for finite x, NaN otherwise
+    const T poison = row_total(end - begin, [](auto value) { return value - value; }, x + begin);
     int64_t first = -1;
     for (int64_t i = begin; poison != 0 && first < 0 && i < end; ++i)
       if (!(x[i] - x[i] == 0)) first = i;

@@ -2,6 +2,7 @@
 #pragma once
 #include "isa.h"
 #include "math.h"
+#include "vectors.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
@@ -9,24 +10,15 @@ template <class T> TAPEDECK_INLINE T minus_infinity() { return -T(__builtin_inff
 
 template <class T>
 TAPEDECK_INLINE T row_max(int64_t n, const T* x) {
-  T result = minus_infinity<T>();
-#pragma omp simd reduction(max : result)
-  for (int64_t i = 0; i < n; ++i) result = x[i] > result ? x[i] : result;
-  return result;
+  return row_reduce(n, minus_infinity<T>(), [](auto a, auto b) { return a < b ? b : a; }, [](auto value) { return value; }, x);
 }
 template <class T>
 TAPEDECK_INLINE T row_sum(int64_t n, const T* x) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += x[i];
-  return total;
+  return row_total(n, [](auto value) { return value; }, x);
 }
 template <class T>
 TAPEDECK_INLINE T row_dot(int64_t n, const T* x, const T* y) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += x[i] * y[i];
-  return total;
+  return row_total(n, [](auto a, auto b) { return a * b; }, x, y);
 }
 /// sum_i exp(x_i - shift)
 template <class T>

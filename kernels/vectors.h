@@ -29,6 +29,43 @@ TAPEDECK_INLINE Vector<T> load(const T* from) { return *reinterpret_cast<const t
 template <class T>
 TAPEDECK_INLINE void put(T* to, Vector<T> value) { *reinterpret_cast<typename Lanes<T>::unaligned*>(to) = value; }
 
+/// 0, 1, 2, ...
+template <class T, int... lane>
+TAPEDECK_INLINE Vector<T> count_lanes(std::integer_sequence<int, lane...>) { return Vector<T>{T(lane)...}; }
+template <class T>
+TAPEDECK_INLINE Vector<T> lane_numbers() { return count_lanes<T>(std::make_integer_sequence<int, lanes<T>>{}); }
+
+/// combine over i of term(x[i]...), starting from `start`, in four independent chains: the sums of a row do not wait for
+/// each other. `term` and `combine` are generic: they meet vectors, then single numbers.
+template <class T, class Combine, class Term, class... P>
+TAPEDECK_INLINE T row_reduce(int64_t n, T start, Combine combine, Term term, const P*... x) {
+  constexpr int64_t width = lanes<T>;
+  const Vector<T> initial = Vector<T>{} + start;
+  Vector<T> chain[4] = {initial, initial, initial, initial};
+  int64_t i = 0;
+  for (; i + 4 * width <= n; i += 4 * width) {
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < 4; ++c) chain[c] = combine(chain[c], term(load(x + i + c * width)...));
+  }
+  for (; i + width <= n; i += width) chain[0] = combine(chain[0], term(load(x + i)...));
+  const Vector<T> all = combine(combine(chain[0], chain[1]), combine(chain[2], chain[3]));
+  T result = start;
+  if (n >= width) {
+    T lane[width];
+    put<T>(lane, all);
+#pragma GCC unroll 8
+    for (int64_t half = width / 2; half > 0; half /= 2)
+      for (int64_t l = 0; l < half; ++l) lane[l] = combine(lane[l], lane[l + half]);
+    result = lane[0];
+  }
+  for (; i < n; ++i) result = combine(result, term(x[i]...));
+  return result;
+}
+template <class T, class Term, class... P>
+TAPEDECK_INLINE T row_total(int64_t n, Term term, const T* first, const P*... x) {
+  return row_reduce(n, T(0), [](auto a, auto b) { return a + b; }, term, first, x...);
+}
+
 /// out = a[0], b[0], a[1], b[1], ...
 template <class V, class T, int... lane>
 TAPEDECK_INLINE void interleave_lanes(V a, V b, T* out, std::integer_sequence<int, lane...>) {
