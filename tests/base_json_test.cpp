@@ -253,15 +253,13 @@ TEST_CASE("complaints print as in the guide") {
   auto set = std::make_shared<Source>();
   set->name = "--set optimizer.lr=-1";
   set->command_line = true;
+  const Location on_line_2{file, 2, 35, 9}, on_line_3{file, 3, 23, 1}, on_the_command_line{set, 1, 1, 2};
   Complaints complaints;
-  complaints.add({"TD0304", "optimizer.lr must be greater than 0", {set, 1, 1, 2}, "", ""});
-  complaints.add({"TD0303", "x must be a string, found 1", {file, 3, 23, 1}, "", ""});
-  complaints.add({"TD0301",
-                  "schedule \"linear\" has no option \"warm_up\"",
-                  {file, 2, 35, 9},
-                  "did you mean \"warmup\"?",
+  complaints.add({"TD0304", "optimizer.lr must be greater than 0", on_the_command_line, "", ""});
+  complaints.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
+  complaints.add({"TD0301", "schedule \"linear\" has no option \"warm_up\"", on_line_2, "did you mean \"warmup\"?",
                   "options: warmup, end_lr"});
-  complaints.add({"TD0303", "x must be a string, found 1", {file, 3, 23, 1}, "", ""});
+  complaints.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
   CHECK(complaints.render() ==
         "error TD0301: schedule \"linear\" has no option \"warm_up\"\n"
         "  test.json:2:35\n"
@@ -295,7 +293,8 @@ TEST_CASE("the caret stays under its word in long lines, and long lists of compl
   }
   CHECK(word == caret);
   Complaints many;
-  for (int i = 0; i < 50; ++i) many.add({"TD0301", text("complaint ", i), {}, "", ""});
+  const Location nowhere;
+  for (int i = 0; i < 50; ++i) many.add({"TD0301", text("complaint ", i), nowhere, "", ""});
   CHECK(many.render().find("... and 30 more\n50 errors;") != std::string::npos);
 }
 
