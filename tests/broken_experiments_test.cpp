@@ -13,7 +13,7 @@ using namespace tapedeck::testing;
 namespace {
 
 struct Broken {
-  const char* what;
+  std::string what;
   std::string json;                               // a section without an own "data" gets a small one; @ marks the place
   int exit_code;
   std::vector<std::string> words;                 // all of them appear in the message
@@ -30,7 +30,7 @@ std::string evaluation(const std::string& options) { return with("\"evaluation\"
 const std::vector<Broken> broken_files = {
     // the text
     {"empty file", "", 3, {"TD0101"}},
-    {"comma too many", "{\n\"name\": \"x\",@}", 3, {"TD0101"}},
+    {"comma too many", "{\n\"name\": \"x\"@,}", 3, {"TD0101"}},
     {"comma too few", "{\n\"name\": \"x\"\n@\"seed\": 1}", 3, {"TD0101"}},
     {"single quotes", "{@'name': 'x'}", 3, {"TD0101"}},
     {"capital True", "{\"name\": \"x\", \"training\": @True}", 3, {"TD0101"}},
@@ -118,10 +118,10 @@ const std::vector<Broken> broken_files = {
     {"one class", "{\"name\": \"x\", \"data\": @{\"type\": \"tsv\", \"train\": \"one_class.tsv\"}}", 3, {"TD0319", "two"}},
     {"classes wanted", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"label_type\": \"number\"}, \"objective\": @\"cross_entropy\"}", 3, {"TD0319", "mse"}},
     {"heads that do not divide", encoder("\"width\": 10, \"heads\": @4"), 3, {"TD0320", "divide"}},
-    {"odd rotation", encoder("\"width\": 12, \"heads\": @4, \"positions\": \"rotary\""), 3, {"TD0320", "rotary"}},
+    {"odd rotation", encoder("\"width\": 12, \"heads\": 4, \"positions\": @\"rotary\""), 3, {"TD0320", "rotary"}},
     {"larger than memory", with("\"model\": @{\"type\": \"text\", \"encoder\": {\"type\": \"transformer\", \"layers\": 1000, \"width\": 65536, \"heads\": 64}}"), 3, {"TD0323", "GiB"}},
     {"uneven classes", training("\"batch_size\": 10, \"sampler\": {\"type\": \"balanced\", \"per_class\": @4}"), 3, {"TD0321", "per_class"}},
-    {"a class named twice", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"labels\": @[\"1.5\", \"1.5\"]}}", 3, {"TD0324", "once"}},
+    {"a class named twice", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"labels\": @[\"1.5\", \"2.5\", \"0.5\", \"1.5\"]}}", 3, {"TD0324", "once"}},
     // data
     {"missing data file", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"nowhere.tsv\"}}", 4, {"nowhere.tsv"}},
     {"a folder as data", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \".\"}}", 4, {}},

@@ -32,8 +32,20 @@ Json to_json(const Check& check, double seconds_left) {
   return json;
 }
 
-int run(const std::string& file, const std::vector<std::string>& sets, bool json) {
+/// Paths and shapes, for patterns in freeze and optimizer.groups.
+std::string parameter_table(const Experiment& experiment) {
+  const auto trainee = build(experiment, experiment.config.all_seeds().front());
+  std::vector<std::vector<std::string>> rows;
+  for (const Parameter& p : trainee->store.all()) rows.push_back({p.path, p.shape.str(), p.trainable ? "" : "frozen"});
+  return align(rows);
+}
+
+int run(const std::string& file, const std::vector<std::string>& sets, bool json, bool parameters) {
   const Check check = check_experiment(file, sets);
+  if (parameters) {
+    print(parameter_table(check.experiment));
+    return 0;
+  }
   const Experiment& experiment = check.experiment;
   const ExperimentData& data = *experiment.data;
   const Rehearsal& r = check.rehearsal;
@@ -58,13 +70,16 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
 }  // namespace
 
 void add_check(CLI::App& app, Invocation& invocation) {
-  struct Flags { std::string file; std::vector<std::string> sets; bool json = false; };
+  struct Flags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
   auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand("check", "check an experiment and rehearse one step: parameters, memory, time");
   command->add_option("file", flags->file, "experiment file; without one, the built-in experiment");
   add_sets(*command, flags->sets);
+  command->add_flag("--parameters", flags->parameters, "list the parameters instead: path and shape");
   add_json(*command, flags->json);
-  command->callback([flags, &invocation] { invocation.action = [flags] { return run(flags->file, flags->sets, flags->json); }; });
+  command->callback([flags, &invocation] {
+    invocation.action = [flags] { return run(flags->file, flags->sets, flags->json, flags->parameters); };
+  });
 }
 
 }  // namespace tapedeck::app

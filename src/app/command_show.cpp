@@ -15,7 +15,7 @@ void collect(const Json& json, const std::string& path, const Json& from, std::v
 
 int run(const std::string& file, const std::vector<std::string>& sets, bool origin, bool json) {
   Complaints complaints;
-  const LoadedExperiment loaded = load_experiment(file, sets, complaints);
+  LoadedExperiment loaded = load_experiment(file, sets, complaints);
   ExperimentConfig config;
   if (complaints.empty() || !loaded.tree.members.empty()) bind_experiment(loaded.tree, config, complaints);
   if (!complaints.empty()) complaints.raise();

@@ -50,7 +50,7 @@ void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<cons
     data = read_data(config);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::config)
-      return complaints.add({"TD0324", error.message(), locate_mentioned(tree, "data", error.message()), error.remedy(), ""});
+      return complaints.add({"TD0324", error.message(), locate_mentioned(tree, "data", error.what()), error.remedy(), ""});
     if (complaints.empty()) throw;                // the file comes first: its mistakes may be why the data cannot be read
     return;
   }
@@ -65,12 +65,12 @@ Experiment prepare(const std::string& path, const std::vector<std::string>& sets
   Experiment experiment;
   Complaints complaints;
   experiment.loaded = load_experiment(path, sets, complaints);
-  const Json& tree = experiment.loaded.tree;
+  Json& tree = experiment.loaded.tree;
   if (tree.members.empty() && !complaints.empty()) complaints.raise();
   bind_experiment(tree, experiment.config, complaints);
   Complaints seen_already;                        // binding the first seed's tree repeats what was said above
   ExperimentConfig first;
-  const Json first_tree = substitute_seed(tree, int64_t(experiment.config.all_seeds().front()));
+  Json first_tree = substitute_seed(tree, int64_t(experiment.config.all_seeds().front()));
   bind_experiment(first_tree, first, seen_already);
   if (complaints.empty()) use_runtime(first.runtime);
   check_data(first_tree, first, experiment.data, complaints);
@@ -84,7 +84,7 @@ Experiment prepare(const std::string& path, const std::vector<std::string>& sets
 std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
   auto trainee = std::make_unique<Trainee>();
   Complaints complaints;
-  const Json tree = substitute_seed(experiment.loaded.tree, int64_t(seed));
+  Json tree = substitute_seed(experiment.loaded.tree, int64_t(seed));
   bind_experiment(tree, trainee->config, complaints);
   if (!complaints.empty()) complaints.raise();
   const uint64_t first = experiment.config.all_seeds().front();

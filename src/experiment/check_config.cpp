@@ -143,9 +143,34 @@ void make_paths_absolute(Part& part) {
   }
 }
 
+/// `--set optimizer.lr=1e-4` means the default optimizer when the file names none. Files themselves have to say the type.
+void complete_types(Part& part, Json& json) {
+  Fields fields;
+  part.describe(fields);
+  for (Field& field : fields.all) {
+    Json::Member* member = json.find(field.name);
+    if (!member || !member->value.is(Json::Kind::object)) continue;
+    Json& value = member->value;
+    if (Part** group = std::get_if<Part*>(&field.target)) complete_types(**group, value);
+    AnyChoice** choice = std::get_if<AnyChoice*>(&field.target);
+    if (!choice) continue;
+    const bool from_command_line = value.where.source && value.where.source->command_line;
+    if (from_command_line && !value.find("type") && !(*choice)->name().empty()) {
+      Json type = Json::of(std::string((*choice)->name()));
+      type.where = value.where;
+      value.set("type", std::move(type));
+    }
+    const Json::Member* type = value.find("type");
+    const std::unique_ptr<Part> chosen = type ? (*choice)->example(type->value.string) : nullptr;
+    if (chosen) complete_types(*chosen, value);
+  }
+}
+
 }  // namespace
 
-void bind_experiment(const Json& tree, ExperimentConfig& config, Complaints& complaints) {
+void bind_experiment(Json& tree, ExperimentConfig& config, Complaints& complaints) {
+  ExperimentConfig defaults;
+  complete_types(defaults, tree);
   const Json kept = without_later_sections(tree, complaints);
   read_fields(config, kept, "", complaints);
   make_paths_absolute(config);

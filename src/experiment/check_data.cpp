@@ -40,7 +40,7 @@ class DataCheck {
       return true;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;
-      complain(code, error.message(), locate_mentioned(tree_, path, error.message()), error.remedy());
+      complain(code, error.message(), locate_mentioned(tree_, path, error.what()), error.remedy());
       return false;
     }
   }

@@ -20,7 +20,7 @@ void attempt(const Json& tree, const char* code, const char* section, Complaints
     body();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
-    complaints.add({code, error.message(), locate_mentioned(tree, section, error.message()), error.remedy(), ""});
+    complaints.add({code, error.message(), locate_mentioned(tree, section, error.what()), error.remedy(), ""});
   }
 }
 

@@ -111,7 +111,7 @@ std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::strin
   run->folder = fs::absolute(folder).lexically_normal().string();
   if (run->folder.ends_with('/')) run->folder.pop_back();
   Complaints complaints;
-  const LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, complaints);
+  LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, complaints);
   bind_experiment(loaded.tree, run->config, complaints);
   if (!complaints.empty()) complaints.raise();
   set_threads(run->config.runtime.thread_count());

@@ -53,8 +53,8 @@ Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_
 
 void Log::line(const std::string& text) { out_ << clock_time() << " " << text << std::endl; }
 
-Recorder::Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, bool verbose, int64_t resumed_at)
-    : place_(std::move(place)), logging_(logging), log_(log), progress_(progress), verbose_(verbose), path_(place_.seed_folder + "/metrics.jsonl") {
+Recorder::Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options, int64_t resumed_at)
+    : place_(std::move(place)), logging_(logging), log_(log), progress_(progress), options_(options), path_(place_.seed_folder + "/metrics.jsonl") {
   std::error_code ignored;
   if (resumed_at >= 0) written_ = keep_until(path_, resumed_at);
   else std::filesystem::remove(path_, ignored);
@@ -75,6 +75,11 @@ bool Recorder::due(const StepRecord& record) {
 }
 
 void Recorder::step(const StepRecord& record) {
+  write_step(record);
+  if (options_.after_step) options_.after_step(record.step);
+}
+
+void Recorder::write_step(const StepRecord& record) {
   if (first_step_ < 0) first_step_ = record.step - 1, first_seconds_ = std::max(0.0, record.seconds);
   rate_ = rate_ > 0 ? 0.95 * rate_ + 0.05 * record.examples_per_second : record.examples_per_second;
   const auto done = double(record.step - first_step_);
@@ -116,7 +121,7 @@ void Recorder::evaluation(const EvaluationRecord& record) {
 void Recorder::checkpoint(const std::string& path, int64_t step, bool best) {
   const std::string line = text("saved step ", step, best ? " (best) in " : " in ", std::filesystem::path(path).filename().string());
   log_.line(prefix_ + line);
-  if (verbose_) progress_.line(line);
+  if (options_.verbose) progress_.line(line);
   beat(true);
 }
 

@@ -27,7 +27,7 @@ class Recorder final : public Observer {
   struct Place { std::string run_folder, seed_folder; uint64_t seed = 0; int number = 1, of = 1; };
 
   /// resumed_at: the step of the checkpoint that training goes on from (later records are cut off), or -1.
-  Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, bool verbose, int64_t resumed_at);
+  Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options, int64_t resumed_at);
 
   void step(const StepRecord& record) override;
   void evaluation(const EvaluationRecord& record) override;
@@ -37,6 +37,7 @@ class Recorder final : public Observer {
   int64_t total_steps() const { return status_.total_steps; }
 
  private:
+  void write_step(const StepRecord& record);
   void write(const Json& record);
   bool due(const StepRecord& record);
   void beat(bool now);
@@ -45,7 +46,7 @@ class Recorder final : public Observer {
   const LoggingOptions& logging_;
   Log& log_;
   Progress& progress_;
-  const bool verbose_;
+  const RunOptions& options_;
   std::string path_, prefix_;
   std::ofstream records_;
   std::set<std::pair<int64_t, std::string>> written_;  // (step, split) kept from before a resume

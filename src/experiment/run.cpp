@@ -100,7 +100,7 @@ class Session {
     const std::unique_ptr<Trainee> trainee = build(experiment_, seed);
     ExperimentConfig& config = trainee->config;
     write_vocabulary(place.seed_folder, *trainee->data);
-    Recorder recorder(place, config.logging, log_, *progress_, options_.verbose, resume ? checkpoint_step(place.seed_folder) : -1);
+    Recorder recorder(place, config.logging, log_, *progress_, options_, resume ? checkpoint_step(place.seed_folder) : -1);
     TrainSetup setup = setup_of(*trainee);
     setup.seed = seed;
     setup.folder = place.seed_folder;

@@ -49,12 +49,13 @@ std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed);
 
 enum class ProgressMode { automatic, live, plain, json, none };
 struct RunOptions {
-  std::vector<std::string> sets;
-  std::string output;                             // -o: folder that receives the run instead of "output" or runs/
+  std::vector<std::string> sets = {};
+  std::string output = {};                        // -o: folder that receives the run instead of "output" or runs/
   ProgressMode progress = ProgressMode::automatic;
   bool verbose = false;                           // also say when checkpoints are saved
-  std::vector<std::string> command_line;          // for environment.json
+  std::vector<std::string> command_line = {};     // for environment.json
   const std::atomic<int>* stop_signal = nullptr;
+  std::function<void(int64_t step)> after_step = {};  // called after every update, for programs that embed a run
 };
 
 /// What became of one seed; failure is empty unless it failed.
