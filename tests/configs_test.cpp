@@ -1,0 +1,114 @@
+// Every file in configs/: the small ones run, the large ones bind, the schema accepts all, and running a file leaves what
+// its commentary promises. Next: cli_test.cpp.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+
+#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/experiment/schema.h>
+
+#include "support/json_schema.h"
+#include "support/run_contents.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path configs = fs::path(TAPEDECK_SOURCE_DIR) / "configs";
+
+std::vector<std::string> files_in(const fs::path& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.path().extension() == ".json") files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// Names of the parts a resolved experiment uses: every "type".
+void collect_types(const Json& json, std::set<std::string>& types) {
+  for (const Json::Member& member : json.members) {
+    if (member.key == "type") types.insert(member.value.string);
+    collect_types(member.value, types);
+  }
+  for (const Json& item : json.items) collect_types(item, types);
+}
+
+}  // namespace
+
+TEST_CASE("every smoke experiment runs") {
+  const TempFolder folder(Medium::memory);
+  const auto files = files_in(configs / "smoke");
+  CHECK(files.size() >= 25);
+  for (const std::string& file : files) {
+    CAPTURE(file);
+    const RunResult result = run_experiment(file, {.sets = {"runtime.threads=1"}, .output = folder / "runs", .progress = ProgressMode::none});
+    CHECK(result.exit_code == 0);
+    for (const SeedResult& seed : result.seeds) {
+      CHECK(seed.steps >= 10);
+      CHECK(std::isfinite(seed.best.at("loss")));
+      CHECK(std::isfinite(seed.last.at("loss")));
+      const auto json = figures(seed.folder);
+      CHECK(json["steps"] == seed.steps);
+      CHECK(last_checkpoint(seed.folder).size() >= 4);
+    }
+  }
+}
+
+TEST_CASE("the smoke experiments use every part there is") {
+  std::set<std::string> used = {"builtin"};
+  for (const std::string& file : files_in(configs / "smoke")) {
+    Complaints complaints;
+    LoadedExperiment loaded = load_experiment(file, {}, complaints);
+    ExperimentConfig config;
+    bind_experiment(loaded.tree, config, complaints);
+    REQUIRE(complaints.empty());
+    collect_types(resolved_tree(config), used);
+  }
+  ExperimentConfig root;
+  for (const PartDoc& part : part_docs(root)) {
+    // "lines" has no labels and nothing yet trains without them; "projection" is a head for contrast
+    if (part.kind == "section" || part.name == "lines" || part.name == "projection") continue;
+    CAPTURE(part.kind);
+    CAPTURE(part.name);
+    CHECK(used.contains(part.name));
+  }
+}
+
+TEST_CASE("the schema accepts every file, and every file binds without complaint") {
+  ExperimentConfig root;
+  const Validator schema(json_schema(root));
+  for (const std::string& file : files_in(configs)) {
+    CAPTURE(file);
+    auto source = std::make_shared<Source>();
+    source->name = file;
+    source->text = read_raw(file);
+    Complaints complaints;
+    CHECK(schema.accepts(parse_json(source, complaints)));
+    LoadedExperiment loaded = load_experiment(file, {}, complaints);
+    ExperimentConfig config;
+    bind_experiment(loaded.tree, config, complaints);
+    CHECK(complaints.render() == "");
+    CHECK(schema.accepts(resolved_tree(config)));
+    CHECK_FALSE(config.notes.empty());
+  }
+}
+
+TEST_CASE("a resolved experiment binds to itself") {
+  for (const std::string& file : files_in(configs)) {
+    CAPTURE(file);
+    Complaints complaints;
+    LoadedExperiment loaded = load_experiment(file, {}, complaints);
+    ExperimentConfig config, again;
+    bind_experiment(loaded.tree, config, complaints);
+    const std::string once = resolved_tree(config).dump();
+    const TempFolder folder(Medium::memory);
+    write_raw(folder / "resolved.json", once);
+    LoadedExperiment second = load_experiment(folder / "resolved.json", {}, complaints);
+    bind_experiment(second.tree, again, complaints);
+    CHECK(complaints.render() == "");
+    CHECK(resolved_tree(again).dump() == once);
+  }
+}
