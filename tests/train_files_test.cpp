@@ -67,7 +67,8 @@ std::vector<Hostile> hostile_files() {
       {"fractional dimension", file_of(one(R"("dtype":"F32","shape":[2.0],"data_offsets":[0,8])"), 8)},
       {"dimension of 2^64", file_of(one(R"("dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,8])"), 8)},
       {"dimensions that overflow", file_of(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8])"), 8)},
-      {"dimensions that overflow to the right size", file_of(one(R"("dtype":"F64","shape":[2305843009213693953],"data_offsets":[0,8])"), 8)},
+      {"dimensions that overflow to the right size",
+       file_of(one(R"("dtype":"F64","shape":[2305843009213693953],"data_offsets":[0,8])"), 8)},
       {"nested shape", file_of(one(R"("dtype":"F32","shape":[[2]],"data_offsets":[0,8])"), 8)},
       {"rank 7", file_of(one(R"("dtype":"F32","shape":[1,1,1,1,1,1,2],"data_offsets":[0,8])"), 8)},
       {"shape larger than the range", file_of(one(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"), 8)},
@@ -186,8 +187,10 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
   fs::create_directory(folder / "taken");
   write_raw(folder / "taken/x", "");
   struct Row { const char* what; std::string path; };
-  for (auto& row : std::vector<Row>{{"no such folder", folder / "no/such/file"}, {"a folder in its place", folder / "taken"},
-                                    {"a file as folder", folder / "state.json/x"}, {"a name too long", folder / std::string(300, 'n')},
+  for (auto& row : std::vector<Row>{{"no such folder", folder / "no/such/file"},
+                                    {"a folder in its place", folder / "taken"},
+                                    {"a file as folder", folder / "state.json/x"},
+                                    {"a name too long", folder / std::string(300, 'n')},
                                     {"a file system without files", "/proc/tapedeck"}}) {
     CAPTURE(row.what);
     const std::string said = thrown([&] { write_file_atomically(row.path, "new"); }, ErrorKind::data);
@@ -265,8 +268,13 @@ TEST_CASE("find_checkpoint follows best.json and last.json and nothing that lead
   fs::create_directories(folder / "checkpoints/step-000010");
   write_raw(folder / "checkpoints/step-000010/complete", "x");
   struct Row { const char* content; const char* found; };
-  for (auto& row : std::vector<Row>{{R"({"path":"step-000010","step":10})", "/checkpoints/step-000010"}, {"{}", ""}, {"", ""}, {"[]", ""},
-                                    {R"({"path":"../../etc"})", ""}, {R"({"path":"step-10"})", ""}, {R"({"path":7})", ""}}) {
+  for (auto& row : std::vector<Row>{{R"({"path":"step-000010","step":10})", "/checkpoints/step-000010"},
+                                    {"{}", ""},
+                                    {"", ""},
+                                    {"[]", ""},
+                                    {R"({"path":"../../etc"})", ""},
+                                    {R"({"path":"step-10"})", ""},
+                                    {R"({"path":7})", ""}}) {
     CAPTURE(row.content);
     write_raw(folder / "checkpoints/best.json", row.content);
     std::string found;

@@ -153,15 +153,30 @@ TEST_CASE("settings that contradict each other are refused before the first step
   };
   struct Row { const char* says; std::function<void(TinyRun&)> change; };
   for (auto& row : std::vector<Row>{
-           {"micro_batch_size", [](TinyRun& r) { r.objective = std::make_unique<Coupled>(); r.training.micro_batch_size = 4; }},
+           {"micro_batch_size",
+            [](TinyRun& r) {
+              r.objective = std::make_unique<Coupled>();
+              r.training.micro_batch_size = 4;
+            }},
            {"did you mean \"embedding\"", [](TinyRun& r) { r.objective = std::make_unique<Elsewhere>(); }},
            {"acuracy", [](TinyRun& r) { r.evaluation.metrics = {"acuracy"}; }},
            {"pearson", [](TinyRun& r) { r.evaluation.best = "pearson"; }},
-           {"not even one step", [](TinyRun& r) { r.training.duration = {0, Duration::Unit::steps}; }},
-           {"training.duration", [](TinyRun& r) { r.training.duration = {60, Duration::Unit::seconds}; }},
-           {"patience", [](TinyRun& r) { r.validation = {}; r.evaluation.patience = {1, Duration::Unit::evaluations}; }},
+           {"not even one step",
+            [](TinyRun& r) {
+              r.training.duration = {0, Duration::Unit::steps};
+            }},
+           {"training.duration",
+            [](TinyRun& r) {
+              r.training.duration = {60, Duration::Unit::seconds};
+            }},
+           {"patience",
+            [](TinyRun& r) {
+              r.validation = {};
+              r.evaluation.patience = {1, Duration::Unit::evaluations};
+            }},
            {"classes", [](TinyRun& r) { r.objective = configured<Objective>("mse"); }},
-           {"no.such", [](TinyRun& r) { r.optimizer = configured<Optimizer>("adamw", R"({"groups": [{"match": ["no.such"]}]})"); }},
+           {"no.such",
+            [](TinyRun& r) { r.optimizer = configured<Optimizer>("adamw", R"({"groups": [{"match": ["no.such"]}]})"); }},
        }) {
     CAPTURE(row.says);
     TinyRun run;

@@ -129,7 +129,14 @@ TEST_CASE("1, 2 and 4 threads write the same bytes") {
 }
 
 TEST_CASE("best and last are kept independently") {
-  struct Row { int64_t best, last; std::vector<double> values; std::set<int> kept; int best_step; const char* direction = "max"; double min_change = 0; };
+  struct Row {
+    int64_t best, last;
+    std::vector<double> values;
+    std::set<int> kept;
+    int best_step;
+    const char* direction = "max";
+    double min_change = 0;
+  };
   for (auto& row : std::vector<Row>{
            {1, 1, {.5, .9, .6, .7}, {20, 40}, 20},
            {1, 1, {.5, .6, .7, .9}, {40}, 40},

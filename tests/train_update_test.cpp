@@ -14,18 +14,25 @@ namespace {
 const std::vector<double> start{0.5, -1.25, 2.0, 0.0};
 const std::vector<std::vector<double>> three_gradients{{0.1, -0.2, 0.3, 0.4}, {-0.5, 0.25, 0.0, 1.5}, {2.0, -1.0, 0.125, -0.75}};
 
-void put(const Tensor& t, const std::vector<double>& values) { for (size_t i = 0; i < values.size(); ++i) t.data<double>()[i] = values[i]; }
+void put(const Tensor& t, const std::vector<double>& values) {
+  for (size_t i = 0; i < values.size(); ++i) t.data<double>()[i] = values[i];
+}
 
 struct Row { const char* optimizer; const char* options; std::vector<double> expected; };
 const std::vector<Row> pytorch{
     {"adamw", R"({"lr": 0.01})", {0.490786753142123, -1.23555317858127, 1.97546264481003, -0.0223382385183479}},
-    {"adamw", R"({"lr": 0.1, "betas": [0.8, 0.95], "eps": 1e-3, "weight_decay": 0.1})",
+    {"adamw",
+     R"({"lr": 0.1, "betas": [0.8, 0.95], "eps": 1e-3, "weight_decay": 0.1})",
      {0.395412165814996, -1.07578685350222, 1.71004794560022, -0.216822351864632}},
-    {"adamw", R"({"lr": 0.1, "betas": [0, 0.5], "weight_decay": 0})", {0.391039488122724, -1.12695961560259, 1.81531157333427, -0.144866711233063}},
+    {"adamw",
+     R"({"lr": 0.1, "betas": [0, 0.5], "weight_decay": 0})",
+     {0.391039488122724, -1.12695961560259, 1.81531157333427, -0.144866711233063}},
     {"sgd", R"({"lr": 0.1})", {0.34, -1.155, 1.9575, -0.115}},
     {"sgd", R"({"lr": 0.1, "weight_decay": 0.1})", {0.3248485, -1.11802175, 1.898695, -0.112704}},
     {"sgd", R"({"lr": 0.1, "weight_decay": 0.1, "momentum": 0.9})", {0.3399685, -1.07428175, 1.796095, -0.315384}},
-    {"sgd", R"({"lr": 0.1, "weight_decay": 0.1, "momentum": 0.9, "nesterov": true})", {0.1807749115, -0.96123080825, 1.717936705, -0.392053236}},
+    {"sgd",
+     R"({"lr": 0.1, "weight_decay": 0.1, "momentum": 0.9, "nesterov": true})",
+     {0.1807749115, -0.96123080825, 1.717936705, -0.392053236}},
 };
 
 }  // namespace
@@ -53,14 +60,18 @@ TEST_CASE("three updates equal PyTorch's") {
 
 TEST_CASE("ten updates of grouped, frozen and clipped parameters equal a scalar loop") {
   struct Expected { const char* path; double lr, decay; bool trainable; };
-  const std::vector<Expected> table{{"layer.weight", 0.05, 0.1, true}, {"layer.bias", 0.05, 0, true}, {"norm.gain", 0.005, 0, true},
-                                    {"head.weight", 0.2, 0.1, true}, {"old.weight", 0, 0, false}};
+  const std::vector<Expected> table{{"layer.weight", 0.05, 0.1, true},
+                                    {"layer.bias", 0.05, 0, true},
+                                    {"norm.gain", 0.005, 0, true},
+                                    {"head.weight", 0.2, 0.1, true},
+                                    {"old.weight", 0, 0, false}};
   ParamStore store;
   for (auto& e : table) store.declare(e.path, {3}, Init::normal(1));
   store.allocate(DType::f64, root_key(5));
   store.freeze({"old.*"});
   auto optimizer = configured<Optimizer>("adamw", R"({"lr": 0.05, "weight_decay": 0.1, "groups": [
-      {"match": ["*.bias", "norm.*"], "weight_decay": 0}, {"match": ["norm.*"], "lr_scale": 0.1}, {"match": ["head.*"], "lr": 0.2}]})");
+      {"match": ["*.bias", "norm.*"], "weight_decay": 0}, {"match": ["norm.*"], "lr_scale": 0.1},
+      {"match": ["head.*"], "lr": 0.2}]})");
   optimizer->bind(store);
   std::vector<double> w, m(15), v(15);
   for (auto& p : store.all()) for (int64_t i = 0; i < 3; ++i) w.push_back(p.value.item(i));
@@ -74,7 +85,8 @@ TEST_CASE("ten updates of grouped, frozen and clipped parameters equal a scalar 
       if (!e.trainable) continue;
       m[k] = 0.9 * m[k] + 0.1 * g * clip;
       v[k] = 0.999 * v[k] + 0.001 * g * clip * g * clip;
-      w[k] -= e.lr * factor * (e.decay * w[k] + m[k] / (1 - std::pow(0.9, step)) / (std::sqrt(v[k] / (1 - std::pow(0.999, step))) + 1e-8));
+      w[k] -= e.lr * factor *
+              (e.decay * w[k] + m[k] / (1 - std::pow(0.9, step)) / (std::sqrt(v[k] / (1 - std::pow(0.999, step))) + 1e-8));
     }
     optimizer->update(factor, clip, step);
   }
@@ -124,14 +136,22 @@ TEST_CASE("schedules equal transformers'") {
   struct Curve { const char* name; const char* options; std::vector<double> expected; };
   const std::vector<Curve> curves{
       {"constant", R"({"warmup": "6%"})", {0, 1. / 6, 0.5, 5. / 6, 1, 1, 1, 1, 1}},
-      {"linear", R"({"warmup": "6 steps"})", {0, 1. / 6, 0.5, 5. / 6, 1, 0.882978723404255, 0.531914893617021, 0.265957446808511, 0.0106382978723404}},
+      {"linear",
+       R"({"warmup": "6 steps"})",
+       {0, 1. / 6, 0.5, 5. / 6, 1, 0.882978723404255, 0.531914893617021, 0.265957446808511, 0.0106382978723404}},
       {"linear", R"({})", {1, 0.99, 0.97, 0.95, 0.94, 0.83, 0.5, 0.25, 0.01}},
-      {"linear", R"({"warmup": "0.3 epochs", "end_lr": 5e-4})",
+      {"linear",
+       R"({"warmup": "0.3 epochs", "end_lr": 5e-4})",
        {0, 1. / 6, 0.5, 5. / 6, 1, 0.912234042553192, 0.648936170212766, 0.449468085106383, 0.257978723404255}},
-      {"cosine", R"({"warmup": "48 examples"})",
+      {"cosine",
+       R"({"warmup": "48 examples"})",
        {0, 1. / 6, 0.5, 5. / 6, 1, 0.966590305520801, 0.550047845812049, 0.164607634930388, 0.000279218134872694}},
-      {"cosine", R"({"warmup": "10%", "cycles": 1.5})", {0, 0.1, 0.3, 0.5, 0.6, 0.871572412738697, 0.25, 0.933012701892219, 0.0027390523158633}},
-      {"cosine", R"({"end_lr": 1e-3})", {1, 0.999876640091, 0.998890, 0.996922, 0.995572, 0.965185506751, 0.75, 0.573223304703, 0.500123359822}},
+      {"cosine",
+       R"({"warmup": "10%", "cycles": 1.5})",
+       {0, 0.1, 0.3, 0.5, 0.6, 0.871572412738697, 0.25, 0.933012701892219, 0.0027390523158633}},
+      {"cosine",
+       R"({"end_lr": 1e-3})",
+       {1, 0.999876640091, 0.998890, 0.996922, 0.995572, 0.965185506751, 0.75, 0.573223304703, 0.500123359822}},
   };
   const StepCounts counts{20, 100, 10, 8};
   for (auto& curve : curves) {
@@ -152,13 +172,24 @@ TEST_CASE("schedules equal transformers'") {
 TEST_CASE("durations become steps") {
   const StepCounts counts{30, 1000, 50, 32};
   struct Row { const char* duration; int64_t steps; };
-  for (auto& row : std::vector<Row>{{"7 steps", 7}, {"0 steps", 0}, {"3 epochs", 90}, {"0.1 epochs", 3}, {"0.5 epochs", 15}, {"0.01 epochs", 1},
-                                    {"6%", 60}, {"0.05%", 1}, {"100%", 1000}, {"2 evaluations", 100}, {"64 examples", 2}, {"65 examples", 3},
+  for (auto& row : std::vector<Row>{{"7 steps", 7},
+                                    {"0 steps", 0},
+                                    {"3 epochs", 90},
+                                    {"0.1 epochs", 3},
+                                    {"0.5 epochs", 15},
+                                    {"0.01 epochs", 1},
+                                    {"6%", 60},
+                                    {"0.05%", 1},
+                                    {"100%", 1000},
+                                    {"2 evaluations", 100},
+                                    {"64 examples", 2},
+                                    {"65 examples", 3},
                                     {"0%", 0}}) {
     CAPTURE(row.duration);
     CHECK(counts.steps(*Duration::parse(row.duration), "x") == row.steps);
   }
-  CHECK(thrown([&] { counts.steps(*Duration::parse("5 s"), "schedule.warmup"); }, ErrorKind::config).find("schedule.warmup") != std::string::npos);
+  CHECK(thrown([&] { counts.steps(*Duration::parse("5 s"), "schedule.warmup"); }, ErrorKind::config).find("schedule.warmup") !=
+        std::string::npos);
 }
 
 TEST_CASE("metrics equal scikit-learn's and scipy's") {
@@ -180,11 +211,23 @@ TEST_CASE("metrics equal scikit-learn's and scipy's") {
   flat.target = {1, 2, 3};
   flat.loss = 0.25;
   struct Row { const char* metric; const Predictions& predictions; double expected; };
-  for (auto& row : std::vector<Row>{{"accuracy", binary, 4. / 6}, {"accuracy", many, 4. / 7}, {"accuracy", same, 1. / 3}, {"accuracy", none, 0},
-                                    {"f1", binary, 2. / 3}, {"f1", many, (0.5 + 0.5 + 2. / 3) / 3}, {"f1", same, 0}, {"f1", none, 0},
-                                    {"matthews", binary, 1. / 3}, {"matthews", many, 0.34375}, {"matthews", same, 0},
-                                    {"pearson", numbers, 0.894845081500089}, {"pearson", ties, 0.832050294337844}, {"pearson", flat, 0},
-                                    {"spearman", numbers, 0.970588235294118}, {"spearman", ties, 0.820782681668123}, {"spearman", flat, 0},
+  for (auto& row : std::vector<Row>{{"accuracy", binary, 4. / 6},
+                                    {"accuracy", many, 4. / 7},
+                                    {"accuracy", same, 1. / 3},
+                                    {"accuracy", none, 0},
+                                    {"f1", binary, 2. / 3},
+                                    {"f1", many, (0.5 + 0.5 + 2. / 3) / 3},
+                                    {"f1", same, 0},
+                                    {"f1", none, 0},
+                                    {"matthews", binary, 1. / 3},
+                                    {"matthews", many, 0.34375},
+                                    {"matthews", same, 0},
+                                    {"pearson", numbers, 0.894845081500089},
+                                    {"pearson", ties, 0.832050294337844},
+                                    {"pearson", flat, 0},
+                                    {"spearman", numbers, 0.970588235294118},
+                                    {"spearman", ties, 0.820782681668123},
+                                    {"spearman", flat, 0},
                                     {"loss", flat, 0.25}}) {
     CAPTURE(row.metric);
     CHECK(configured<Metric>(row.metric)->compute(row.predictions) == doctest::Approx(row.expected).epsilon(1e-12));

@@ -31,8 +31,9 @@ struct AdamW final : Optimizer {
       for (const ParameterRun& run : runs_) {
         const int64_t at = run.offset;
         if (!run.trainable) { kernels::menu<T>().fill(run.size, T(0), g + at); continue; }
-        const kernels::AdamW settings{run.lr * factor, betas_[0], betas_[1], epsilon_, run.weight_decay,
-                                      1 - std::pow(betas_[0], double(step)), 1 - std::pow(betas_[1], double(step)), grad_scale, true};
+        const double correction1 = 1 - std::pow(betas_[0], double(step)), correction2 = 1 - std::pow(betas_[1], double(step));
+        const kernels::AdamW settings{run.lr * factor, betas_[0],   betas_[1],  epsilon_, run.weight_decay,
+                                      correction1,     correction2, grad_scale, true};
         kernels::menu<T>().adamw(run.size, settings, w + at, g + at, m + at, v + at);
       }
     });

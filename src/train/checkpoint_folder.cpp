@@ -68,9 +68,12 @@ std::string non_finite_parameter(const ParamStore& store, const Tensor& slab) {
 void refuse_non_finite(const TrainState& state, const ParamStore& store, const std::map<std::string, Tensor>& slabs) {
   std::string what = non_finite_parameter(store, store.values());
   for (auto& [name, slab] : slabs)
-    if (what.empty()) if (const std::string path = non_finite_parameter(store, slab); !path.empty()) what = path + " (optimizer state " + name + ")";
+    if (what.empty())
+      if (const std::string path = non_finite_parameter(store, slab); !path.empty())
+        what = path + " (optimizer state " + name + ")";
   if (what.empty()) return;
-  throw Error(ErrorKind::non_finite, text("after step ", state.step, " parameter ", what, " holds infinity or NaN; this checkpoint is not kept"),
+  throw Error(ErrorKind::non_finite,
+              text("after step ", state.step, " parameter ", what, " holds infinity or NaN; this checkpoint is not kept"),
               "lower optimizer.lr or set training.clip_grad_norm; the checkpoint before is still good");
 }
 
@@ -80,7 +83,8 @@ void refuse_non_finite(const TrainState& state, const ParamStore& store, const s
   std::string all;
   for (size_t i = 0; i < problems.size() && i < shown; ++i) all += "\n  " + problems[i];
   if (problems.size() > shown) all += text("\n  and ", problems.size() - shown, " more");
-  throw Error(ErrorKind::checkpoint, text(path, ": does not fit this model:", all), "use the experiment file that made the checkpoint");
+  throw Error(ErrorKind::checkpoint, text(path, ": does not fit this model:", all),
+              "use the experiment file that made the checkpoint");
 }
 
 void load_optimizer(const std::string& folder, const Optimizer& optimizer) {
@@ -104,7 +108,8 @@ void load_optimizer(const std::string& folder, const Optimizer& optimizer) {
 void check_same_run(const std::string& folder, const TrainState& found, const TrainState& expected) {
   const auto differ = [&](const char* what, const auto& was, const auto& is) {
     if (was == is) return;
-    throw Error(ErrorKind::checkpoint, text(folder, ": ", what, " was ", was, " when this checkpoint was written, now it is ", is),
+    throw Error(ErrorKind::checkpoint,
+                text(folder, ": ", what, " was ", was, " when this checkpoint was written, now it is ", is),
                 "resume with the experiment file and data of the run, or start a new run");
   };
   differ("the seed", found.seed, expected.seed);
@@ -165,9 +170,10 @@ std::string CheckpointFolder::save(const TrainState& state, const ParamStore& st
   sync_folder(folder_);
   remove_all(hidden);                             // what was exchanged, if anything
   if (keep_.best > 0 && !state.ranking.empty()) point("best", state.ranking[0].step, state.ranking[0].value);
-  const auto validation = state.last.find("validation");
-  const auto name = metric_.substr(metric_.find('/') + 1);
-  point("last", state.step, validation != state.last.end() && validation->second.count(name) ? std::optional(validation->second.at(name)) : std::nullopt);
+  std::optional<double> value;
+  if (const auto split = state.last.find("validation"); split != state.last.end())
+    if (const auto it = split->second.find(metric_.substr(metric_.find('/') + 1)); it != split->second.end()) value = it->second;
+  point("last", state.step, value);
   prune(state);
   return path;
 }
@@ -220,7 +226,8 @@ std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, P
     load_optimizer(folder, optimizer);
     return state;
   }
-  throw Error(ErrorKind::checkpoint, text(folder_, ": every checkpoint is damaged; the newest: ", first_problem), "start a new run");
+  throw Error(ErrorKind::checkpoint, text(folder_, ": every checkpoint is damaged; the newest: ", first_problem),
+              "start a new run");
 }
 
 void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
@@ -234,9 +241,11 @@ void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
     const auto it = found.find(p.path);
     if (it == found.end()) problems.push_back("parameter " + p.path + " is missing");
     else if (it->second->shape() != p.shape)
-      problems.push_back(text("parameter ", p.path, " has shape ", it->second->shape().str(), ", the model needs ", p.shape.str()));
+      problems.push_back(
+          text("parameter ", p.path, " has shape ", it->second->shape().str(), ", the model needs ", p.shape.str()));
     else if (!is_floating(it->second->dtype()))
-      problems.push_back(text("parameter ", p.path, " holds ", name_of(it->second->dtype()), ", the model needs ", name_of(store.dtype())));
+      problems.push_back(
+          text("parameter ", p.path, " holds ", name_of(it->second->dtype()), ", the model needs ", name_of(store.dtype())));
   }
   for (auto& [name, tensor] : file.tensors) if (!store.find(name)) problems.push_back("the model has no parameter " + name);
   if (!problems.empty()) misfit(path, problems);
@@ -253,7 +262,8 @@ std::string find_checkpoint(const std::string& run_folder, const std::string& wh
   try {
     const Json json = parse_json(read_file(path), path);
     const auto* member = json.find("path");
-    if (member && member->value.is(Json::Kind::string) && step_of(member->value.string)) return folder + "/" + member->value.string;
+    if (member && member->value.is(Json::Kind::string) && step_of(member->value.string))
+      return folder + "/" + member->value.string;
   } catch (const Error& e) {
     throw Error(ErrorKind::checkpoint, e.message(), remedy);
   }

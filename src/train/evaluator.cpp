@@ -39,19 +39,22 @@ void Evaluator::add(const std::string& name, bool regression) {
   const auto* entry = Registry<Metric>::find(name);
   if (!entry) {
     const std::vector<std::string> known = Choice<Metric>().names();
-    throw Error(ErrorKind::config, text("there is no metric ", in_quotes(name)), text(suggest(name, known), " known: ", join(known)));
+    throw Error(ErrorKind::config, text("there is no metric ", in_quotes(name)),
+                text(suggest(name, known), " known: ", join(known)));
   }
   auto metric = entry->make();
   if (name != "loss" && metric->for_regression() != regression)
-    throw Error(ErrorKind::config, text("metric ", in_quotes(name), " needs ", metric->for_regression() ? "numbers" : "classes", " as labels, but the data have ",
-                                        regression ? "numbers" : "classes"),
+    throw Error(ErrorKind::config,
+                text("metric ", in_quotes(name), " needs ", metric->for_regression() ? "numbers" : "classes",
+                     " as labels, but the data have ", regression ? "numbers" : "classes"),
                 regression ? "use pearson, spearman or loss" : "use accuracy, f1, matthews or loss");
   metrics_.emplace_back(name, std::move(metric));
 }
 
 Values Evaluator::measure(const Dataset& data) const {
   if (!has_labels(data)) return {};
-  const Predictions p = predict(*setup_.model, *setup_.store, setup_.objective->task(), data, setup_.evaluation->batch_size, setup_.stop_signal);
+  const Predictions p =
+      predict(*setup_.model, *setup_.store, setup_.objective->task(), data, setup_.evaluation->batch_size, setup_.stop_signal);
   Values values{{"loss", p.loss}};
   for (auto& [name, metric] : metrics_) values[name] = metric->compute(p);
   return values;

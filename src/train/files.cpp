@@ -48,7 +48,8 @@ File File::open(const std::string& path) {
   struct stat status;
   if (fstat(handle, &status) < 0) file.fail("cannot be examined");
   if (!S_ISREG(status.st_mode))
-    throw Error(ErrorKind::data, text(path, ": is not a file", S_ISDIR(status.st_mode) ? " but a folder" : ""), "name a regular file");
+    throw Error(ErrorKind::data, text(path, ": is not a file", S_ISDIR(status.st_mode) ? " but a folder" : ""),
+                "name a regular file");
   return file;
 }
 
@@ -80,7 +81,9 @@ void File::read(std::span<std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t n = retried([&] { return ::read(handle_, bytes.data(), bytes.size()); });
     if (n < 0) fail("cannot be read");
-    if (n == 0) throw Error(ErrorKind::data, text(path_, ": ends ", bytes.size(), " bytes too early"), "the file changed while it was read");
+    if (n == 0)
+      throw Error(ErrorKind::data, text(path_, ": ends ", bytes.size(), " bytes too early"),
+                  "the file changed while it was read");
     bytes = bytes.subspan(size_t(n));
   }
 }
@@ -146,7 +149,8 @@ void remove_all(const std::string& path) {
 std::vector<std::string> list_folder(const std::string& path) {
   std::error_code code;
   std::vector<std::string> names;
-  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) names.push_back(it->path().filename().string());
+  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code))
+    names.push_back(it->path().filename().string());
   if (code && code.value() != ENOENT) check(code, "cannot be listed", path);
   std::sort(names.begin(), names.end());
   return names;

@@ -75,7 +75,8 @@ struct Matthews final : Metric {
   }
 };
 TAPEDECK_PART(Metric, Matthews, "matthews",
-              "Matthews correlation: (c s - sum t_k p_k) / sqrt((s^2 - sum p_k^2)(s^2 - sum t_k^2)), c right, s all, t labels, p predictions "
+              "Matthews correlation: (c s - sum t_k p_k) / sqrt((s^2 - sum p_k^2)(s^2 - sum t_k^2)), c right, s all, t labels, "
+              "p predictions "
               "per class; 0 when a side is constant (Gorodkin 2004).");
 
 double correlation(const std::vector<double>& x, const std::vector<double>& y) {
@@ -131,7 +132,8 @@ struct Spearman final : Metric {
     return correlation(ranks(score), ranks(target));
   }
 };
-TAPEDECK_PART(Metric, Spearman, "spearman", "Correlation of the ranks of score and target, ties averaged; 0 when a side is constant.");
+TAPEDECK_PART(Metric, Spearman, "spearman",
+              "Correlation of the ranks of score and target, ties averaged; 0 when a side is constant.");
 
 struct MeanLoss final : Metric {
   double compute(const Predictions& p) const override { return p.loss; }

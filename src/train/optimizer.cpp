@@ -29,7 +29,8 @@ void ParameterGroup::describe(Fields& f) {
   f("weight_decay", weight_decay, "weight decay of these parameters").at_least(0);
 }
 
-std::vector<ParameterRun> parameter_runs(const ParamStore& store, const std::vector<ParameterGroup>& groups, double lr, double weight_decay) {
+std::vector<ParameterRun> parameter_runs(const ParamStore& store, const std::vector<ParameterGroup>& groups, double lr,
+                                         double weight_decay) {
   struct Settings { double lr, lr_scale, weight_decay; };
   std::vector<Settings> settings(store.all().size(), {lr, 1, weight_decay});
   for (auto& group : groups) {
@@ -41,7 +42,8 @@ std::vector<ParameterRun> parameter_runs(const ParamStore& store, const std::vec
   std::vector<ParameterRun> runs;
   for (size_t i = 0; i < settings.size(); ++i) {
     const Parameter& p = store.all()[i];
-    const ParameterRun next{p.offset, end_of(store, i) - p.offset, settings[i].lr * settings[i].lr_scale, settings[i].weight_decay, p.trainable};
+    const ParameterRun next{p.offset, end_of(store, i) - p.offset, settings[i].lr * settings[i].lr_scale,
+                            settings[i].weight_decay, p.trainable};
     if (!runs.empty() && same_settings(runs.back(), next)) runs.back().size += next.size;
     else runs.push_back(next);
   }
@@ -67,7 +69,8 @@ int32_t first_non_finite_gradient(const ParamStore& store) {
     using T = decltype(tag);
     const auto all = store.all();
     for (size_t i = 0; i < all.size(); ++i)
-      if (all[i].trainable && kernels::menu<T>().first_non_finite(all[i].shape.size(), all[i].gradient.template raw<T>()) >= 0) return int32_t(i);
+      if (all[i].trainable && kernels::menu<T>().first_non_finite(all[i].shape.size(), all[i].gradient.template raw<T>()) >= 0)
+        return int32_t(i);
     return int32_t{-1};
   });
 }

@@ -8,9 +8,11 @@ using Unit = Duration::Unit;
 void TrainingOptions::describe(Fields& f) {
   f("duration", duration, "length of training").in({Unit::epochs, Unit::steps, Unit::examples});
   f("batch_size", batch_size, "examples per update").range(1, 1 << 24);
-  f("micro_batch_size", micro_batch_size, "examples per forward pass: the same update with less memory; default batch_size").at_least(1);
+  f("micro_batch_size", micro_batch_size, "examples per forward pass: the same update with less memory; default batch_size")
+      .at_least(1);
   f("sampler", sampler, "order of the examples");
-  f("clip_grad_norm", clip_grad_norm, "largest Euclidean norm of the gradient of all parameters; longer ones are scaled down").above(0);
+  f("clip_grad_norm", clip_grad_norm, "largest Euclidean norm of the gradient of all parameters; longer ones are scaled down")
+      .above(0);
   f("time_limit", time_limit, "stop, evaluate and save after so much wall time of one session").in({Unit::seconds});
 }
 
@@ -32,7 +34,8 @@ void CheckpointOptions::Keep::describe(Fields& f) {
 }
 
 void CheckpointOptions::describe(Fields& f) {
-  f("every", every, "time between checkpoints; default at every evaluation").in({Unit::epochs, Unit::steps, Unit::percent, Unit::evaluations});
+  f("every", every, "time between checkpoints; default at every evaluation")
+      .in({Unit::epochs, Unit::steps, Unit::percent, Unit::evaluations});
   f("keep", keep, "which checkpoints stay on disk");
 }
 

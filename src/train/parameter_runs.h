@@ -16,6 +16,7 @@ struct ParameterRun {
 
 /// Every parameter of the store, in order, merged where the settings agree. Later groups win, option by option.
 /// Throws Error{config} for a glob that matches nothing.
-std::vector<ParameterRun> parameter_runs(const ParamStore& store, const std::vector<ParameterGroup>& groups, double lr, double weight_decay);
+std::vector<ParameterRun> parameter_runs(const ParamStore& store, const std::vector<ParameterGroup>& groups, double lr,
+                                         double weight_decay);
 
 }  // namespace tapedeck

@@ -21,7 +21,8 @@ Plan make_plan(const TrainSetup& setup) {
   plan.counts.per_epoch = int64_t(epoch_of(setup, 0).size());
   plan.counts.total = plan.counts.steps(setup.training->duration, "training.duration");
   if (plan.counts.total < 1)
-    throw Error(ErrorKind::config, text("training.duration \"", setup.training->duration.str(), "\" is not even one step"), "make it longer");
+    throw Error(ErrorKind::config, text("training.duration \"", setup.training->duration.str(), "\" is not even one step"),
+                "make it longer");
   plan.evaluate_every = std::max<int64_t>(1, plan.counts.steps(setup.evaluation->every, "evaluation.every"));
   plan.counts.evaluation = plan.evaluate_every;
   const Duration& save = setup.checkpoints->every;
@@ -37,8 +38,10 @@ const std::vector<int64_t>& ExampleOrder::batch(int64_t number, const StepCounts
     batches_ = epoch_of(setup_, epoch);
     epoch_ = epoch;
     if (int64_t(batches_.size()) != counts.per_epoch)
-      throw Error(ErrorKind::config, text("the sampler made ", batches_.size(), " batches in epoch ", epoch, " and ", counts.per_epoch, " in the first"),
-                  "a sampler must make the same number of batches in every epoch");
+      throw Error(
+          ErrorKind::config,
+          text("the sampler made ", batches_.size(), " batches in epoch ", epoch, " and ", counts.per_epoch, " in the first"),
+          "a sampler must make the same number of batches in every epoch");
   }
   return batches_[size_t(number % counts.per_epoch)];
 }

@@ -59,7 +59,8 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
       return enter(State::metadata);
     }
     if (state_ != State::dtype) return unexpected("a string");
-    constexpr std::pair<std::string_view, DType> known[] = {{"F32", DType::f32}, {"F64", DType::f64}, {"I32", DType::i32}, {"U8", DType::u8}};
+    constexpr std::pair<std::string_view, DType> known[] = {
+        {"F32", DType::f32}, {"F64", DType::f64}, {"I32", DType::i32}, {"U8", DType::u8}};
     for (auto [name, dtype] : known) if (name == value) entries.back().dtype = dtype;
     if (!entries.back().dtype) return stop(text(tensor(), ": dtype ", value.substr(0, 20), " is not one of F32, F64, I32, U8"));
     return enter(State::entry);
@@ -70,7 +71,8 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
     return unexpected("a list");
   }
   bool end_array() override {
-    if (state_ == State::range && numbers_ != 2) return stop(text(tensor(), ": data_offsets needs two numbers, found ", numbers_));
+    if (state_ == State::range && numbers_ != 2)
+      return stop(text(tensor(), ": data_offsets needs two numbers, found ", numbers_));
     return enter(State::entry);
   }
   bool number_unsigned(number_unsigned_t value) override {
@@ -88,7 +90,9 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool number_integer(number_integer_t value) override { return stop(text(tensor(), ": the number ", value, " is negative")); }
-  bool number_float(number_float_t, const string_t& digits) override { return stop(text(tensor(), ": ", digits.substr(0, 20), " is not a whole number")); }
+  bool number_float(number_float_t, const string_t& digits) override {
+    return stop(text(tensor(), ": ", digits.substr(0, 20), " is not a whole number"));
+  }
   bool null() override { return unexpected("null"); }
   bool boolean(bool) override { return unexpected("true or false"); }
   bool binary(binary_t&) override { return unexpected("binary data"); }
@@ -97,7 +101,9 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  enum class State { start, top, entry_value, entry, dtype, shape_value, shape, range_value, range, metadata_value, metadata, metadata_text, done };
+  enum class State {
+    start, top, entry_value, entry, dtype, shape_value, shape, range_value, range, metadata_value, metadata, metadata_text, done
+  };
 
   bool enter(State state) { state_ = state; numbers_ = 0; return true; }
   bool stop(std::string why) { problem = std::move(why); return false; }
@@ -106,7 +112,8 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
 
   bool top_key(const std::string& key) {
     if (key == "__metadata__") return has_metadata_++ ? stop("__metadata__ appears twice") : enter(State::metadata_value);
-    if (key.empty() || key.size() > name_limit) return stop(text("a tensor name has ", key.size(), " bytes; 1 to ", name_limit, " are allowed"));
+    if (key.empty() || key.size() > name_limit)
+      return stop(text("a tensor name has ", key.size(), " bytes; 1 to ", name_limit, " are allowed"));
     if (!names_.insert(key).second) return stop(text("tensor ", key, " appears twice"));
     if (entries.size() == tensor_limit) return stop(text("there are more than ", tensor_limit, " tensors"));
     entries.emplace_back().name = key;
@@ -155,9 +162,12 @@ void check_cover(const std::string& path, std::vector<Entry>& entries, int64_t d
   for (const Entry& e : entries) {
     const auto [begin, end] = e.range;
     const int64_t bytes = bytes_of(e);
-    if (begin > end || end > data_size) reject(path, text("tensor ", e.name, ": bytes ", begin, " to ", end, " are not inside the ", data_size, " bytes of data"));
-    if (bytes != end - begin) reject(path, text("tensor ", e.name, ": shape ", e.shape.str(), " does not fill bytes ", begin, " to ", end));
-    if (begin != at) reject(path, text("tensor ", e.name, ": starts at byte ", begin, " of the data, but the one before ends at ", at));
+    if (begin > end || end > data_size)
+      reject(path, text("tensor ", e.name, ": bytes ", begin, " to ", end, " are not inside the ", data_size, " bytes of data"));
+    if (bytes != end - begin)
+      reject(path, text("tensor ", e.name, ": shape ", e.shape.str(), " does not fill bytes ", begin, " to ", end));
+    if (begin != at)
+      reject(path, text("tensor ", e.name, ": starts at byte ", begin, " of the data, but the one before ends at ", at));
     at = end;
   }
   if (at != data_size) reject(path, text("the tensors end at byte ", at, " of ", data_size, " bytes of data"));
@@ -171,8 +181,10 @@ SafeTensors read_safetensors(const std::string& path) {
   uint64_t length = 0;
   if (size < 8) reject(path, text("has ", size, " bytes; a header needs at least 8"));
   file.read(std::as_writable_bytes(std::span(&length, 1)));
-  if (length > uint64_t(header_limit)) reject(path, text("announces a header of ", length, " bytes; ", header_limit, " are allowed"));
-  if (int64_t(length) > size - 8) reject(path, text("announces a header of ", length, " bytes, but holds ", size - 8, " after the length"));
+  if (length > uint64_t(header_limit))
+    reject(path, text("announces a header of ", length, " bytes; ", header_limit, " are allowed"));
+  if (int64_t(length) > size - 8)
+    reject(path, text("announces a header of ", length, " bytes, but holds ", size - 8, " after the length"));
   std::string header_text(length, '\0');
   file.read(std::as_writable_bytes(std::span(header_text)));
   Header header = parse_header(path, header_text);

@@ -59,7 +59,8 @@ struct Linear final : Schedule {
  private:
   double end_lr_ = 0;
 };
-TAPEDECK_PART(Schedule, Linear, "linear", "Falls along a line to end_lr: end + (lr - end) (1 - t), t the share of the steps after warm-up.");
+TAPEDECK_PART(Schedule, Linear, "linear",
+              "Falls along a line to end_lr: end + (lr - end) (1 - t), t the share of the steps after warm-up.");
 
 struct Cosine final : Schedule {
   void describe(Fields& f) override {
@@ -76,7 +77,8 @@ struct Cosine final : Schedule {
  private:
   double end_lr_ = 0, cycles_ = 0.5;
 };
-TAPEDECK_PART(Schedule, Cosine, "cosine", "Falls along a cosine: end + (lr - end) (1 + cos(2 pi cycles t)) / 2 (Loshchilov and Hutter 2017).");
+TAPEDECK_PART(Schedule, Cosine, "cosine",
+              "Falls along a cosine: end + (lr - end) (1 + cos(2 pi cycles t)) / 2 (Loshchilov and Hutter 2017).");
 
 }  // namespace
 
@@ -90,7 +92,8 @@ int64_t StepCounts::steps(const Duration& duration, const char* what) const {
     case Unit::percent: return round_up(duration.amount * double(total) / 100);
     case Unit::seconds: break;
   }
-  throw Error(ErrorKind::config, text(what, " cannot be given in seconds: \"", duration.str(), "\""), "give it in steps or epochs");
+  throw Error(ErrorKind::config, text(what, " cannot be given in seconds: \"", duration.str(), "\""),
+              "give it in steps or epochs");
 }
 
 }  // namespace tapedeck

@@ -30,12 +30,16 @@ void check_setup(const TrainSetup& setup) {
   const TrainingOptions& training = *setup.training;
   if (setup.train->size() == 0) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
   if (setup.objective->task().regression() != setup.train->regression)
-    throw Error(ErrorKind::config, text("the task loss needs ", setup.train->regression ? "classes" : "numbers", " as labels, but the data have ",
-                                        setup.train->regression ? "numbers" : "classes"),
-                setup.train->regression ? "use loss \"mse\"" : "use loss \"cross_entropy\", or set data.label_type to \"number\"");
+    throw Error(
+        ErrorKind::config,
+        text("the task loss needs ", setup.train->regression ? "classes" : "numbers", " as labels, but the data have ",
+             setup.train->regression ? "numbers" : "classes"),
+        setup.train->regression ? "use loss \"mse\"" : "use loss \"cross_entropy\", or set data.label_type to \"number\"");
   if (training.micro_batch_size && *training.micro_batch_size < training.batch_size && setup.objective->couples_examples())
-    throw Error(ErrorKind::config, text("training.micro_batch_size ", *training.micro_batch_size, " would change this objective: its examples influence each "
-                                        "other, so a batch of ", training.batch_size, " cannot be cut"),
+    throw Error(ErrorKind::config,
+                text("training.micro_batch_size ", *training.micro_batch_size,
+                     " would change this objective: its examples influence each other, so a batch of ", training.batch_size,
+                     " cannot be cut"),
                 "remove micro_batch_size, or lower batch_size");
   training.sampler->check(*setup.train, training.batch_size);
   check_sites(setup);

@@ -27,8 +27,12 @@ struct StateReader {
     if (!member || !member->value.is(kind)) reject(key, wanted);
     return member->value;
   }
-  int64_t integer(const Json& json, std::string_view key) const { return get(json, key, Json::Kind::integer, "a whole number").integer; }
-  std::string string(const Json& json, std::string_view key) const { return get(json, key, Json::Kind::string, "a string").string; }
+  int64_t integer(const Json& json, std::string_view key) const {
+    return get(json, key, Json::Kind::integer, "a whole number").integer;
+  }
+  std::string string(const Json& json, std::string_view key) const {
+    return get(json, key, Json::Kind::string, "a string").string;
+  }
   /// A number; null stands for NaN, which JSON cannot say.
   double number(const Json& json, std::string_view key) const {
     if (json.is(Json::Kind::null)) return std::numeric_limits<double>::quiet_NaN();
@@ -77,7 +81,8 @@ TrainState TrainState::from_json(const std::string& content, const std::string& 
     throw Error(ErrorKind::checkpoint, e.message(), "the file is damaged; use another checkpoint");
   }
   if (const int64_t found = read.integer(json, "format"); found != format)
-    throw Error(ErrorKind::checkpoint, text(path, ": format ", found, ", but this version reads format ", format), "use the version of tapedeck that wrote it");
+    throw Error(ErrorKind::checkpoint, text(path, ": format ", found, ", but this version reads format ", format),
+                "use the version of tapedeck that wrote it");
   TrainState state;
   state.step = read.integer(json, "step");
   state.seed = uint64_t(read.integer(json, "seed"));

@@ -25,8 +25,14 @@ bool present(const Dataset* data) { return data && data->size() > 0; }
 class Trainer {
  public:
   explicit Trainer(const TrainSetup& setup)
-      : setup_(setup), observer_(setup.observer ? *setup.observer : silent_), runner_(setup), evaluator_(setup), plan_(make_plan(setup)), order_(setup) {
-    if (!setup.folder.empty()) checkpoints_.emplace(setup.folder, setup.checkpoints->keep, "validation/" + evaluator_.best_metric());
+      : setup_(setup),
+        observer_(setup.observer ? *setup.observer : silent_),
+        runner_(setup),
+        evaluator_(setup),
+        plan_(make_plan(setup)),
+        order_(setup) {
+    if (!setup.folder.empty())
+      checkpoints_.emplace(setup.folder, setup.checkpoints->keep, "validation/" + evaluator_.best_metric());
     state_.seed = setup.seed;
     state_.config_hash = setup.config_hash;
     state_.vocabulary_hash = setup.vocabulary_hash;
@@ -35,7 +41,8 @@ class Trainer {
 
   TrainResult run(bool resume) {
     if (resume) load();
-    if (state_.evaluated != state_.step && (plan_.evaluation_due(state_.step) || (setup_.evaluation->at_start && state_.step == 0))) {
+    if (state_.evaluated != state_.step &&
+        (plan_.evaluation_due(state_.step) || (setup_.evaluation->at_start && state_.step == 0))) {
       save(evaluate());
     }
     const std::string reason = loop();
@@ -49,7 +56,9 @@ class Trainer {
 
   void load() {
     std::optional<TrainState> found;
-    if (checkpoints_) found = checkpoints_->resume(state_, *setup_.store, *setup_.optimizer, [&](const std::string& line) { observer_.note(line); });
+    if (checkpoints_)
+      found =
+          checkpoints_->resume(state_, *setup_.store, *setup_.optimizer, [&](const std::string& line) { observer_.note(line); });
     if (found) state_ = *found;
     else observer_.note("no checkpoint yet: starting from the beginning");
     if (found) saved_ = state_.step;

@@ -27,7 +27,8 @@ inline std::set<std::string> names(const std::string& folder) {
 inline std::string heard(const Listener& l) {
   std::string out;
   for (auto& r : l.steps) {
-    out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, std::hexfloat, " ", r.loss, " ", r.lr, " ", r.grad_norm, std::defaultfloat);
+    out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, std::hexfloat, " ", r.loss, " ", r.lr, " ", r.grad_norm,
+                std::defaultfloat);
     for (auto& [name, value] : r.reports) out += text(" ", name, "=", std::hexfloat, value);
     out += "\n";
   }

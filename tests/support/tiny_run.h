@@ -87,7 +87,8 @@ struct TinyRun {
   std::unique_ptr<Objective> objective = configured<Objective>("cross_entropy");
   std::unique_ptr<Optimizer> optimizer = configured<Optimizer>("adamw", R"({"lr": 0.05})");
   std::unique_ptr<Schedule> schedule = configured<Schedule>("linear", R"({"warmup": "10%"})");
-  Dataset train_data = majority_data("train", 60, 7), validation = majority_data("validation", 20, 7), test = majority_data("test", 20, 7);
+  Dataset train_data = majority_data("train", 60, 7), validation = majority_data("validation", 20, 7),
+          test = majority_data("test", 20, 7);
   TrainingOptions training;
   EvaluationOptions evaluation;
   CheckpointOptions checkpoints;
