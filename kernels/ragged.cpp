@@ -1,21 +1,37 @@
 // The three ragged primitives that attention's reference is made of: scores, softmax over each row's own keys, weighted
-// sum of values. Plain loops over the explicit scores. Next: attention.cpp (the same without the scores in memory).
+// sum of values, each over the explicit scores of one (sequence, head) per task. Next: attention.cpp (all in one).
+#include "gemm/micro.h"
 #include "packed.h"
 #include "rows.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
 
+/// c[m, n] = A B for one head, B packed in this thread's scratch.
+template <class T>
+void multiply(int64_t m, int64_t n, int64_t k, const View<T>& a, const View<T>& b, T* c, int64_t c_stride) {
+  T* packed = scratch<T>(Scratch::packed_b, packed_size<T>(k, n));
+  multiply_packed(m, n, k, a, pack_panels(b, k, n, packed), c, c_stride, false);
+}
+
+/// Rows of one head inside a strided buffer.
+template <class T>
+TAPEDECK_INLINE T* head_rows(const Attention& a, const Pack& pack, T* x, int64_t row, int64_t stride) {
+  return x + row * stride + pack.head * a.head_dim;
+}
+
 template <class T>
 void ragged_scores(const Attention& a, const T* q, const T* k, T* scores) {
   const T scale = T(a.scale);
   for_packs(a, [&](const Pack& pack) {
+    const T *head_q = head_rows(a, pack, q, pack.q_row, a.q_stride), *head_k = head_rows(a, pack, k, pack.k_row, a.k_stride);
+    multiply<T>(pack.queries, pack.keys, a.head_dim, {head_q, a.q_stride, 1}, {head_k, 1, a.k_stride}, scores + pack.first_score,
+                pack.keys);
     for (int64_t i = 0; i < pack.queries; ++i) {
-      const T* query = q + (pack.q_row + i) * a.q_stride + pack.head * a.head_dim;
       T* row = scores + pack.first_score + i * pack.keys;
       const int64_t visible = visible_keys(a, pack, i);
-      for (int64_t j = 0; j < visible; ++j)
-        row[j] = scale * row_dot(a.head_dim, query, k + (pack.k_row + j) * a.k_stride + pack.head * a.head_dim);
+#pragma omp simd
+      for (int64_t j = 0; j < visible; ++j) row[j] *= scale;
       for (int64_t j = visible; j < pack.keys; ++j) row[j] = minus_infinity<T>();
     }
   });
@@ -51,32 +67,18 @@ void ragged_softmax_backward(const Attention& a, const T* probabilities, const T
 template <class T>
 void ragged_weighted_sum(const Attention& a, const T* probabilities, const T* v, T* out) {
   for_packs(a, [&](const Pack& pack) {
-    for (int64_t i = 0; i < pack.queries; ++i) {
-      const T* p = probabilities + pack.first_score + i * pack.keys;
-      T* to = out + (pack.q_row + i) * a.out_stride + pack.head * a.head_dim;
-      for (int64_t c = 0; c < a.head_dim; ++c) to[c] = 0;
-      for (int64_t j = 0; j < pack.keys; ++j) {
-        const T* value = v + (pack.k_row + j) * a.v_stride + pack.head * a.head_dim;
-#pragma omp simd
-        for (int64_t c = 0; c < a.head_dim; ++c) to[c] += p[j] * value[c];
-      }
-    }
+    multiply<T>(pack.queries, a.head_dim, pack.keys, {probabilities + pack.first_score, pack.keys, 1},
+                {head_rows(a, pack, v, pack.k_row, a.v_stride), a.v_stride, 1}, head_rows(a, pack, out, pack.q_row, a.out_stride),
+                a.out_stride);
   });
 }
 
 template <class T>
 void ragged_weighted_sum_transposed(const Attention& a, const T* probabilities, const T* q, T* out_k) {
   for_packs(a, [&](const Pack& pack) {
-    for (int64_t j = 0; j < pack.keys; ++j) {
-      T* to = out_k + (pack.k_row + j) * a.out_stride + pack.head * a.head_dim;
-      for (int64_t c = 0; c < a.head_dim; ++c) to[c] = 0;
-      for (int64_t i = 0; i < pack.queries; ++i) {
-        const T p = probabilities[pack.first_score + i * pack.keys + j];
-        const T* query = q + (pack.q_row + i) * a.q_stride + pack.head * a.head_dim;
-#pragma omp simd
-        for (int64_t c = 0; c < a.head_dim; ++c) to[c] += p * query[c];
-      }
-    }
+    multiply<T>(pack.keys, a.head_dim, pack.queries, {probabilities + pack.first_score, 1, pack.keys},
+                {head_rows(a, pack, q, pack.q_row, a.q_stride), a.q_stride, 1}, head_rows(a, pack, out_k, pack.k_row, a.out_stride),
+                a.out_stride);
   });
 }
 

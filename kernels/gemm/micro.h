@@ -75,14 +75,20 @@ void panel_product(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* 
   rows_of.template operator()<1>();
 }
 
-/// Panels of `panel_cols` columns of B[k, n], each stored as k rows; the last one is padded with zeros to one or two
-/// vectors. Panel j starts at packed + j * panel_cols * k. One stride of B must be 1.
+/// Panels of `panel_cols` columns of B[k, n], each stored as k rows; the last one is padded with zeros.
+/// One stride of B must be 1. A product may use fewer of the packed rows and columns than there are.
+template <class T>
+struct Panels {
+  const T* data;
+  int64_t rows;
+  TAPEDECK_INLINE const T* at(int64_t col) const { return data + col * rows; }  // col: a multiple of panel_cols
+};
 template <class T>
 TAPEDECK_INLINE int64_t packed_size(int64_t k, int64_t n) { return ceil_divide(n, panel_cols<T>) * panel_cols<T> * k; }
 
 template <class T>
 void pack_panel(const View<T>& b, int64_t k, int64_t cols, T* packed) {
-  const int64_t width = cols <= lanes<T> ? lanes<T> : panel_cols<T>;
+  constexpr int64_t width = panel_cols<T>;
   if (b.col == 1 && cols == panel_cols<T>) {
     for (int64_t p = 0; p < k; ++p)
       for (int v = 0; v < 2; ++v) put(packed + p * width + v * lanes<T>, load(b.at(p, v * lanes<T>)));
@@ -98,9 +104,10 @@ void pack_panel(const View<T>& b, int64_t k, int64_t cols, T* packed) {
     for (int64_t j = cols; j < width; ++j) packed[p * width + j] = 0;
 }
 template <class T>
-void pack_panels(const View<T>& b, int64_t k, int64_t n, T* packed) {
+Panels<T> pack_panels(const View<T>& b, int64_t k, int64_t n, T* packed) {
   for (int64_t j = 0; j < n; j += panel_cols<T>)
     pack_panel<T>({b.at(0, j), b.row, b.col}, k, smaller(panel_cols<T>, n - j), packed + j * k);
+  return {packed, k};
 }
 
 /// c[m, cols] (+)= A[m, k] times one panel (packed, or in place with rows `b_step` apart).
@@ -117,12 +124,12 @@ TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const Vi
   }
 }
 
-/// c[m, n] (+)= A[m, k] B[k, n] on this thread, B packed by pack_panels. A must have a stride of 1.
+/// c[m, n] (+)= A[m, k] B[k, n] on this thread. A must have a stride of 1.
 template <class T>
-void multiply_packed(int64_t m, int64_t n, int64_t k, const View<T>& a, const T* packed, T* c, int64_t c_stride, bool add) {
+void multiply_packed(int64_t m, int64_t n, int64_t k, const View<T>& a, const Panels<T>& b, T* c, int64_t c_stride, bool add) {
   for (int64_t j = 0; j < n; j += panel_cols<T>) {
     const int64_t cols = smaller(panel_cols<T>, n - j);
-    multiply_panel(m, cols, k, a, packed + j * k, cols <= lanes<T> ? lanes<T> : panel_cols<T>, c + j, c_stride, add);
+    multiply_panel(m, cols, k, a, b.at(j), panel_cols<T>, c + j, c_stride, add);
   }
 }
 

@@ -47,7 +47,7 @@ void tile_product(const Product<T>& product, int64_t tile, int64_t first, int64_
   const View<T> a{product.a.at(row, first), product.a.row, product.a.col};
   const bool add = first > 0 || g.accumulate;
   for (int64_t j = col; j < col + n; j += panel_cols<T>) {
-    const int64_t cols = smaller(panel_cols<T>, g.n - j), step = cols <= lanes<T> ? lanes<T> : panel_cols<T>;
+    const int64_t cols = smaller(panel_cols<T>, g.n - j);
     const bool in_place = !packed_b && cols == panel_cols<T>;
     const T* panel = packed_b ? packed_b + j * k : product.b.at(first, j);
     if (!packed_b && !in_place) {
@@ -55,7 +55,7 @@ void tile_product(const Product<T>& product, int64_t tile, int64_t first, int64_
       pack_panel<T>({panel, product.b.row, product.b.col}, k, cols, edge);
       panel = edge;
     }
-    multiply_panel(m, cols, k, a, panel, in_place ? product.b.row : step, product.c + row * g.n + j, g.n, add);
+    multiply_panel(m, cols, k, a, panel, in_place ? product.b.row : panel_cols<T>, product.c + row * g.n + j, g.n, add);
   }
   if (product.epilogue && first + k == g.k) apply_epilogue(*product.epilogue, row, col, m, n, g.n, product.c);
 }
