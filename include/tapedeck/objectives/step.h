@@ -35,7 +35,7 @@ class Step {
   Tensor grad(const Tensor& loss, std::string_view site, Order order = Order::first);
   /// The same batch and the same passes, shifted by delta at the site.
   Step with(std::string_view site, const Tensor& delta, DropoutMasks masks = DropoutMasks::same) const;
-  /// Remembers a named number for the log (mean over micro-batches, weighted by their share).
+  /// Remembers a named number for the log. Like the loss it is the share of this micro-batch: shares are summed over the step.
   void report(std::string_view name, double value);
 
   /// Asks later passes to remember `site` (activation sites are remembered anyway once watched here).
