@@ -69,17 +69,15 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
 
 }  // namespace
 
-void add_check(CLI::App& app, Invocation& invocation) {
+void add_check(CommandLine& line) {
   struct Flags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("check", "check an experiment and rehearse one step: parameters, memory, time");
-  command->add_option("file", flags->file, "experiment file; without one, the built-in experiment");
-  add_sets(*command, flags->sets);
-  command->add_flag("--parameters", flags->parameters, "list the parameters instead: path and shape");
-  add_json(*command, flags->json);
-  command->callback([flags, &invocation] {
-    invocation.action = [flags] { return run(flags->file, flags->sets, flags->json, flags->parameters); };
-  });
+  Command command = line.add("check", "check an experiment and rehearse one step: parameters, memory, time",
+                             [flags] { return run(flags->file, flags->sets, flags->json, flags->parameters); });
+  command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE");
+  add_sets(command, flags->sets);
+  command.flag("--parameters", flags->parameters, "list the parameters instead: path and shape");
+  add_json(command, flags->json);
 }
 
 }  // namespace tapedeck::app

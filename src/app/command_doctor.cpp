@@ -82,11 +82,10 @@ int run(bool json) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("doctor", "look at this machine and test the parts that results rest on");
+void add_doctor(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
-  add_json(*command, *json);
-  command->callback([&invocation, json] { invocation.action = [json] { return run(*json); }; });
+  Command command = line.add("doctor", "look at this machine and test the parts that results rest on", [json] { return run(*json); });
+  add_json(command, *json);
 }
 
 }  // namespace tapedeck::app

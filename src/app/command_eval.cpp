@@ -48,16 +48,15 @@ int evaluate(const Flags& flags) {
 
 }  // namespace
 
-void add_eval(CLI::App& app, Invocation& invocation) {
+void add_eval(CommandLine& line) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("eval", "measure a checkpoint of a run");
-  command->add_option("run", flags->run, "folder of the run, or of one of its seeds")->required();
-  CLI::Option* data = command->add_option("--data", flags->data, "a file in the format of the run's data")->type_name("FILE");
-  command->add_option("--split", flags->split, "train, validation or test (default: validation and test)")
-      ->check(CLI::IsMember({"train", "validation", "test"}))->excludes(data);
-  add_checkpoint(*command, flags->checkpoint);
-  add_json(*command, flags->json);
-  command->callback([flags, &invocation] { invocation.action = [flags] { return evaluate(*flags); }; });
+  Command command = line.add("eval", "measure a checkpoint of a run", [flags] { return evaluate(*flags); });
+  command.required("run", flags->run, "folder of the run, or of one of its seeds")
+      .text("--data", flags->data, "a file in the format of the run's data", "FILE")
+      .choice("--split", flags->split, {"train", "validation", "test"}, "one split (default: validation and test)")
+      .exclusive("--data", "--split");
+  add_checkpoint(command, flags->checkpoint);
+  add_json(command, flags->json);
 }
 
 }  // namespace tapedeck::app

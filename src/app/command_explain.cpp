@@ -38,13 +38,12 @@ int run(const std::string& topic, bool json) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Invocation& invocation) {
+void add_explain(CommandLine& line) {
   struct Flags { std::string topic; bool json = false; };
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("explain", "explain a part, an option, an op or the code of an error");
-  command->add_option("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...")->required();
-  add_json(*command, flags->json);
-  command->callback([flags, &invocation] { invocation.action = [flags] { return run(flags->topic, flags->json); }; });
+  Command command = line.add("explain", "explain a part, an option, an op or the code of an error", [flags] { return run(flags->topic, flags->json); });
+  command.required("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...");
+  add_json(command, flags->json);
 }
 
 }  // namespace tapedeck::app

@@ -63,13 +63,12 @@ std::vector<PartDoc> all_parts() {
   return part_docs(root, {&metric});
 }
 
-void add_list(CLI::App& app, Invocation& invocation) {
+void add_list(CommandLine& line) {
   struct Flags { std::string kind; bool json = false; };
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("list", "list the parts there are, by kind");
-  command->add_option("kind", flags->kind, "objective, model, op, ... (default: all)");
-  add_json(*command, flags->json);
-  command->callback([flags, &invocation] { invocation.action = [flags] { return list(flags->kind, flags->json); }; });
+  Command command = line.add("list", "list the parts there are, by kind", [flags] { return list(flags->kind, flags->json); });
+  command.text("kind", flags->kind, "objective, model, op, code, ... (default: all parts and ops)", "KIND");
+  add_json(command, flags->json);
 }
 
 }  // namespace tapedeck::app

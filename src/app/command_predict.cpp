@@ -25,14 +25,13 @@ int predict(const Flags& flags) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Invocation& invocation) {
+void add_predict(CommandLine& line) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("predict", "predict the rows of a file");
-  command->add_option("run", flags->run, "folder of the run, or of one of its seeds")->required();
-  command->add_option("input", flags->input, "file in the format of the run's data")->required();
-  command->add_option("-o,--output", flags->output, "file for the predictions (default: stdout)")->type_name("FILE");
-  add_checkpoint(*command, flags->checkpoint);
-  command->callback([flags, &invocation] { invocation.action = [flags] { return predict(*flags); }; });
+  Command command = line.add("predict", "predict the rows of a file", [flags] { return predict(*flags); });
+  command.required("run", flags->run, "folder of the run, or of one of its seeds")
+      .required("input", flags->input, "file in the format of the run's data")
+      .text("-o,--output", flags->output, "file for the predictions (default: stdout)", "FILE");
+  add_checkpoint(command, flags->checkpoint);
 }
 
 }  // namespace tapedeck::app

@@ -3,17 +3,14 @@
 
 namespace tapedeck::app {
 
-void add_schema(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("schema", "print the JSON Schema of experiment files, for editors");
-  auto json = std::make_shared<bool>(false);
-  add_json(*command, *json);                      // it is JSON either way
-  command->callback([&invocation, json] {
-    invocation.action = [] {
-      ExperimentConfig root;
-      print(json_schema(root).dump() + "\n");
-      return 0;
-    };
+void add_schema(CommandLine& line) {
+  auto json = std::make_shared<bool>(true);       // it is JSON either way
+  Command command = line.add("schema", "print the JSON Schema of experiment files, for editors", [json] {
+    ExperimentConfig root;
+    print(json_schema(root).dump() + "\n");
+    return 0;
   });
+  add_json(command, *json);
 }
 
 }  // namespace tapedeck::app

@@ -33,15 +33,15 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool orig
 
 }  // namespace
 
-void add_show(CLI::App& app, Invocation& invocation) {
+void add_show(CommandLine& line) {
   struct Flags { std::string file; std::vector<std::string> sets; bool origin = false, json = false; };
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("show", "print every value of an experiment that is in force");
-  command->add_option("file", flags->file, "experiment file; without one, the built-in experiment");
-  command->add_flag("--origin", flags->origin, "where each value came from: file:line, --set or default");
-  add_sets(*command, flags->sets);
-  add_json(*command, flags->json);
-  command->callback([flags, &invocation] { invocation.action = [flags] { return run(flags->file, flags->sets, flags->origin, flags->json); }; });
+  Command command = line.add("show", "print every value of an experiment that is in force",
+                             [flags] { return run(flags->file, flags->sets, flags->origin, flags->json); });
+  command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE")
+      .flag("--origin", flags->origin, "where each value came from: file:line, --set or default");
+  add_sets(command, flags->sets);
+  add_json(command, flags->json);
 }
 
 }  // namespace tapedeck::app

@@ -3,17 +3,14 @@
 
 namespace tapedeck::app {
 
-void add_version(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("version", "print the version");
+void add_version(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
-  add_json(*command, *json);
-  command->callback([&invocation, json] {
-    invocation.action = [json] {
-      const std::string number(version());
-      print(*json ? "{\"tapedeck\": \"" + number + "\"}\n" : "tapedeck " + number + "\n");
-      return 0;
-    };
+  Command command = line.add("version", "print the version", [json] {
+    const std::string number(version());
+    print(*json ? "{\"tapedeck\": \"" + number + "\"}\n" : "tapedeck " + number + "\n");
+    return 0;
   });
+  add_json(command, *json);
 }
 
 }  // namespace tapedeck::app

@@ -1,49 +1,42 @@
-// The command line: one file per command, each adds itself to the parser and says what to do when it was chosen.
+// The commands: one file each, which describes itself to the command line and says what to do when it was chosen.
 // Next: main.cpp.
 #pragma once
-#include <atomic>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/experiment/schema.h>
 
+#include "src/app/command_line.h"
+
 namespace tapedeck::app {
 
-/// What parsing leaves behind: the chosen command as a function that returns the exit code.
-struct Invocation {
-  std::vector<std::string> command_line;
-  std::function<int()> action;
-};
-
-void add_run(CLI::App& app, Invocation& invocation);
-void add_resume(CLI::App& app, Invocation& invocation);
-void add_check(CLI::App& app, Invocation& invocation);
-void add_show(CLI::App& app, Invocation& invocation);
-void add_eval(CLI::App& app, Invocation& invocation);
-void add_predict(CLI::App& app, Invocation& invocation);
-void add_list(CLI::App& app, Invocation& invocation);
-void add_explain(CLI::App& app, Invocation& invocation);
-void add_schema(CLI::App& app, Invocation& invocation);
-void add_doctor(CLI::App& app, Invocation& invocation);
-void add_version(CLI::App& app, Invocation& invocation);
+void add_run(CommandLine& line, const std::vector<std::string>& typed);
+void add_resume(CommandLine& line, const std::vector<std::string>& typed);
+void add_check(CommandLine& line);
+void add_show(CommandLine& line);
+void add_eval(CommandLine& line);
+void add_predict(CommandLine& line);
+void add_list(CommandLine& line);
+void add_explain(CommandLine& line);
+void add_schema(CommandLine& line);
+void add_doctor(CommandLine& line);
+void add_version(CommandLine& line);
 
 /// Options that several commands share.
-void add_sets(CLI::App& command, std::vector<std::string>& sets);
-void add_json(CLI::App& command, bool& json);
-void add_checkpoint(CLI::App& command, std::string& which);
+void add_sets(Command& command, std::vector<std::string>& sets);
+void add_json(Command& command, bool& json);
+void add_checkpoint(Command& command, std::string& which);
 struct RunFlags {
   RunOptions options;
   std::string progress = "auto";
   bool quiet = false, verbose = false;
 };
-void add_run_flags(CLI::App& command, RunFlags& flags);
-/// The flags as options, with the signal handlers installed: SIGINT and SIGTERM finish the step and save.
-RunOptions run_options(const RunFlags& flags, const Invocation& invocation);
+void add_run_flags(Command& command, RunFlags& flags);
+/// The flags as options, with the signal handlers installed: SIGINT and SIGTERM finish the step and save. typed: the whole
+/// command line, for environment.json.
+RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& typed);
 
 /// stdout, all of it; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);

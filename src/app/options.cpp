@@ -1,4 +1,5 @@
 // Options that commands share, and the signals of a run.
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <unistd.h>
@@ -23,32 +24,28 @@ void on_signal(int signal) {
 
 }  // namespace
 
-void add_sets(CLI::App& command, std::vector<std::string>& sets) {
-  command.add_option("--set", sets, "overrides a value of the file, e.g. --set optimizer.lr=1e-4; may be repeated")
-      ->type_name("KEY=VALUE")->allow_extra_args(false);
+void add_sets(Command& command, std::vector<std::string>& sets) {
+  command.list("--set", sets, "overrides a value of the file, e.g. --set optimizer.lr=1e-4; may be repeated", "KEY=VALUE");
 }
 
-void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, "machine-readable output"); }
+void add_json(Command& command, bool& json) { command.flag("--json", json, "machine-readable output"); }
 
-void add_checkpoint(CLI::App& command, std::string& which) {
-  command.add_option("--checkpoint", which, "which checkpoint")->check(CLI::IsMember({"best", "last"}))->capture_default_str();
-}
+void add_checkpoint(Command& command, std::string& which) { command.choice("--checkpoint", which, {"best", "last"}, "which checkpoint"); }
 
-void add_run_flags(CLI::App& command, RunFlags& flags) {
+void add_run_flags(Command& command, RunFlags& flags) {
   add_sets(command, flags.options.sets);
-  command.add_option("--progress", flags.progress, "how progress is shown on stderr")
-      ->check(CLI::IsMember({"auto", "live", "plain", "json", "none"}))->capture_default_str();
-  command.add_flag("-q,--quiet", flags.quiet, "no progress, only the final table");
-  command.add_flag("-v,--verbose", flags.verbose, "also say when checkpoints are saved");
+  command.choice("--progress", flags.progress, {"auto", "live", "plain", "json", "none"}, "how progress is shown on stderr")
+      .flag("-q,--quiet", flags.quiet, "no progress, only the final table")
+      .flag("-v,--verbose", flags.verbose, "also say when checkpoints are saved");
 }
 
-RunOptions run_options(const RunFlags& flags, const Invocation& invocation) {
+RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& typed) {
   static const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::automatic}, {"live", ProgressMode::live}, {"plain", ProgressMode::plain},
                                                             {"json", ProgressMode::json}, {"none", ProgressMode::none}};
   RunOptions options = flags.options;
   options.progress = flags.quiet ? ProgressMode::none : modes.at(flags.progress);
   options.verbose = flags.verbose;
-  options.command_line = invocation.command_line;
+  options.command_line = typed;
   options.stop_signal = &stop_signal;
   struct sigaction action {};
   action.sa_handler = on_signal;

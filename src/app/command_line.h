@@ -1,0 +1,45 @@
+// The parser behind a small face, so that one file pays for CLI11 and every command reads like its help text.
+// Next: commands.h.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace CLI { class App; }
+
+namespace tapedeck::app {
+
+/// A command while it is being described. `names` is "file" for a positional argument, "-o,--output" for an option.
+class Command {
+ public:
+  explicit Command(CLI::App& app) : app_(&app) {}
+  Command& text(const std::string& names, std::string& value, const std::string& doc, const std::string& placeholder = "TEXT");
+  Command& required(const std::string& name, std::string& value, const std::string& doc);
+  Command& choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc);
+  Command& flag(const std::string& names, bool& value, const std::string& doc);
+  /// May be given several times, one value each.
+  Command& list(const std::string& names, std::vector<std::string>& values, const std::string& doc, const std::string& placeholder);
+  /// The two options cannot be given together.
+  Command& exclusive(const std::string& one, const std::string& other);
+
+ private:
+  CLI::App* app_;
+};
+
+class CommandLine {
+ public:
+  CommandLine(const std::string& doc, const std::string& version, const std::string& footer);
+  ~CommandLine();
+  /// action: what the command does; returns the exit code.
+  Command add(const std::string& name, const std::string& doc, std::function<int()> action);
+  /// Parses and runs. words: the arguments without the program. Error{usage} with a suggestion.
+  int run(const std::vector<std::string>& words);
+
+ private:
+  void check_command_name(const std::vector<std::string>& words) const;
+  std::unique_ptr<CLI::App> app_;
+  std::function<int()> chosen_;
+};
+
+}  // namespace tapedeck::app
