@@ -37,8 +37,8 @@ TEST_CASE("gemm with every transpose, accumulated or not, by both backends") {
       const Numbers want = plus(naive::gemm(g, a.data(), b.data()), initial, g.accumulate);
       for (GemmBackend backend : backends) {
         use_gemm(backend);
-        INFO(m << " x " << n << " x " << k << ", flags " << flags << ", backend " << int(backend));
-        check_kernel("gemm", want, 8 * std::sqrt(double(k) + 1) + 8, [&](const auto& menu) {
+        check_kernel("gemm with flags " + std::to_string(flags) + " by backend " + std::to_string(int(backend)), want,
+                     8 * std::sqrt(double(k) + 1) + 8, [&](const auto& menu) {
           using T = type_of<decltype(menu)>;
           const auto left = cast<T>(a), right = cast<T>(b);
           auto c = before<T>(initial, g.accumulate);

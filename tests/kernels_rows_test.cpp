@@ -147,7 +147,7 @@ TEST_CASE("symmetric KL from logits") {
         Numbers divergence(rows, 0.0), da(n), db(n);
         for (int64_t r = 0; r < rows; ++r) {
           double forward = 0, backward = 0;
-          const auto ratio = [&](int64_t c) { return std::log(p[r * cols + c] / q[r * cols + c]); };
+          const auto ratio = [&, cols = cols](int64_t c) { return std::log(p[r * cols + c] / q[r * cols + c]); };
           for (int64_t c = 0; c < cols; ++c) forward += p[r * cols + c] * ratio(c), backward -= q[r * cols + c] * ratio(c);
           divergence[r] = forward + backward;
           for (int64_t c = 0; c < cols; ++c) {
