@@ -201,7 +201,7 @@ TEST_CASE("all mistakes of a file come at once, in its order") {
 
 namespace {
 
-/// A call of the tool in a folder with good.json, bad data and a finished run under runs/tiny/latest.
+/// A call of the tool in a folder with good.json, bad data, a finished run in done/ and a damaged one in damaged/.
 struct Misuse {
   std::vector<std::string> arguments;
   int exit_code;
@@ -224,7 +224,7 @@ const std::vector<Misuse> misuses = {
     {{"run", "good.json", "--set", "optimizer.lr"}, 2, {"optimizer.lr"}},
     {{"run", "good.json", "--set", "optimizer.lr=-1"}, 3, {"TD0304", "--set optimizer.lr=-1", "command line"}},
     {{"run", "good.json", "--set", "training.batchsize=2"}, 3, {"TD0301", "batch_size"}},
-    {{"run", "good.json", "--set", "optimizer.groups.7.lr=1"}, 3, {"TD0204"}},
+    {{"run", "good.json", "--set", "tags.7=x"}, 3, {"TD0204"}},
     {{"run", "good.json", "--set", "evaluation.metrics=[accuracy"}, 3, {"TD0205"}},
     {{"run", "good.json", "--set", "data={\"type\": \"tsv\", \"train\": \"bad_row.tsv\"}"}, 4, {"bad_row.tsv:3"}},
     {{"run", "good.json", "--set", "optimizer.lr=1e30", "--set", "training.duration=9 epochs"}, 6, {"not finite"}},
@@ -233,17 +233,17 @@ const std::vector<Misuse> misuses = {
     {{"show", "good.json", "--set", "seeed=1"}, 3, {"TD0301", "seed"}},
     {{"resume"}, 2, {"tapedeck resume --help"}},
     {{"resume", "nowhere"}, 5, {"not a run folder"}},
-    {{"resume", "runs/tiny/latest", "--set", "optimizer.lr=0.5"}, 5, {"optimizer.lr: 0.001 -> 0.5", "training.duration"}},
-    {{"resume", "runs/tiny/latest", "--set", "objective=r_drop"}, 5, {"objective.type"}},
+    {{"resume", "done", "--set", "optimizer.lr=0.5"}, 5, {"optimizer.lr: 0.001 -> 0.5", "training.duration"}},
+    {{"resume", "done", "--set", "objective=r_drop"}, 5, {"objective.type"}},
     {{"eval", "nowhere"}, 5, {"nowhere"}},
-    {{"eval", "runs/tiny/latest", "--checkpoint", "newest"}, 2, {"newest"}},
-    {{"eval", "runs/tiny/latest", "--split", "dev"}, 2, {"dev"}},
-    {{"eval", "runs/tiny/latest", "--data", "nowhere.txt"}, 4, {"nowhere.txt"}},
-    {{"eval", "runs/tiny/latest", "--data", "unlabelled.txt"}, 4, {"no labels"}},
+    {{"eval", "done", "--checkpoint", "newest"}, 2, {"newest"}},
+    {{"eval", "done", "--split", "dev"}, 2, {"dev"}},
+    {{"eval", "done", "--data", "nowhere.txt"}, 4, {"nowhere.txt"}},
+    {{"eval", "done", "--data", "unlabelled.txt"}, 4, {"no labels"}},
     {{"eval", "damaged"}, 5, {"damaged"}},
-    {{"predict", "runs/tiny/latest"}, 2, {"input"}},
-    {{"predict", "runs/tiny/latest", "nowhere.txt"}, 4, {"nowhere.txt"}},
-    {{"predict", "runs/tiny/latest", "unlabelled.txt", "-o", "nowhere/out.jsonl"}, 4, {"nowhere"}},
+    {{"predict", "done"}, 2, {"input"}},
+    {{"predict", "done", "nowhere.txt"}, 4, {"nowhere.txt"}},
+    {{"predict", "done", "unlabelled.txt", "-o", "nowhere/out.jsonl"}, 4, {"nowhere"}},
     {{"list", "objektive"}, 2, {"objective"}},
     {{"explain"}, 2, {"tapedeck explain --help"}},
     {{"explain", "r_dorp"}, 2, {"r_drop"}},
@@ -257,6 +257,7 @@ void write_experiments(const TempFolder& folder) {
   write_raw(folder / "unlabelled.txt", "a fine film\nnot a good film\n");
   write_raw(folder / "good.json", R"({
   "name": "tiny",
+  "tags": ["a"],
   "data": {"type": "builtin", "train": 24, "validation": 8, "test": 8},
   "model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 16}},
   "training": {"duration": "4 steps", "batch_size": 8},
@@ -272,7 +273,7 @@ TEST_CASE("misused commands end with their exit code and say what to do") {
   const Launch here{.directory = folder.path()};
   REQUIRE(run_tool({"run", "good.json", "-q"}, here).exit_code == 0);
   namespace fs = std::filesystem;
-  fs::copy(folder / "runs/tiny/latest/", folder / "damaged", fs::copy_options::recursive);
+  for (const char* copy : {"done", "damaged"}) fs::copy(folder / "runs/tiny/latest/", folder / copy, fs::copy_options::recursive);
   for (const auto& entry : fs::recursive_directory_iterator(folder / "damaged"))
     if (entry.path().filename() == "model.safetensors") fs::resize_file(entry.path(), 100);
   for (const Misuse& row : misuses) {

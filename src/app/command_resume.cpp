@@ -8,9 +8,8 @@ void add_resume(CommandLine& line, const std::vector<std::string>& typed) {
   auto flags = std::make_shared<Flags>();
   Command command = line.add("resume", "go on with a run that was stopped", [flags, typed] {
     const RunResult result = resume_run(flags->folder, run_options(*flags, typed));
-    if (result.exit_code >= 128) return result.exit_code;
-    print((result.nothing_left ? "nothing left to do\n" : "") + result_table(result, result.name));
-    return result.exit_code;
+    if (result.nothing_left) print("nothing left to do\n");
+    return report(result);
   });
   command.required("run", flags->folder, "folder of the run");
   add_run_flags(command, *flags);

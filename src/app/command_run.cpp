@@ -8,8 +8,7 @@ void add_run(CommandLine& line, const std::vector<std::string>& typed) {
   auto flags = std::make_shared<Flags>();
   Command command = line.add("run", "train, evaluate and report an experiment", [flags, typed] {
     const RunResult result = run_experiment(flags->file, run_options(*flags, typed));
-    if (result.exit_code < 128) print(result_table(result, result.name));
-    return result.exit_code;
+    return report(result);
   });
   command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE")
       .text("-o,--output", flags->options.output, "folder that receives the run (default: \"output\" of the file, or runs)", "DIR");

@@ -40,8 +40,8 @@ RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& ty
 
 /// stdout, all of it; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);
-/// The final table of run and resume.
-std::string result_table(const RunResult& result, const std::string& name);
+/// The end of run and resume: the final table, unless a signal came, and what failed. Returns the exit code.
+int report(const RunResult& result);
 /// Columns aligned: the first to the left, the others to the right.
 std::string align(const std::vector<std::vector<std::string>>& rows);
 /// A path as short as it can be said from here.

@@ -1,4 +1,5 @@
 // What commands print: aligned tables, and the results of a run over its seeds.
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -75,6 +76,23 @@ std::string several_seeds(const std::vector<SeedResult>& seeds) {
   return align(rows);
 }
 
+std::string result_table(const RunResult& result) {
+  const std::vector<SeedResult>& seeds = result.seeds;
+  std::string out;
+  if (seeds.size() == 1 && seeds[0].failure.empty()) {
+    out += fmt::format("{}  seed {}  {} steps  {:.1f} s  ({})\n", result.name, seeds[0].seed, seeds[0].steps, seeds[0].seconds, seeds[0].stop_reason) + one_seed(seeds[0]);
+  } else {
+    out += fmt::format("{}  {} seeds\n", result.name, seeds.size());
+    double seconds = 0;
+    for (const SeedResult& seed : seeds) {
+      seconds += seed.seconds;
+      if (!seed.failure.empty()) out += fmt::format("seed {} failed (exit {}): {}\n", seed.seed, seed.exit_code, seed.failure);
+    }
+    out += several_seeds(seeds) + fmt::format("{:.1f} s in all\n", seconds);
+  }
+  return out + fmt::format("run directory: {}\n", shown_path(result.folder));
+}
+
 }  // namespace
 
 void print(const std::string& text) {
@@ -115,21 +133,12 @@ Json values_json(const std::map<std::string, double>& values) {
   return json;
 }
 
-std::string result_table(const RunResult& result, const std::string& name) {
-  const std::vector<SeedResult>& seeds = result.seeds;
-  std::string out;
-  if (seeds.size() == 1 && seeds[0].failure.empty()) {
-    out += fmt::format("{}  seed {}  {} steps  {:.1f} s  ({})\n", name, seeds[0].seed, seeds[0].steps, seeds[0].seconds, seeds[0].stop_reason) + one_seed(seeds[0]);
-  } else {
-    out += fmt::format("{}  {} seeds\n", name, seeds.size());
-    double seconds = 0;
-    for (const SeedResult& seed : seeds) {
-      seconds += seed.seconds;
-      if (!seed.failure.empty()) out += fmt::format("seed {} failed (exit {}): {}\n", seed.seed, seed.exit_code, seed.failure);
-    }
-    out += several_seeds(seeds) + fmt::format("{:.1f} s in all\n", seconds);
-  }
-  return out + fmt::format("run directory: {}\n", shown_path(result.folder));
+int report(const RunResult& result) {
+  if (result.exit_code >= 128) return result.exit_code;
+  print(result_table(result));
+  const auto failed = std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& seed) { return !seed.failure.empty(); });
+  if (failed) fmt::print(stderr, "error: {} of {} seeds failed; the rest is summarised, and `tapedeck resume` tries the failed ones again\n", failed, result.seeds.size());
+  return result.exit_code;
 }
 
 }  // namespace tapedeck::app

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <sstream>
 
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/tensor/machine.h>
@@ -25,11 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
 
 /// Reads until the writer closes, `limit` bytes came or the time is up; false if the time was up.
 bool drain(int descriptor, Clock::time_point deadline, size_t limit, std::string& out) {
@@ -46,17 +42,18 @@ bool drain(int descriptor, Clock::time_point deadline, size_t limit, std::string
   return true;
 }
 
+/// Commit and branch of the working directory's repository, and whether tracked files differ; null outside of one.
 Json git_facts() {
-  const auto git = [](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"git", "--no-optional-locks"});
-    return trimmed(output_of(arguments, 2, 4096));
-  };
-  const std::string commit = git({"rev-parse", "HEAD"});
-  if (commit.empty()) return {};
+  std::istringstream lines(output_of({"git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"}, 2, 1 << 16));
   Json json = Json::dict();
-  json.set("commit", Json::of(commit));
-  json.set("branch", Json::of(git({"rev-parse", "--abbrev-ref", "HEAD"})));
-  json.set("dirty", Json::of(!git({"status", "--porcelain", "--untracked-files=no"}).empty()));
+  bool dirty = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# branch.oid ")) json.set("commit", Json::of(line.substr(13)));
+    else if (line.starts_with("# branch.head ")) json.set("branch", Json::of(line.substr(14)));
+    else if (!line.starts_with("#")) dirty = true;
+  }
+  if (json.members.empty()) return {};
+  json.set("dirty", Json::of(dirty));
   return json;
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/train/checkpoint.h>
@@ -87,11 +88,12 @@ class Session {
       return train_seed(seed, place, resume);
     } catch (const Error& error) {
       progress_->end();
-      log_.line(text("seed ", seed, " failed: ", error.what()));
       if (place.of == 1) {
+        log_.line(text("failed: ", error.what()));
         fail(seed, error);
         throw;
       }
+      announce(text("seed ", seed, " failed: ", error.what()));
       return {.seed = seed, .folder = place.seed_folder, .stop_reason = "failed", .failure = error.what(), .exit_code = exit_code(error.kind())};
     }
   }
@@ -200,10 +202,9 @@ RunResult resume_run(const std::string& given, const RunOptions& options) {
   const Json before = read_json_file(resolved_path);
   Experiment experiment = prepare(resolved_path, options.sets);
   const Json after = resolved_tree(experiment.config);
-  std::string changes;
-  for (const std::string& change : forbidden_changes(before, after)) changes += "\n  " + change;
+  const std::vector<std::string> changes = forbidden_changes(before, after);
   if (!changes.empty())
-    throw Error(ErrorKind::checkpoint, "a run that goes on cannot change these options:" + changes + "\n",
+    throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),
                 "only training.duration, training.time_limit, logging, notes and runtime.threads may change; start a new run for the rest");
   Session session(experiment, folder, options);
   if (after.dump() != before.dump()) write_file_atomically(resolved_path, after.dump() + "\n");

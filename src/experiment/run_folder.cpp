@@ -16,6 +16,8 @@
 #include <tapedeck/base/error.h>
 #include <tapedeck/train/checkpoint.h>
 
+#include "src/experiment/places.h"
+
 namespace tapedeck {
 namespace {
 
@@ -93,9 +95,10 @@ void write_inputs(const std::string& folder, const LoadedExperiment& loaded, Exp
   write("origins.json", origins(loaded.tree, resolved).dump() + "\n");
   std::vector<std::string> files = config.data->files();
   collect_files(*config.tokenizer, files);
-  write("environment.json", environment(files, command_line).dump() + "\n");
-  const std::string difference = output_of({"git", "--no-optional-locks", "diff", "HEAD"}, 2, size_t{1} << 20);
-  if (!difference.empty()) write("git.diff", difference);
+  const Json facts = environment(files, command_line);
+  write("environment.json", facts.dump() + "\n");
+  const Json* dirty = value_at(facts, "git.dirty");
+  if (dirty && dirty->boolean) write("git.diff", output_of({"git", "--no-optional-locks", "diff", "HEAD"}, 2, size_t{1} << 20));
 }
 
 FolderLock::FolderLock(const std::string& folder) : descriptor_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
