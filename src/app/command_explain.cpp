@@ -10,10 +10,21 @@
 namespace tapedeck::app {
 namespace {
 
+/// What an op does, and the inputs on which the op table test checks it.
+std::string explain_op(const OpEntry& op) {
+  std::string out = fmt::format("op {}\n  {}\n\nchecked on\n", op.name, op.doc);
+  for (const OpCase& row : op.cases(DType::f64)) {
+    std::vector<std::string> shapes;
+    for (const Tensor& input : row.inputs) shapes.push_back(input.shape().str());
+    out += fmt::format("  {:<28} {}\n", row.name, join(shapes, " "));
+  }
+  return out;
+}
+
 std::string explain_topic(const std::string& topic) {
   std::string op_text;
   for (const OpEntry& op : op_table())
-    if (op.name == topic || "op." + op.name == topic) op_text = fmt::format("op {}\n{}\n", op.name, op.doc);
+    if (op.name == topic || "op." + op.name == topic) op_text = explain_op(op);
   try {
     const std::string part_text = explain(all_parts(), topic);
     return op_text.empty() ? part_text : part_text + "\n" + op_text;
