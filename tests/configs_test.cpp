@@ -112,3 +112,9 @@ TEST_CASE("a resolved experiment binds to itself") {
     CHECK(resolved_tree(again).dump() == once);
   }
 }
+
+TEST_CASE("the built-in experiment is the quickstart") {
+  Complaints complaints;
+  CHECK(load_experiment("", {}, complaints).main_text == read_raw((configs / "quickstart.json").string()));
+  CHECK(complaints.empty());
+}
