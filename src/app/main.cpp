@@ -22,7 +22,7 @@ int run(const std::vector<std::string>& typed) {
   return line.run({typed.begin() + 1, typed.end()});
 }
 
-int report(const Error& error) {
+int fail(const Error& error) {
   const int code = exit_code(error.kind());
   const std::string what = error.what();
   if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);          // complaints come with their places
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
   try {
     return app::run({argv, argv + argc});
   } catch (const Error& error) {
-    return app::report(error);
+    return app::fail(error);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "error: out of memory: use a smaller batch (training.micro_batch_size), shorter texts (tokenizer.max_length) or a smaller model\n");
     return 4;
