@@ -22,8 +22,12 @@ struct Broken {
 constexpr const char* small_data = R"("data": {"type": "builtin", "train": 24, "validation": 8, "test": 8},)";
 
 /// A whole file around one section, on a line of its own.
-std::string with(const std::string& section) { return std::string("{\n\"name\": \"broken\",\n") + small_data + "\n" + section + "\n}\n"; }
-std::string encoder(const std::string& options) { return with("\"model\": {\"type\": \"text\", \"encoder\": {\"type\": \"transformer\", " + options + "}}"); }
+std::string with(const std::string& section) {
+  return std::string("{\n\"name\": \"broken\",\n") + small_data + "\n" + section + "\n}\n";
+}
+std::string encoder(const std::string& options) {
+  return with("\"model\": {\"type\": \"text\", \"encoder\": {\"type\": \"transformer\", " + options + "}}");
+}
 std::string training(const std::string& options) { return with("\"training\": {" + options + "}"); }
 std::string evaluation(const std::string& options) { return with("\"evaluation\": {" + options + "}"); }
 
@@ -58,7 +62,10 @@ const std::vector<Broken> broken_files = {
     {"plugins", with("@\"plugins\": [\"x.so\"]"), 3, {"TD0311", "remove"}},
     // names
     {"unknown section", with("@\"optimiser\": {}"), 3, {"TD0301", "optimizer"}},
-    {"unknown option", with("\"schedule\": {\"type\": \"linear\", @\"warm_up\": \"6%\"}"), 3, {"TD0301", "did you mean \"warmup\"?"}},
+    {"unknown option",
+     with("\"schedule\": {\"type\": \"linear\", @\"warm_up\": \"6%\"}"),
+     3,
+     {"TD0301", "did you mean \"warmup\"?"}},
     {"another tool's name", with("\"optimizer\": {\"type\": \"adamw\", @\"learning_rate\": 1}"), 3, {"TD0301", "\"lr\""}},
     {"unknown objective", with("\"objective\": @\"rdrop\""), 3, {"TD0302", "r_drop"}},
     {"unknown schedule", with("\"schedule\": {\"type\": @\"liner\"}"), 3, {"TD0302", "linear"}},
@@ -96,41 +103,84 @@ const std::vector<Broken> broken_files = {
     {"nothing to train", training("\"duration\": @\"0 epochs\""), 3, {"TD0317", "nothing would be trained"}},
     {"evaluations without distance", evaluation("\"every\": @\"0 steps\""), 3, {"TD0317"}},
     {"no patience at all", evaluation("\"patience\": @\"0 evaluations\""), 3, {"TD0317"}},
-    {"warm-up longer than the run", with("\"schedule\": {\"type\": \"linear\", \"warmup\": @\"9 epochs\"}"), 3, {"TD0317", "shorten"}},
+    {"warm-up longer than the run",
+     with("\"schedule\": {\"type\": \"linear\", \"warmup\": @\"9 epochs\"}"),
+     3,
+     {"TD0317", "shorten"}},
     {"rising schedule", with("\"schedule\": {\"type\": \"linear\", \"end_lr\": @5.0}"), 3, {"TD0325", "end_lr"}},
     {"micro larger than batch", training("\"batch_size\": 8, \"micro_batch_size\": @16"), 3, {"TD0316", "at most 8"}},
-    {"micro with coupled examples", with("\"objective\": \"fgm\", \"training\": {\"batch_size\": 8, \"micro_batch_size\": @4}"), 3, {"TD0316", "remove"}},
+    {"micro with coupled examples",
+     with("\"objective\": \"fgm\", \"training\": {\"batch_size\": 8, \"micro_batch_size\": @4}"),
+     3,
+     {"TD0316", "remove"}},
     {"unknown metric", evaluation("\"metrics\": [@\"acuracy\"]"), 3, {"TD0313", "accuracy"}},
     {"metric for numbers", evaluation("\"metrics\": [\"accuracy\", @\"spearman\"]"), 3, {"TD0314", "suited"}},
     {"metric twice", evaluation("\"metrics\": [\"f1\", @\"f1\"]"), 3, {"TD0322"}},
     {"best not measured", evaluation("\"metrics\": [\"accuracy\"], \"best\": @\"f1\""), 3, {"TD0315", "measured: accuracy"}},
-    {"best without validation", "{\"name\": \"x\", \"data\": {\"type\": \"builtin\", \"train\": 24, \"validation\": 0},\n\"evaluation\": @{\"patience\": \"3 evaluations\"}}", 3, {"TD0315"}},
+    {"best without validation",
+     "{\"name\": \"x\", \"data\": {\"type\": \"builtin\", \"train\": 24, \"validation\": 0},\n\"evaluation\": @{\"patience\": "
+     "\"3 evaluations\"}}",
+     3,
+     {"TD0315"}},
     {"freeze nothing", with("\"freeze\": [@\"encoder.layer.*\"]"), 3, {"TD0312", "nearest"}},
     {"freeze everything", with("\"freeze\": @[\"*\"]"), 3, {"TD0312", "nothing would train"}},
-    {"group of nobody", with("\"optimizer\": {\"type\": \"adamw\", \"groups\": [{\"match\": [@\"*.biass\"], \"lr\": 0.1}]}"), 3, {"TD0312"}},
+    {"group of nobody",
+     with("\"optimizer\": {\"type\": \"adamw\", \"groups\": [{\"match\": [@\"*.biass\"], \"lr\": 0.1}]}"),
+     3,
+     {"TD0312"}},
     {"group without pattern", with("\"optimizer\": {\"type\": \"adamw\", \"groups\": [@{\"lr\": 0.1}]}"), 3, {"TD0307", "match"}},
     {"unknown site", with("\"objective\": {\"type\": \"fgm\", \"at\": @\"embeding\"}"), 3, {"TD0318", "embedding"}},
     {"attack of a table by sample", with("\"objective\": {\"type\": \"fgm\", \"scope\": @\"sample\"}"), 3, {"TD0325", "tensor"}},
-    {"penalty of a table by sample", with("\"objective\": {\"type\": \"gradient_penalty\", \"at\": \"encoder.embeddings.word\", \"per_sample\": @true}"), 3, {"TD0325"}},
+    {"penalty of a table by sample",
+     with("\"objective\": {\"type\": \"gradient_penalty\", \"at\": \"encoder.embeddings.word\", \"per_sample\": @true}"),
+     3,
+     {"TD0325"}},
     {"rates for other passes", with("\"objective\": {\"type\": \"r_drop\", \"dropout\": @[0.1]}"), 3, {"TD0325", "2 passes"}},
     {"numbers wanted", with("\"objective\": @\"mse\""), 3, {"TD0319", "cross_entropy"}},
-    {"weights for other classes", with("\"objective\": {\"type\": \"cross_entropy\", \"class_weights\": @[1, 2, 3]}"), 3, {"TD0319"}},
+    {"weights for other classes",
+     with("\"objective\": {\"type\": \"cross_entropy\", \"class_weights\": @[1, 2, 3]}"),
+     3,
+     {"TD0319"}},
     {"one class", "{\"name\": \"x\", \"data\": @{\"type\": \"tsv\", \"train\": \"one_class.tsv\"}}", 3, {"TD0319", "two"}},
-    {"classes wanted", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"label_type\": \"number\"}, \"objective\": @\"cross_entropy\"}", 3, {"TD0319", "mse"}},
+    {"classes wanted",
+     "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"label_type\": \"number\"}, \"objective\": "
+     "@\"cross_entropy\"}",
+     3,
+     {"TD0319", "mse"}},
     {"heads that do not divide", encoder("\"width\": 10, \"heads\": @4"), 3, {"TD0320", "divide"}},
     {"odd rotation", encoder("\"width\": 12, \"heads\": 4, \"positions\": @\"rotary\""), 3, {"TD0320", "rotary"}},
-    {"larger than memory", with("\"model\": @{\"type\": \"text\", \"encoder\": {\"type\": \"transformer\", \"layers\": 1000, \"width\": 65536, \"heads\": 64}}"), 3, {"TD0323", "GiB"}},
-    {"uneven classes", training("\"batch_size\": 10, \"sampler\": {\"type\": \"balanced\", \"per_class\": @4}"), 3, {"TD0321", "per_class"}},
-    {"a class named twice", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"labels\": @[\"1.5\", \"2.5\", \"0.5\", \"1.5\"]}}", 3, {"TD0324", "once"}},
+    {"larger than memory",
+     with("\"model\": @{\"type\": \"text\", \"encoder\": {\"type\": \"transformer\", \"layers\": 1000, \"width\": 65536, "
+          "\"heads\": 64}}"),
+     3,
+     {"TD0323", "GiB"}},
+    {"uneven classes",
+     training("\"batch_size\": 10, \"sampler\": {\"type\": \"balanced\", \"per_class\": @4}"),
+     3,
+     {"TD0321", "per_class"}},
+    {"a class named twice",
+     "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"labels\": @[\"1.5\", \"2.5\", \"0.5\", "
+     "\"1.5\"]}}",
+     3,
+     {"TD0324", "once"}},
     // data
     {"missing data file", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"nowhere.tsv\"}}", 4, {"nowhere.tsv"}},
     {"a folder as data", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \".\"}}", 4, {}},
-    {"a bad row", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"bad_row.tsv\"}}", 4, {"bad_row.tsv:3", "on_bad_row"}},
-    {"missing column", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"columns\": {\"text\": \"txt\"}}}", 4, {"numbers.tsv", "text"}},
+    {"a bad row",
+     "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"bad_row.tsv\"}}",
+     4,
+     {"bad_row.tsv:3", "on_bad_row"}},
+    {"missing column",
+     "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"numbers.tsv\", \"columns\": {\"text\": \"txt\"}}}",
+     4,
+     {"numbers.tsv", "text"}},
     {"unknown task", "{\"name\": \"x\", \"data\": {\"type\": \"glue\", \"task\": @\"sst3\", \"dir\": \".\"}}", 3, {"sst2"}},
     {"empty folder", "{\"name\": \"x\", \"data\": {\"type\": \"glue\", \"task\": \"sst2\", \"dir\": \"empty\"}}", 4, {"train"}},
     {"missing vocabulary", with("\"tokenizer\": {\"type\": \"wordpiece\", \"vocab\": \"nowhere.txt\"}"), 4, {"nowhere.txt"}},
-    {"file before data", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"nowhere.tsv\"},\n\"training\": {\"batch_size\": @0}}", 3, {"TD0304"}},
+    {"file before data",
+     "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"nowhere.tsv\"},\n\"training\": {\"batch_size\": @0}}",
+     3,
+     {"TD0304"}},
 };
 
 /// Files that the rows above name.
@@ -185,8 +235,9 @@ TEST_CASE("every broken file is refused with its exit code, place and remedy") {
 TEST_CASE("all mistakes of a file come at once, in its order") {
   const TempFolder folder;
   const std::string path = folder / "broken.json";
-  write_raw(path, with("\"schedule\": {\"type\": \"linear\", \"warm_up\": \"6%\"},\n\"optimizer\": {\"type\": \"adamw\", \"lr\": -1},\n"
-                       "\"freeze\": [\"encoder.layer.*\"],\n\"evaluation\": {\"metrics\": [\"acuracy\"]},\n\"objective\": \"mse\""));
+  write_raw(path,
+            with("\"schedule\": {\"type\": \"linear\", \"warm_up\": \"6%\"},\n\"optimizer\": {\"type\": \"adamw\", \"lr\": -1},\n"
+                 "\"freeze\": [\"encoder.layer.*\"],\n\"evaluation\": {\"metrics\": [\"acuracy\"]},\n\"objective\": \"mse\""));
   const std::string message = refuse(path).message;
   size_t last = 0;
   for (const char* code : {"TD0301", "TD0304", "TD0312", "TD0313", "TD0319"}) {

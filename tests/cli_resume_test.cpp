@@ -31,7 +31,9 @@ std::function<void(pid_t)> send_after(const std::string& root, int step, int sig
   return [root, step, signal, sent = false](pid_t child) mutable {
     if (sent || !fs::exists(root + "/long")) return;
     const std::string folder = run_in(root);
-    if (folder.empty() || read_raw(folder + "/metrics.jsonl").find("\"step\": " + std::to_string(step) + ",") == std::string::npos) return;
+    if (folder.empty() ||
+        read_raw(folder + "/metrics.jsonl").find("\"step\": " + std::to_string(step) + ",") == std::string::npos)
+      return;
     sent = kill(child, signal) == 0;
   };
 }
@@ -48,10 +50,12 @@ TEST_CASE("signals end a run with their code, and resume ends it as if nothing h
   };
   REQUIRE(launch({"run", "long.json", "-q", "-o", "whole"}).exit_code == 0);
   const std::string whole = run_in(folder / "whole");
-  for (const Interruption& row : {Interruption{"interrupt", SIGINT, 30, 130}, {"terminate", SIGTERM, 250, 143}, {"kill", SIGKILL, 150, -1}}) {
+  for (const Interruption& row :
+       {Interruption{"interrupt", SIGINT, 30, 130}, {"terminate", SIGTERM, 250, 143}, {"kill", SIGKILL, 150, -1}}) {
     CAPTURE(row.name);
     const std::string root = folder / row.name;
-    const Finished stopped = launch({"run", "long.json", "--progress", "plain", "-o", root}, send_after(root, row.step, row.signal));
+    const Finished stopped =
+        launch({"run", "long.json", "--progress", "plain", "-o", root}, send_after(root, row.step, row.signal));
     CHECK(stopped.exit_code == row.exit_code);
     const std::string run = run_in(root);
     REQUIRE_FALSE(run.empty());
@@ -82,12 +86,14 @@ TEST_CASE("two processes do not work in one folder") {
   const std::string root = folder / "runs";
   Finished second;
   bool tried = false;
-  const Finished first = run_tool({"run", "long.json", "-q", "-o", root}, {.directory = folder.path(), .meanwhile = [&](pid_t child) {
-                                    if (tried || !fs::exists(root + "/long") || !fs::exists(run_in(root) + "/metrics.jsonl")) return;
-                                    tried = true;
-                                    second = run_tool({"resume", run_in(root)}, {.directory = folder.path()});
-                                    kill(child, SIGINT);
-                                  }});
+  const Finished first = run_tool({"run", "long.json", "-q", "-o", root},
+                                  {.directory = folder.path(), .meanwhile = [&](pid_t child) {
+                                     if (tried || !fs::exists(root + "/long") || !fs::exists(run_in(root) + "/metrics.jsonl"))
+                                       return;
+                                     tried = true;
+                                     second = run_tool({"resume", run_in(root)}, {.directory = folder.path()});
+                                     kill(child, SIGINT);
+                                   }});
   CHECK(first.exit_code == 130);
   CHECK(second.exit_code == 2);
   CHECK(second.err.find("another process") != std::string::npos);

@@ -67,7 +67,8 @@ TEST_CASE("a run folder holds everything that went in and came out") {
   CHECK(shop.json(run + "origins.json")["optimizer.lr"] == "--set optimizer.lr=0.01");
   CHECK(shop.json(run + "origins.json")["training.duration"] == "tiny.json:6");
   const Parsed environment = shop.json(run + "environment.json");
-  for (const char* key : {"tapedeck", "build", "machine", "command_line", "working_directory", "git", "input_files"}) CHECK(environment.contains(key));
+  for (const char* key : {"tapedeck", "build", "machine", "command_line", "working_directory", "git", "input_files"})
+    CHECK(environment.contains(key));
   const Parsed status = shop.json(run + "status.json");
   CHECK(status["state"] == "finished");
   CHECK(status["stop_reason"] == "duration");
@@ -99,8 +100,14 @@ TEST_CASE("metrics.jsonl has one record per logged step and evaluation") {
   const std::pair<int, std::string> test = records.back();
   CHECK(test.second == "test");
   records.pop_back();
-  CHECK(records == std::vector<std::pair<int, std::string>>{{1, "train"}, {3, "train"}, {4, "validation"}, {6, "train"}, {8, "validation"},
-                                                            {9, "train"}, {10, "train"}, {10, "validation"}});
+  CHECK(records == std::vector<std::pair<int, std::string>>{{1, "train"},
+                                                            {3, "train"},
+                                                            {4, "validation"},
+                                                            {6, "train"},
+                                                            {8, "validation"},
+                                                            {9, "train"},
+                                                            {10, "train"},
+                                                            {10, "validation"}});
 }
 
 TEST_CASE("runs are never overwritten, and resolved.json is an experiment itself") {
@@ -112,7 +119,8 @@ TEST_CASE("runs are never overwritten, and resolved.json is an experiment itself
   REQUIRE(shop.run({"run", (runs[0] / "resolved.json").string(), "-q", "-o", "again"}).exit_code == 0);
   const fs::path again = fs::directory_iterator(shop.folder / "again/tiny")->path();
   for (const fs::path& other : {runs[1], again}) {
-    Parsed a = Parsed::parse(read_raw((runs[0] / "metrics.json").string())), b = Parsed::parse(read_raw((other / "metrics.json").string()));
+    Parsed a = Parsed::parse(read_raw((runs[0] / "metrics.json").string())),
+           b = Parsed::parse(read_raw((other / "metrics.json").string()));
     a.erase("timings"), b.erase("timings");
     CHECK(a == b);
     CHECK(read_raw((runs[0] / "resolved.json").string()) == read_raw((other / "resolved.json").string()));
@@ -123,7 +131,8 @@ TEST_CASE("eval and predict agree with the run, without its data where they can"
   const Workshop shop;
   REQUIRE(shop.run({"run", "tiny.json", "-q"}).exit_code == 0);
   const Parsed metrics = shop.json("runs/tiny/latest/metrics.json");
-  const Finished best = shop.run({"eval", "runs/tiny/latest", "--json"}), last = shop.run({"eval", "runs/tiny/latest", "--json", "--checkpoint", "last"});
+  const Finished best = shop.run({"eval", "runs/tiny/latest", "--json"}),
+                 last = shop.run({"eval", "runs/tiny/latest", "--json", "--checkpoint", "last"});
   REQUIRE(best.exit_code == 0);
   for (const char* metric : {"accuracy", "loss"}) {
     CHECK(Parsed::parse(best.out)[0]["validation"][metric] == metrics["best"][metric]);
@@ -209,10 +218,20 @@ TEST_CASE("progress for machines is the records themselves, and none is nothing"
 TEST_CASE("every listing is JSON when asked for") {
   const Workshop shop;
   REQUIRE(shop.run({"run", "tiny.json", "-q"}).exit_code == 0);
-  const std::vector<std::vector<std::string>> calls = {
-      {"list", "--json"}, {"list", "objective", "--json"}, {"list", "ops", "--json"}, {"list", "metric", "--json"}, {"explain", "r_drop", "--json"},
-      {"schema"}, {"schema", "--json"}, {"show", "tiny.json"}, {"show", "tiny.json", "--json"}, {"show", "tiny.json", "--origin", "--json"},
-      {"check", "tiny.json", "--json"}, {"eval", "runs/tiny/latest", "--json"}, {"doctor", "--json"}, {"version", "--json"}};
+  const std::vector<std::vector<std::string>> calls = {{"list", "--json"},
+                                                       {"list", "objective", "--json"},
+                                                       {"list", "ops", "--json"},
+                                                       {"list", "metric", "--json"},
+                                                       {"explain", "r_drop", "--json"},
+                                                       {"schema"},
+                                                       {"schema", "--json"},
+                                                       {"show", "tiny.json"},
+                                                       {"show", "tiny.json", "--json"},
+                                                       {"show", "tiny.json", "--origin", "--json"},
+                                                       {"check", "tiny.json", "--json"},
+                                                       {"eval", "runs/tiny/latest", "--json"},
+                                                       {"doctor", "--json"},
+                                                       {"version", "--json"}};
   for (const auto& call : calls) {
     const Finished finished = shop.run(call);
     CAPTURE(call[0]);
@@ -260,12 +279,17 @@ TEST_CASE("everything that has a name is explained") {
   for (const PartDoc& part : parts) {
     CAPTURE(part.name);
     CHECK(part.doc.size() > 5);
-    CHECK(explain(parts, part.kind == "section" ? part.name : part.kind + "." + part.name).find(part.doc.substr(0, 20)) != std::string::npos);
-    CHECK(std::any_of(listed.begin(), listed.end(), [&](const Parsed& row) { return row["kind"] == part.kind && row["name"] == part.name; }));
+    CHECK(explain(parts, part.kind == "section" ? part.name : part.kind + "." + part.name).find(part.doc.substr(0, 20)) !=
+          std::string::npos);
+    CHECK(std::any_of(listed.begin(), listed.end(),
+                      [&](const Parsed& row) { return row["kind"] == part.kind && row["name"] == part.name; }));
   }
   CHECK(op_table().size() > 30);
-  for (const OpEntry& op : op_table()) CHECK(std::any_of(listed.begin(), listed.end(), [&](const Parsed& row) { return row["kind"] == "op" && row["name"] == op.name; }));
-  for (const ComplaintCode& code : complaint_codes()) CHECK(explain(parts, std::string(code.code)).find(code.title) != std::string::npos);
+  for (const OpEntry& op : op_table())
+    CHECK(std::any_of(listed.begin(), listed.end(),
+                      [&](const Parsed& row) { return row["kind"] == "op" && row["name"] == op.name; }));
+  for (const ComplaintCode& code : complaint_codes())
+    CHECK(explain(parts, std::string(code.code)).find(code.title) != std::string::npos);
   for (const char* topic : {"r_drop", "training.batch_size", "TD0301", "tanh", "objective"}) {
     const Finished finished = shop.run({"explain", topic});
     CAPTURE(topic);

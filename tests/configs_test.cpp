@@ -44,7 +44,8 @@ TEST_CASE("every smoke experiment runs") {
   CHECK(files.size() >= 25);
   for (const std::string& file : files) {
     CAPTURE(file);
-    const RunResult result = run_experiment(file, {.sets = {"runtime.threads=1"}, .output = folder / "runs", .progress = ProgressMode::none});
+    const RunResult result =
+        run_experiment(file, {.sets = {"runtime.threads=1"}, .output = folder / "runs", .progress = ProgressMode::none});
     CHECK(result.exit_code == 0);
     for (const SeedResult& seed : result.seeds) {
       CHECK(seed.steps >= 6);

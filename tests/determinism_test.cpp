@@ -31,7 +31,8 @@ struct Ended {
   nlohmann::json figures;
   std::string records;
   std::map<std::string, std::string> checkpoint;
-  explicit Ended(const std::string& folder) : figures(testing::figures(folder)), records(testing::records(folder)), checkpoint(last_checkpoint(folder)) {}
+  explicit Ended(const std::string& folder)
+      : figures(testing::figures(folder)), records(testing::records(folder)), checkpoint(last_checkpoint(folder)) {}
 };
 
 struct Bench {
@@ -57,9 +58,9 @@ void check_equal(const Ended& a, const Ended& b) {
   CHECK(a.records == b.records);
   REQUIRE(a.checkpoint.size() == b.checkpoint.size());
   CHECK(a.checkpoint.size() >= 4);
-  for (const auto& [name, bytes] : a.checkpoint) {
-    CAPTURE(name);
-    CHECK(bytes == b.checkpoint.at(name));
+  for (const auto& file : a.checkpoint) {
+    CAPTURE(file.first);
+    CHECK(file.second == b.checkpoint.at(file.first));
   }
 }
 
@@ -92,7 +93,8 @@ TEST_CASE("a run stopped after any step and resumed ends as if it had not stoppe
     CHECK(status["state"] == "interrupted");
     CHECK(status["resumable"] == true);
     CHECK(status["step"] == step);
-    const RunResult result = Bench::resume(folder, step % 2 ? std::vector<std::string>{} : std::vector<std::string>{"runtime.threads=2"});
+    const RunResult result =
+        Bench::resume(folder, step % 2 ? std::vector<std::string>{} : std::vector<std::string>{"runtime.threads=2"});
     CHECK(result.exit_code == 0);
     CHECK_FALSE(result.nothing_left);
     check_equal(whole, Ended(folder));

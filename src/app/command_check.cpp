@@ -56,14 +56,16 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
     return 0;
   }
   const std::string classes = data.train.regression ? "a number to predict" : fmt::format("{} classes", data.train.labels.size());
-  print(align({{"experiment", fmt::format("{} is good", experiment.config.name)},
-               {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(), data.test.size(), classes)},
-               {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
-               {"parameters", fmt::format("{}", r.parameters)},
-               {"memory", fmt::format("{:.0f} MiB at the longest batch", double(r.peak_bytes) / (1 << 20))},
-               {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
-               {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
-               {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}));
+  print(
+      align({{"experiment", fmt::format("{} is good", experiment.config.name)},
+             {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
+                                  data.test.size(), classes)},
+             {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
+             {"parameters", fmt::format("{}", r.parameters)},
+             {"memory", fmt::format("{:.0f} MiB at the longest batch", double(r.peak_bytes) / (1 << 20))},
+             {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
+             {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
+             {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}));
   return 0;
 }
 

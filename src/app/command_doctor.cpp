@@ -58,7 +58,8 @@ std::vector<Finding> examine() {
           {"products", fmt::format("{} by default, {:.0f} GFLOP/s on {} threads", m.gemm, speed, threads())},
           {"agreement", fmt::format("native and OpenBLAS differ by {:.1e}", difference), difference < 1e-3},
           {"working directory", writable ? "writable" : "not writable: use -o DIR", writable},
-          {"free space", problem ? "unknown" : fmt::format("{:.1f} GiB", double(space.available) / (1 << 30)), problem || space.available > (100u << 20)},
+          {"free space", problem ? "unknown" : fmt::format("{:.1f} GiB", double(space.available) / (1 << 30)),
+           problem || space.available > (100u << 20)},
           {"parts", fmt::format("{}", all_parts().size())}};
 }
 
@@ -84,7 +85,8 @@ int run(bool json) {
 
 void add_doctor(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
-  Command command = line.add("doctor", "look at this machine and test the parts that results rest on", [json] { return run(*json); });
+  Command command =
+      line.add("doctor", "look at this machine and test the parts that results rest on", [json] { return run(*json); });
   add_json(command, *json);
 }
 

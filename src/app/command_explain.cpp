@@ -52,7 +52,8 @@ int run(const std::string& topic, bool json) {
 void add_explain(CommandLine& line) {
   struct Flags { std::string topic; bool json = false; };
   auto flags = std::make_shared<Flags>();
-  Command command = line.add("explain", "explain a part, an option, an op or the code of an error", [flags] { return run(flags->topic, flags->json); });
+  Command command = line.add("explain", "explain a part, an option, an op or the code of an error",
+                             [flags] { return run(flags->topic, flags->json); });
   command.required("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...");
   add_json(command, flags->json);
 }

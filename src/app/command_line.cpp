@@ -54,7 +54,8 @@ Command& Command::flag(const std::string& names, bool& value, const std::string&
   app_->add_flag(names, value, doc);
   return *this;
 }
-Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc, const std::string& placeholder) {
+Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc,
+                       const std::string& placeholder) {
   app_->add_option(names, values, doc)->type_name(placeholder)->allow_extra_args(false);
   return *this;
 }
@@ -63,7 +64,8 @@ Command& Command::exclusive(const std::string& one, const std::string& other) {
   return *this;
 }
 
-CommandLine::CommandLine(const std::string& doc, const std::string& version, const std::string& footer) : app_(std::make_unique<CLI::App>(doc, "tapedeck")) {
+CommandLine::CommandLine(const std::string& doc, const std::string& version, const std::string& footer)
+    : app_(std::make_unique<CLI::App>(doc, "tapedeck")) {
   app_->require_subcommand(0, 1);
   app_->set_version_flag("--version", version);
   app_->footer(footer);
@@ -83,7 +85,8 @@ void CommandLine::check_command_name(const std::vector<std::string>& words) cons
   if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
   const std::string near = suggest(word, names);
   const std::string file = word.ends_with(".json") ? "; to run an experiment file: tapedeck run " + word : "";
-  throw Error(ErrorKind::usage, "there is no command " + in_quotes(word), (near.empty() ? "commands: " + join(names) : near) + file);
+  throw Error(ErrorKind::usage, "there is no command " + in_quotes(word),
+              (near.empty() ? "commands: " + join(names) : near) + file);
 }
 
 int CommandLine::run(const std::vector<std::string>& words) {

@@ -19,7 +19,8 @@ class Command {
   Command& choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc);
   Command& flag(const std::string& names, bool& value, const std::string& doc);
   /// May be given several times, one value each.
-  Command& list(const std::string& names, std::vector<std::string>& values, const std::string& doc, const std::string& placeholder);
+  Command& list(const std::string& names, std::vector<std::string>& values, const std::string& doc,
+                const std::string& placeholder);
   /// The two options cannot be given together.
   Command& exclusive(const std::string& one, const std::string& other);
 

@@ -20,7 +20,8 @@ std::vector<Entry> entries() {
   for (const PartDoc& part : all_parts()) all.push_back({part.kind, part.name, part.doc});
   for (const OpEntry& op : op_table()) all.push_back({"op", op.name, op.doc});
   for (const ComplaintCode& code : complaint_codes()) all.push_back({"code", std::string(code.code), std::string(code.title)});
-  std::stable_sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Entry& a, const Entry& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
   return all;
 }
 

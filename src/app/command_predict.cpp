@@ -14,7 +14,8 @@ struct Flags { std::string run, input, output, checkpoint = "best"; };
 int predict(const Flags& flags) {
   const std::vector<std::string> folders = seed_folders(flags.run);
   if (folders.size() > 1)
-    throw Error(ErrorKind::usage, fmt::format("{} holds {} seeds; predictions come from one", flags.run, folders.size()), "name one: " + shown_path(folders[0]));
+    throw Error(ErrorKind::usage, fmt::format("{} holds {} seeds; predictions come from one", flags.run, folders.size()),
+                "name one: " + shown_path(folders[0]));
   const auto run = open_run(folders[0], flags.checkpoint);
   std::string lines;
   predict_file(*run, flags.input, [&](const std::string& line) { lines += line + "\n"; });

@@ -11,7 +11,8 @@ void add_run(CommandLine& line, const std::vector<std::string>& typed) {
     return report(result);
   });
   command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE")
-      .text("-o,--output", flags->options.output, "folder that receives the run (default: \"output\" of the file, or runs)", "DIR");
+      .text("-o,--output", flags->options.output, "folder that receives the run (default: \"output\" of the file, or runs)",
+            "DIR");
   add_run_flags(command, *flags);
 }
 

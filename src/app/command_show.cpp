@@ -6,7 +6,8 @@ namespace {
 
 void collect(const Json& json, const std::string& path, const Json& from, std::vector<std::vector<std::string>>& rows) {
   if (json.is(Json::Kind::object)) {
-    for (const Json::Member& member : json.members) collect(member.value, path.empty() ? member.key : path + "." + member.key, from, rows);
+    for (const Json::Member& member : json.members)
+      collect(member.value, path.empty() ? member.key : path + "." + member.key, from, rows);
     return;
   }
   const Json::Member* origin = from.find(path);

@@ -14,11 +14,13 @@ namespace tapedeck::app {
 namespace {
 
 int run(const std::vector<std::string>& typed) {
-  CommandLine line("tapedeck: experiments with small transformers on the CPU, from a JSON file", "tapedeck " + std::string(version()),
+  CommandLine line("tapedeck: experiments with small transformers on the CPU, from a JSON file",
+                   "tapedeck " + std::string(version()),
                    "Start with: tapedeck run configs/quickstart.json, or just: tapedeck run");
   add_run(line, typed);
   add_resume(line, typed);
-  for (auto add : {add_check, add_show, add_eval, add_predict, add_list, add_explain, add_schema, add_doctor, add_version}) add(line);
+  for (auto add : {add_check, add_show, add_eval, add_predict, add_list, add_explain, add_schema, add_doctor, add_version})
+    add(line);
   return line.run({typed.begin() + 1, typed.end()});
 }
 
@@ -26,7 +28,8 @@ int fail(const Error& error) {
   const int code = exit_code(error.kind());
   const std::string what = error.what();
   if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);          // complaints come with their places
-  else if (code == 1) fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", what);
+  else if (code == 1)
+    fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", what);
   else fmt::print(stderr, "error: {}\n", what);
   return code;
 }
@@ -42,8 +45,10 @@ int main(int argc, char** argv) {
   } catch (const Error& error) {
     return app::fail(error);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory: use a smaller batch (training.micro_batch_size), shorter texts (tokenizer.max_length) or a smaller model\n");
-    return 4;
+    fmt::print(stderr,
+               "error: out of memory: use a smaller batch (training.micro_batch_size), shorter texts (tokenizer.max_length) or a "
+               "smaller model\n");
+    return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", error.what());
     return 1;

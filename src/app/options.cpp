@@ -30,7 +30,9 @@ void add_sets(Command& command, std::vector<std::string>& sets) {
 
 void add_json(Command& command, bool& json) { command.flag("--json", json, "machine-readable output"); }
 
-void add_checkpoint(Command& command, std::string& which) { command.choice("--checkpoint", which, {"best", "last"}, "which checkpoint"); }
+void add_checkpoint(Command& command, std::string& which) {
+  command.choice("--checkpoint", which, {"best", "last"}, "which checkpoint");
+}
 
 void add_run_flags(Command& command, RunFlags& flags) {
   add_sets(command, flags.options.sets);
@@ -40,8 +42,11 @@ void add_run_flags(Command& command, RunFlags& flags) {
 }
 
 RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& typed) {
-  static const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::automatic}, {"live", ProgressMode::live}, {"plain", ProgressMode::plain},
-                                                            {"json", ProgressMode::json}, {"none", ProgressMode::none}};
+  static const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::automatic},
+                                                            {"live", ProgressMode::live},
+                                                            {"plain", ProgressMode::plain},
+                                                            {"json", ProgressMode::json},
+                                                            {"none", ProgressMode::none}};
   RunOptions options = flags.options;
   options.progress = flags.quiet ? ProgressMode::none : modes.at(flags.progress);
   options.verbose = flags.verbose;

@@ -46,7 +46,8 @@ std::string one_seed(const SeedResult& seed) {
   std::vector<std::string> head = {"", "step"};
   head.insert(head.end(), metrics.begin(), metrics.end());
   Rows rows = {head};
-  for (const auto& [label, values] : {std::pair("best (validation)", &seed.best), std::pair("last (validation)", &seed.last), std::pair("test", &seed.test)}) {
+  for (const auto& [label, values] :
+       {std::pair("best (validation)", &seed.best), std::pair("last (validation)", &seed.last), std::pair("test", &seed.test)}) {
     if (values->empty()) continue;
     std::vector<std::string> row = {label, cell(*values, "step")};
     for (const std::string& metric : metrics) row.push_back(cell(*values, metric));
@@ -58,19 +59,22 @@ std::string one_seed(const SeedResult& seed) {
 std::vector<double> column(const std::vector<SeedResult>& seeds, const Values SeedResult::*part, const std::string& metric) {
   std::vector<double> values;
   for (const SeedResult& seed : seeds)
-    if (const auto found = (seed.*part).find(metric); seed.failure.empty() && found != (seed.*part).end()) values.push_back(found->second);
+    if (const auto found = (seed.*part).find(metric); seed.failure.empty() && found != (seed.*part).end())
+      values.push_back(found->second);
   return values;
 }
 
 std::string several_seeds(const std::vector<SeedResult>& seeds) {
   const std::vector<std::string> metrics = metric_names(seeds);
   Rows rows = {{"", "n", "mean", "sd", "min", "max", "95 % interval"}};
-  for (const auto& [label, part] : {std::pair("best", &SeedResult::best), std::pair("last", &SeedResult::last), std::pair("test", &SeedResult::test)})
+  for (const auto& [label, part] :
+       {std::pair("best", &SeedResult::best), std::pair("last", &SeedResult::last), std::pair("test", &SeedResult::test)})
     for (const std::string& metric : metrics) {
       const std::vector<double> values = column(seeds, part, metric);
       if (values.empty()) continue;
       const Statistics s = statistics(values);
-      rows.push_back({fmt::format("{} {}", label, metric), fmt::format("{}", s.n), figure(s.mean), s.n > 1 ? figure(s.sd) : "-", figure(s.low), figure(s.high),
+      rows.push_back({fmt::format("{} {}", label, metric), fmt::format("{}", s.n), figure(s.mean), s.n > 1 ? figure(s.sd) : "-",
+                      figure(s.low), figure(s.high),
                       s.n > 1 ? fmt::format("{} .. {}", figure(s.interval_low), figure(s.interval_high)) : "-"});
     }
   return align(rows);
@@ -80,7 +84,9 @@ std::string result_table(const RunResult& result) {
   const std::vector<SeedResult>& seeds = result.seeds;
   std::string out;
   if (seeds.size() == 1 && seeds[0].failure.empty()) {
-    out += fmt::format("{}  seed {}  {} steps  {:.1f} s  ({})\n", result.name, seeds[0].seed, seeds[0].steps, seeds[0].seconds, seeds[0].stop_reason) + one_seed(seeds[0]);
+    out += fmt::format("{}  seed {}  {} steps  {:.1f} s  ({})\n", result.name, seeds[0].seed, seeds[0].steps, seeds[0].seconds,
+                       seeds[0].stop_reason) +
+           one_seed(seeds[0]);
   } else {
     out += fmt::format("{}  {} seeds\n", result.name, seeds.size());
     double seconds = 0;
@@ -97,7 +103,8 @@ std::string result_table(const RunResult& result) {
 
 void print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!written && errno != EPIPE) throw Error(ErrorKind::data, fmt::format("cannot write the output: {}", std::strerror(errno)), "check the space on the disk");
+  if (!written && errno != EPIPE)
+    throw Error(ErrorKind::data, fmt::format("cannot write the output: {}", std::strerror(errno)), "check the space on the disk");
 }
 
 std::string align(const Rows& rows) {
@@ -136,8 +143,12 @@ Json values_json(const std::map<std::string, double>& values) {
 int report(const RunResult& result) {
   if (result.exit_code >= 128) return result.exit_code;
   print(result_table(result));
-  const auto failed = std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& seed) { return !seed.failure.empty(); });
-  if (failed) fmt::print(stderr, "error: {} of {} seeds failed; the rest is summarised, and `tapedeck resume` tries the failed ones again\n", failed, result.seeds.size());
+  const auto failed =
+      std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& seed) { return !seed.failure.empty(); });
+  if (failed)
+    fmt::print(stderr,
+               "error: {} of {} seeds failed; the rest is summarised, and `tapedeck resume` tries the failed ones again\n",
+               failed, result.seeds.size());
   return result.exit_code;
 }
 

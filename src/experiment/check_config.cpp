@@ -30,7 +30,8 @@ Json without_later_sections(const Json& tree, Complaints& complaints) {
 
 class ConfigCheck {
  public:
-  ConfigCheck(const Json& tree, const ExperimentConfig& config, Complaints& complaints) : tree_(tree), config_(config), complaints_(complaints) {}
+  ConfigCheck(const Json& tree, const ExperimentConfig& config, Complaints& complaints)
+      : tree_(tree), config_(config), complaints_(complaints) {}
 
   void run() {
     seeds();
@@ -66,30 +67,39 @@ class ConfigCheck {
       const std::string metric = metric_name(evaluation.metrics[i]);
       const std::string path = text("evaluation.metrics.", i);
       if (!Registry<Metric>::find(metric))
-        complain_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known), "known: " + join(known));
-      if (!seen.insert(metric).second) complain_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
+        complain_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known),
+                    "known: " + join(known));
+      if (!seen.insert(metric).second)
+        complain_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
     }
     const std::string best = metric_name(evaluation.best);
-    if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best)) return;
+    if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best))
+      return;
     const std::vector<std::string> measured(seen.begin(), seen.end());
     complain_at("TD0315", "evaluation.best is " + in_quotes(best) + ", which is not among evaluation.metrics", "evaluation.best",
-                suggest(best, measured.empty() ? known : measured), "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
+                suggest(best, measured.empty() ? known : measured),
+                "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
   }
 
   void batches() {
     const TrainingOptions& training = config_.training;
     const int64_t micro = training.micro_batch_size.value_or(training.batch_size);
     if (micro > training.batch_size)
-      complain_at("TD0316", text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
+      complain_at("TD0316",
+                  text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
                   "training.micro_batch_size", text("at most ", training.batch_size));
     else if (micro < training.batch_size && config_.objective && config_.objective->couples_examples())
-      complain_at("TD0316", text("objective ", in_quotes(config_.objective.name()), " lets the examples of a batch influence each other, so that a "
-                                 "micro_batch_size of ", micro, " would change the method"), "training.micro_batch_size",
-                  "remove micro_batch_size, or lower batch_size");
+      complain_at("TD0316",
+                  text("objective ", in_quotes(config_.objective.name()),
+                       " lets the examples of a batch influence each other, so that a "
+                       "micro_batch_size of ",
+                       micro, " would change the method"),
+                  "training.micro_batch_size", "remove micro_batch_size, or lower batch_size");
   }
 
   void positive(const Duration& duration, const char* path, const char* meaning) {
-    if (duration && duration.amount <= 0) complain_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
+    if (duration && duration.amount <= 0)
+      complain_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
   }
 
   void durations() {
@@ -104,7 +114,8 @@ class ConfigCheck {
     const Duration &warmup = config_.schedule->warmup, &whole = training.duration;
     const bool whole_run = warmup.unit == Unit::percent && warmup.amount >= 100;
     if (whole_run || (warmup.unit == whole.unit && warmup.amount > whole.amount && whole.amount > 0))
-      complain_at("TD0317", "schedule.warmup " + in_quotes(warmup.str()) + " leaves nothing of training.duration " + in_quotes(whole.str()),
+      complain_at("TD0317",
+                  "schedule.warmup " + in_quotes(warmup.str()) + " leaves nothing of training.duration " + in_quotes(whole.str()),
                   "schedule.warmup", "shorten the warm-up");
   }
 
@@ -119,7 +130,8 @@ class ConfigCheck {
       complain_at("TD0303", "runtime.threads must be a whole number or \"auto\"", "runtime.threads");
     }
     if (!config_.runtime.deterministic)
-      complain_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic", "remove it");
+      complain_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic",
+                  "remove it");
   }
 
   const Json& tree_;
@@ -137,9 +149,11 @@ void make_paths_absolute(Part& part) {
   part.describe(fields);
   for (Field& field : fields.all) {
     if (Path** path = std::get_if<Path*>(&field.target)) make_absolute(**path);
-    else if (auto** paths = std::get_if<std::vector<Path>*>(&field.target)) std::for_each((*paths)->begin(), (*paths)->end(), make_absolute);
+    else if (auto** paths = std::get_if<std::vector<Path>*>(&field.target))
+      std::for_each((*paths)->begin(), (*paths)->end(), make_absolute);
     else if (Part** group = std::get_if<Part*>(&field.target)) make_paths_absolute(**group);
-    else if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target); choice && (*choice)->part()) make_paths_absolute(*(*choice)->part());
+    else if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target); choice && (*choice)->part())
+      make_paths_absolute(*(*choice)->part());
   }
 }
 

@@ -51,13 +51,17 @@ class DataCheck {
     const Location where = locate(tree_, "objective");
     if (loss.regression() && !train.regression)
       return complain("TD0319", "the objective's loss needs numbers as targets, but the labels of the data are classes", where,
-                      "use a loss for classes: \"cross_entropy\"", "labels that are numbers: \"data\": { ..., \"label_type\": \"number\" }");
+                      "use a loss for classes: \"cross_entropy\"",
+                      "labels that are numbers: \"data\": { ..., \"label_type\": \"number\" }");
     if (!loss.regression() && train.regression)
-      return complain("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where, "use the loss \"mse\"");
+      return complain("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where,
+                      "use the loss \"mse\"");
     const bool labelled = train.regression || train.labels.size() >= 2;
     if (!labelled)
-      return complain("TD0319", text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
-                                     "; a classifier needs at least two"), locate(tree_, "data"), "check the column of the labels");
+      return complain("TD0319",
+                      text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
+                           "; a classifier needs at least two"),
+                      locate(tree_, "data"), "check the column of the labels");
     attempt("TD0319", "objective", [&] { loss.check(data_.input.outputs); });
   }
 
@@ -69,8 +73,10 @@ class DataCheck {
       if (!entry || name == "loss") continue;
       const bool regression = entry->make()->for_regression();
       if (regression == data_.train->regression) continue;
-      complain("TD0314", text("metric ", in_quotes(name), " measures ", regression ? "numbers" : "classes", ", but the labels of the data are ",
-                              regression ? "classes" : "numbers"), locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics()));
+      complain("TD0314",
+               text("metric ", in_quotes(name), " measures ", regression ? "numbers" : "classes",
+                    ", but the labels of the data are ", regression ? "classes" : "numbers"),
+               locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics()));
     }
     const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");
     if (chosen && data_.validation->size() == 0)
@@ -99,9 +105,12 @@ class DataCheck {
     }
     const auto& all = store.all();
     const bool trains = std::any_of(all.begin(), all.end(), [&](const Parameter& p) {
-      return std::none_of(config_.freeze.begin(), config_.freeze.end(), [&](const std::string& glob) { return glob_match(glob, p.path); });
+      return std::none_of(config_.freeze.begin(), config_.freeze.end(),
+                          [&](const std::string& glob) { return glob_match(glob, p.path); });
     });
-    if (!trains) complain("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"), "leave some parameters free");
+    if (!trains)
+      complain("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"),
+               "leave some parameters free");
     if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) sites(store, *model);
   }
 
@@ -116,23 +125,29 @@ class DataCheck {
     const double needed = elements * 4 * double(size_of(config_.runtime.dtype)), gib = double(1 << 30);
     const double present = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
     if (needed <= present) return;
-    complain("TD0323", text("the model has ", int64_t(elements / 1e6), " million parameters and would need ", int64_t(needed / gib), " GiB; this machine has ",
-                            int64_t(present / gib)), locate(tree_, "model"), "make it smaller");
+    complain("TD0323",
+             text("the model has ", int64_t(elements / 1e6), " million parameters and would need ", int64_t(needed / gib),
+                  " GiB; this machine has ", int64_t(present / gib)),
+             locate(tree_, "model"), "make it smaller");
   }
 
   void pattern(const ParamStore& store, const std::string& glob, const char* what, const std::string& path) {
     const std::vector<std::string> paths = store.paths();
-    const auto matches = [&](const std::string& pattern) { return std::count_if(paths.begin(), paths.end(), [&](auto& p) { return glob_match(pattern, p); }); };
+    const auto matches = [&](const std::string& pattern) {
+      return std::count_if(paths.begin(), paths.end(), [&](auto& p) { return glob_match(pattern, p); });
+    };
     if (matches(glob)) return;
     std::set<std::string> candidates(paths.begin(), paths.end());
     for (const std::string& p : paths)
-      for (size_t dot = p.find('.'); dot != std::string::npos; dot = p.find('.', dot + 1)) candidates.insert(p.substr(0, dot + 1) + "*");
+      for (size_t dot = p.find('.'); dot != std::string::npos; dot = p.find('.', dot + 1))
+        candidates.insert(p.substr(0, dot + 1) + "*");
     const std::string nearest = did_you_mean(glob, {candidates.begin(), candidates.end()});
     std::set<std::string> sections;
     for (const std::string& p : paths) sections.insert(in_quotes(p.substr(0, p.find('.')) + ".*"));
     complain("TD0312", text(what, " pattern ", in_quotes(glob), " matches no parameter"), locate(tree_, path), "",
              nearest.empty() ? "there are: " + join({sections.begin(), sections.end()})
-                             : text("nearest: ", in_quotes(nearest), " (", matches(nearest), matches(nearest) == 1 ? " parameter)" : " parameters)"));
+                             : text("nearest: ", in_quotes(nearest), " (", matches(nearest),
+                                    matches(nearest) == 1 ? " parameter)" : " parameters)"));
   }
 
   void sites(const ParamStore& store, const Model& model) {
@@ -141,7 +156,8 @@ class DataCheck {
       if (store.find(site) || std::find(known.begin(), known.end(), site) != known.end()) continue;
       std::vector<std::string> all = store.paths();
       all.insert(all.begin(), known.begin(), known.end());
-      complain("TD0318", text("the model has no site or parameter ", in_quotes(site)), locate_text(tree_, "objective", site), suggest(site, all),
+      complain("TD0318", text("the model has no site or parameter ", in_quotes(site)), locate_text(tree_, "objective", site),
+               suggest(site, all),
                "sites: " + join(known) + "; or a parameter such as " + (store.all().empty() ? "" : store.all()[0].path));
     }
   }

@@ -20,7 +20,8 @@ void LoggingOptions::describe(Fields& f) {
 int RuntimeOptions::thread_count() const { return threads.is(Json::Kind::integer) ? int(threads.integer) : usable_cores(); }
 
 void RuntimeOptions::describe(Fields& f) {
-  f("threads", threads, "how many threads compute: a count, or \"auto\" for the cores this process may use; results do not depend on it");
+  f("threads", threads,
+    "how many threads compute: a count, or \"auto\" for the cores this process may use; results do not depend on it");
   f("deterministic", deterministic, "always true: equal seeds give equal bits");
   f.names("dtype", dtype, {{"f32", DType::f32}, {"f64", DType::f64}}, "precision of parameters and arithmetic");
   f("gemm", gemm, "who multiplies matrices").one_of({"auto", "native", "openblas"});

@@ -44,7 +44,8 @@ bool drain(int descriptor, Clock::time_point deadline, size_t limit, std::string
 
 /// Commit and branch of the working directory's repository, and whether tracked files differ; null outside of one.
 Json git_facts() {
-  std::istringstream lines(output_of({"git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"}, 2, 1 << 16));
+  std::istringstream lines(
+      output_of({"git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"}, 2, 1 << 16));
   Json json = Json::dict();
   bool dirty = false;
   for (std::string line; std::getline(lines, line);) {

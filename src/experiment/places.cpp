@@ -41,7 +41,9 @@ const Json* find_text(const Json& json, std::string_view text) {
 }
 
 bool names(std::string_view message, std::string_view word) {
-  const auto letter = [&](size_t i) { return i < message.size() && (std::isalnum(static_cast<unsigned char>(message[i])) || message[i] == '_'); };
+  const auto letter = [&](size_t i) {
+    return i < message.size() && (std::isalnum(static_cast<unsigned char>(message[i])) || message[i] == '_');
+  };
   for (size_t at = message.find(word); at != std::string_view::npos; at = message.find(word, at + 1))
     if ((at == 0 || !letter(at - 1)) && !letter(at + word.size())) return true;
   return false;

@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json prediction(const Row& row, const Example& example, const Predictions& all, size_t i, const std::vector<std::string>& labels, bool regression) {
+Json prediction(const Row& row, const Example& example, const Predictions& all, size_t i, const std::vector<std::string>& labels,
+                bool regression) {
   Json json = Json::dict();
   json.set("line", Json::of(row.line));
   json.set("text", Json::of(row.text));
@@ -41,7 +42,8 @@ Json prediction(const Row& row, const Example& example, const Predictions& all, 
 std::string run_folder_of(const std::string& seed_folder) {
   for (const fs::path& candidate : {fs::path(seed_folder), fs::path(seed_folder).parent_path()})
     if (fs::exists(candidate / "resolved.json")) return candidate.string();
-  throw Error(ErrorKind::checkpoint, seed_folder + " is not a run folder: it has no resolved.json", "name the folder that `tapedeck run` printed");
+  throw Error(ErrorKind::checkpoint, seed_folder + " is not a run folder: it has no resolved.json",
+              "name the folder that `tapedeck run` printed");
 }
 
 void read_labels(TrainedRun& run) {
@@ -87,10 +89,14 @@ void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
   const ExperimentData& data = *trainee.data;
   if (!data.validation.size() || !fs::exists(seed_folder + "/checkpoints/best.json")) return;
   load_parameters(find_checkpoint(seed_folder, "best"), trainee.store);
-  const Predictions all = predict(*trainee.model, trainee.store, trainee.config.objective->task(), data.validation, trainee.config.evaluation.batch_size);
+  const Predictions all = predict(*trainee.model, trainee.store, trainee.config.objective->task(), data.validation,
+                                  trainee.config.evaluation.batch_size);
   std::string lines;
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
-    lines += prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels, data.validation.regression).dump(-1) + "\n";
+    lines += prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels,
+                        data.validation.regression)
+                 .dump(-1) +
+             "\n";
   make_folder(seed_folder + "/predictions");
   write_file_atomically(seed_folder + "/predictions/validation-best.jsonl", lines);
 }
@@ -100,9 +106,11 @@ std::vector<std::string> seed_folders(const std::string& run_folder) {
   std::vector<std::string> folders;
   std::error_code problem;
   for (const auto& entry : fs::directory_iterator(run_folder, problem))
-    if (entry.path().filename().string().starts_with("seed-") && fs::exists(entry.path() / "checkpoints")) folders.push_back(entry.path().string());
+    if (entry.path().filename().string().starts_with("seed-") && fs::exists(entry.path() / "checkpoints"))
+      folders.push_back(entry.path().string());
   std::sort(folders.begin(), folders.end());
-  if (folders.empty()) throw Error(ErrorKind::checkpoint, run_folder + " holds no checkpoints", "name the folder that `tapedeck run` printed");
+  if (folders.empty())
+    throw Error(ErrorKind::checkpoint, run_folder + " holds no checkpoints", "name the folder that `tapedeck run` printed");
   return folders;
 }
 
@@ -131,7 +139,8 @@ std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::strin
 std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string& split) {
   const Splits rows = run.config.data->read(data_key());
   const Table& table = split == "test" ? rows.test : split == "train" ? rows.train : rows.validation;
-  if (table.rows.empty()) throw Error(ErrorKind::data, text("the data have no split ", in_quotes(split)), "name a file with --data");
+  if (table.rows.empty())
+    throw Error(ErrorKind::data, text("the data have no split ", in_quotes(split)), "name a file with --data");
   return measure(run, table);
 }
 
@@ -144,7 +153,9 @@ std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun&
   return all;
 }
 
-std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path) { return measure(run, run.config.data->read_file(path)); }
+std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path) {
+  return measure(run, run.config.data->read_file(path));
+}
 
 void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
   const Table table = run.config.data->read_file(path);

@@ -111,9 +111,11 @@ class Live final : public Progress {
   void draw(const StepRecord& r, double rate, double left) {
     const double share = r.total_steps > 0 ? double(r.step) / double(r.total_steps) : 0;
     const double epochs = r.step > 0 ? r.epoch * double(r.total_steps) / double(r.step) : 0;
-    const std::string head = prefix_ + format("epoch %d/%d  ", int(std::max(1.0, std::ceil(r.epoch - 1e-9))), int(std::max(1.0, std::ceil(epochs - 1e-9))));
-    const std::string tail = format("  %3.0f%%  %lld/%lld  loss %.4g  lr %.2g  %.0f ex/s  left %s", 100 * share, static_cast<long long>(r.step),
-                                    static_cast<long long>(r.total_steps), r.loss, r.lr, rate, duration_text(left).c_str());
+    const std::string head = prefix_ + format("epoch %d/%d  ", int(std::max(1.0, std::ceil(r.epoch - 1e-9))),
+                                              int(std::max(1.0, std::ceil(epochs - 1e-9))));
+    const std::string tail =
+        format("  %3.0f%%  %lld/%lld  loss %.4g  lr %.2g  %.0f ex/s  left %s", 100 * share, static_cast<long long>(r.step),
+               static_cast<long long>(r.total_steps), r.loss, r.lr, rate, duration_text(left).c_str());
     const int room = terminal_width() - 1 - int(head.size() + tail.size());
     std::string text = head + (room >= 4 ? bar(share, std::min(room, 30)) : "") + tail;
     if (room < 0) text.resize(size_t(std::max(0, terminal_width() - 1)));
@@ -145,8 +147,8 @@ std::string duration_text(double seconds) {
 
 std::string plain_step(const StepRecord& r, double rate, double left) {
   std::string out = format("step %lld/%lld %.1f%% epoch %.2f loss %.4f lr %.2g %.0f ex/s", static_cast<long long>(r.step),
-                           static_cast<long long>(r.total_steps), r.total_steps > 0 ? 100.0 * double(r.step) / double(r.total_steps) : 0.0, r.epoch, r.loss,
-                           r.lr, rate);
+                           static_cast<long long>(r.total_steps),
+                           r.total_steps > 0 ? 100.0 * double(r.step) / double(r.total_steps) : 0.0, r.epoch, r.loss, r.lr, rate);
   return left > 0 ? out + " eta " + eta(left) : out;
 }
 

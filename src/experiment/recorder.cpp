@@ -45,7 +45,9 @@ void open_to_append(std::ofstream& out, const std::string& path) {
 double rounded(double value, double unit) { return std::round(value / unit) * unit; }
 
 /// Steps in an epoch, from a record that has both.
-int64_t epoch_steps(const StepRecord& record) { return record.epoch > 0 ? std::max<int64_t>(1, std::llround(double(record.step) / record.epoch)) : 1; }
+int64_t epoch_steps(const StepRecord& record) {
+  return record.epoch > 0 ? std::max<int64_t>(1, std::llround(double(record.step) / record.epoch)) : 1;
+}
 
 }  // namespace
 
@@ -53,8 +55,14 @@ Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_
 
 void Log::line(const std::string& text) { out_ << clock_time() << " " << text << std::endl; }
 
-Recorder::Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options, int64_t resumed_at)
-    : place_(std::move(place)), logging_(logging), log_(log), progress_(progress), options_(options), path_(place_.seed_folder + "/metrics.jsonl") {
+RunRecorder::RunRecorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
+                         int64_t resumed_at)
+    : place_(std::move(place)),
+      logging_(logging),
+      log_(log),
+      progress_(progress),
+      options_(options),
+      path_(place_.seed_folder + "/metrics.jsonl") {
   std::error_code ignored;
   if (resumed_at >= 0) written_ = keep_until(path_, resumed_at);
   else std::filesystem::remove(path_, ignored);
@@ -67,19 +75,19 @@ Recorder::Recorder(Place place, const LoggingOptions& logging, Log& log, Progres
   beat(true);
 }
 
-bool Recorder::due(const StepRecord& record) {
+bool RunRecorder::due(const StepRecord& record) {
   const int64_t per_epoch = epoch_steps(record);
   const StepCounts counts{.per_epoch = per_epoch, .total = record.total_steps, .evaluation = per_epoch, .batch_size = 1};
   const int64_t every = std::max<int64_t>(1, counts.steps(logging_.every, "logging.every"));
   return record.step == 1 || record.step % every == 0 || record.step == record.total_steps;
 }
 
-void Recorder::step(const StepRecord& record) {
+void RunRecorder::step(const StepRecord& record) {
   write_step(record);
   if (options_.after_step) options_.after_step(record.step);
 }
 
-void Recorder::write_step(const StepRecord& record) {
+void RunRecorder::write_step(const StepRecord& record) {
   if (first_step_ < 0) first_step_ = record.step - 1, first_seconds_ = std::max(0.0, record.seconds);
   rate_ = rate_ > 0 ? 0.95 * rate_ + 0.05 * record.examples_per_second : record.examples_per_second;
   const auto done = double(record.step - first_step_);
@@ -103,7 +111,7 @@ void Recorder::write_step(const StepRecord& record) {
   write(json);
 }
 
-void Recorder::evaluation(const EvaluationRecord& record) {
+void RunRecorder::evaluation(const EvaluationRecord& record) {
   const std::string line = plain_evaluation(record);
   log_.line(prefix_ + line);
   progress_.evaluation(record);
@@ -118,19 +126,20 @@ void Recorder::evaluation(const EvaluationRecord& record) {
   write(json);
 }
 
-void Recorder::checkpoint(const std::string& path, int64_t step, bool best) {
-  const std::string line = text("saved step ", step, best ? " (best) in " : " in ", std::filesystem::path(path).filename().string());
+void RunRecorder::checkpoint(const std::string& path, int64_t step, bool best) {
+  const std::string line =
+      text("saved step ", step, best ? " (best) in " : " in ", std::filesystem::path(path).filename().string());
   log_.line(prefix_ + line);
   if (options_.verbose) progress_.line(line);
   beat(true);
 }
 
-void Recorder::note(const std::string& line) {
+void RunRecorder::note(const std::string& line) {
   log_.line(prefix_ + line);
   progress_.line(line);
 }
 
-void Recorder::write(const Json& record) {
+void RunRecorder::write(const Json& record) {
   const std::string line = record.dump(-1);
   progress_.record(line);
   if (!records_.is_open()) return;
@@ -138,7 +147,7 @@ void Recorder::write(const Json& record) {
   if (!records_) throw Error(ErrorKind::data, "cannot write " + path_, "check the space on the disk; the run can be resumed");
 }
 
-void Recorder::beat(bool now) {
+void RunRecorder::beat(bool now) {
   const auto time = Progress::Clock::now();
   if (!now && time - beat_ < heartbeat) return;
   beat_ = time;

@@ -22,12 +22,13 @@ class Log {
   std::ofstream out_;
 };
 
-class Recorder final : public Observer {
+class RunRecorder final : public Observer {
  public:
   struct Place { std::string run_folder, seed_folder; uint64_t seed = 0; int number = 1, of = 1; };
 
   /// resumed_at: the step of the checkpoint that training goes on from (later records are cut off), or -1.
-  Recorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options, int64_t resumed_at);
+  RunRecorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
+              int64_t resumed_at);
 
   void step(const StepRecord& record) override;
   void evaluation(const EvaluationRecord& record) override;

@@ -13,7 +13,8 @@ namespace tapedeck {
 namespace {
 
 // What a run may change when it goes on, and what therefore does not count as another configuration.
-constexpr const char* free_options[] = {"logging", "notes", "tags", "output", "runtime.threads", "training.duration", "training.time_limit"};
+constexpr const char* free_options[] = {
+    "logging", "notes", "tags", "output", "runtime.threads", "training.duration", "training.time_limit"};
 
 void erase_at(Json& tree, std::string_view path) {
   const size_t dot = path.find('.');
@@ -30,7 +31,8 @@ void erase_nulls(Json& json) {
 
 void flatten(const Json& json, const std::string& path, std::map<std::string, std::string>& leaves) {
   if (!json.is(Json::Kind::object)) leaves[path] = json.dump(-1);
-  for (const Json::Member& member : json.members) flatten(member.value, path.empty() ? member.key : path + "." + member.key, leaves);
+  for (const Json::Member& member : json.members)
+    flatten(member.value, path.empty() ? member.key : path + "." + member.key, leaves);
 }
 
 Json without_free_options(Json tree) {

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 std::string start_line(const RuntimeOptions& runtime) {
   const Machine m = machine();
-  return text("threads ", threads(), " (cores ", m.cores, ", usable ", m.usable, "), ", m.instruction_set, " kernels, ", m.gemm, " products, ", m.blas, ", ",
-              name_of(runtime.dtype), ", deterministic yes");
+  return text("threads ", threads(), " (cores ", m.cores, ", usable ", m.usable, "), ", m.instruction_set, " kernels, ", m.gemm,
+              " products, ", m.blas, ", ", name_of(runtime.dtype), ", deterministic yes");
 }
 
 int64_t checkpoint_step(const std::string& seed_folder) {
@@ -75,14 +75,16 @@ class Session {
   }
 
  private:
-  std::string seed_folder(uint64_t seed) const { return experiment_.config.all_seeds().size() == 1 ? folder_ : text(folder_, "/seed-", seed); }
+  std::string seed_folder(uint64_t seed) const {
+    return experiment_.config.all_seeds().size() == 1 ? folder_ : text(folder_, "/seed-", seed);
+  }
 
   void announce(const std::string& line) {
     log_.line(line);
     progress_->line(line);
   }
 
-  SeedResult run_seed(uint64_t seed, const Recorder::Place& place, bool resume) {
+  SeedResult run_seed(uint64_t seed, const RunRecorder::Place& place, bool resume) {
     make_folder(place.seed_folder);
     try {
       return train_seed(seed, place, resume);
@@ -94,15 +96,19 @@ class Session {
         throw;
       }
       announce(text("seed ", seed, " failed: ", error.what()));
-      return {.seed = seed, .folder = place.seed_folder, .stop_reason = "failed", .failure = error.what(), .exit_code = exit_code(error.kind())};
+      return {.seed = seed,
+              .folder = place.seed_folder,
+              .stop_reason = "failed",
+              .failure = error.what(),
+              .exit_code = exit_code(error.kind())};
     }
   }
 
-  SeedResult train_seed(uint64_t seed, const Recorder::Place& place, bool resume) {
+  SeedResult train_seed(uint64_t seed, const RunRecorder::Place& place, bool resume) {
     const std::unique_ptr<Trainee> trainee = build(experiment_, seed);
     ExperimentConfig& config = trainee->config;
     write_vocabulary(place.seed_folder, *trainee->data);
-    Recorder recorder(place, config.logging, log_, *progress_, options_, resume ? checkpoint_step(place.seed_folder) : -1);
+    RunRecorder recorder(place, config.logging, log_, *progress_, options_, resume ? checkpoint_step(place.seed_folder) : -1);
     TrainSetup setup = setup_of(*trainee);
     setup.seed = seed;
     setup.folder = place.seed_folder;
@@ -119,8 +125,14 @@ class Session {
     progress_->end();
     steps_done_ = trained.steps;
     total_steps_ = recorder.total_steps();
-    SeedResult result{.seed = seed, .folder = place.seed_folder, .stop_reason = trained.stop_reason, .steps = trained.steps, .seconds = trained.seconds,
-                      .best = trained.best, .last = trained.last, .test = trained.test};
+    SeedResult result{.seed = seed,
+                      .folder = place.seed_folder,
+                      .stop_reason = trained.stop_reason,
+                      .steps = trained.steps,
+                      .seconds = trained.seconds,
+                      .best = trained.best,
+                      .last = trained.last,
+                      .test = trained.test};
     if (trained.signal) return result;
     write_best_predictions(*trainee, place.seed_folder);
     write_metrics(place.seed_folder, trained, seed);                 // last: its presence means that the seed is done
@@ -128,12 +140,22 @@ class Session {
   }
 
   Status status(const std::string& state, const std::string& reason, const RunResult& result) const {
-    return {.state = state, .stop_reason = reason, .seed = result.seeds.empty() ? 0 : result.seeds.back().seed, .step = steps_done_,
-            .total_steps = total_steps_, .exit_code = result.exit_code, .resumable = state != "finished"};
+    return {.state = state,
+            .stop_reason = reason,
+            .seed = result.seeds.empty() ? 0 : result.seeds.back().seed,
+            .step = steps_done_,
+            .total_steps = total_steps_,
+            .exit_code = result.exit_code,
+            .resumable = state != "finished"};
   }
 
   void fail(uint64_t seed, const Error& error) {
-    write_status(folder_, {.state = "failed", .error = error.what(), .seed = seed, .step = steps_done_, .exit_code = exit_code(error.kind()), .resumable = true});
+    write_status(folder_, {.state = "failed",
+                           .error = error.what(),
+                           .seed = seed,
+                           .step = steps_done_,
+                           .exit_code = exit_code(error.kind()),
+                           .resumable = true});
   }
 
   RunResult interrupted(RunResult result) {
@@ -145,7 +167,8 @@ class Session {
   }
 
   RunResult finished(RunResult result) {
-    const auto failed = std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& s) { return !s.failure.empty(); });
+    const auto failed =
+        std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& s) { return !s.failure.empty(); });
     if (failed) result.exit_code = 7;
     write_summary(folder_, result.seeds);
     steps_done_ = std::max(steps_done_, result.seeds.back().steps);
@@ -198,14 +221,16 @@ RunResult run_experiment(const std::string& path, const RunOptions& options) {
 RunResult resume_run(const std::string& given, const RunOptions& options) {
   const std::string folder = fs::absolute(given).lexically_normal().string(), resolved_path = folder + "/resolved.json";
   if (!fs::exists(resolved_path))
-    throw Error(ErrorKind::checkpoint, text(given, " is not a run folder: it has no resolved.json"), "name the folder that `tapedeck run` printed");
+    throw Error(ErrorKind::checkpoint, text(given, " is not a run folder: it has no resolved.json"),
+                "name the folder that `tapedeck run` printed");
   const Json before = read_json_file(resolved_path);
   Experiment experiment = prepare(resolved_path, options.sets);
   const Json after = resolved_tree(experiment.config);
   const std::vector<std::string> changes = forbidden_changes(before, after);
   if (!changes.empty())
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),
-                "only training.duration, training.time_limit, logging, notes and runtime.threads may change; start a new run for the rest");
+                "only training.duration, training.time_limit, logging, notes and runtime.threads may change; start a new run for "
+                "the rest");
   Session session(experiment, folder, options);
   if (after.dump() != before.dump()) write_file_atomically(resolved_path, after.dump() + "\n");
   const Json* duration = value_at(before, "training.duration");

@@ -38,7 +38,8 @@ void collect_files(Part& part, std::vector<std::string>& files) {
   part.describe(fields);
   std::error_code ignored;
   for (Field& field : fields.all)
-    if (Path** path = std::get_if<Path*>(&field.target); path && **path && fs::is_regular_file((*path)->path, ignored)) files.push_back((*path)->path);
+    if (Path** path = std::get_if<Path*>(&field.target); path && **path && fs::is_regular_file((*path)->path, ignored))
+      files.push_back((*path)->path);
 }
 
 /// Names of the extended files, made unique: two folders may hold a base.json each.
@@ -58,7 +59,9 @@ std::string utc_time() { return formatted_time("%Y-%m-%dT%H:%M:%SZ", true); }
 void make_folder(const std::string& path) {
   std::error_code problem;
   fs::create_directories(path, problem);
-  if (problem) throw Error(ErrorKind::data, text("cannot make the folder ", path, ": ", problem.message()), "choose another place with -o DIR");
+  if (problem)
+    throw Error(ErrorKind::data, text("cannot make the folder ", path, ": ", problem.message()),
+                "choose another place with -o DIR");
 }
 
 std::string make_run_folder(const std::string& root, const std::string& name, const std::string& hash) {
@@ -69,7 +72,9 @@ std::string make_run_folder(const std::string& root, const std::string& name, co
     const fs::path folder = parent / (attempt == 1 ? base : text(base, "-", attempt));
     std::error_code problem;
     if (fs::create_directory(folder, problem)) return folder.lexically_normal().string();
-    if (problem) throw Error(ErrorKind::data, text("cannot make the folder ", folder.string(), ": ", problem.message()), "choose another place with -o DIR");
+    if (problem)
+      throw Error(ErrorKind::data, text("cannot make the folder ", folder.string(), ": ", problem.message()),
+                  "choose another place with -o DIR");
   }
 }
 
@@ -82,8 +87,11 @@ void point_latest_at(const std::string& run_folder) {
   fs::rename(aside, link, problem);
 }
 
-void write_inputs(const std::string& folder, const LoadedExperiment& loaded, ExperimentConfig& config, const std::vector<std::string>& command_line) {
-  const auto write = [&](const std::string& name, const std::string& content) { write_file_atomically(folder + "/" + name, content); };
+void write_inputs(const std::string& folder, const LoadedExperiment& loaded, ExperimentConfig& config,
+                  const std::vector<std::string>& command_line) {
+  const auto write = [&](const std::string& name, const std::string& content) {
+    write_file_atomically(folder + "/" + name, content);
+  };
   write("experiment.json", loaded.main_text);
   std::set<std::string> taken;
   for (size_t i = 1; i < loaded.sources.size(); ++i) {

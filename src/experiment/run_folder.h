@@ -21,7 +21,8 @@ std::string make_run_folder(const std::string& root, const std::string& name, co
 void point_latest_at(const std::string& run_folder);
 
 /// experiment.json, sources/, resolved.json, origins.json and environment.json.
-void write_inputs(const std::string& folder, const LoadedExperiment& loaded, ExperimentConfig& config, const std::vector<std::string>& command_line);
+void write_inputs(const std::string& folder, const LoadedExperiment& loaded, ExperimentConfig& config,
+                  const std::vector<std::string>& command_line);
 Json environment(const std::vector<std::string>& input_files, const std::vector<std::string>& command_line);
 
 /// Who runs here: one process per folder, held until the object goes. Error{usage} if another one holds it.

@@ -27,7 +27,8 @@ std::string cpu_name() {
   return "";
 }
 
-// Cores' worth of time that the control group (version 2) grants; 0: no limit known. A container often has fewer cores than it sees.
+// Cores' worth of time that the control group (version 2) grants; 0: no limit known. A container often has fewer cores than it
+// sees.
 int quota_cores() {
   std::ifstream limit("/sys/fs/cgroup/cpu.max");
   std::string quota;
@@ -66,7 +67,8 @@ int threads() { return kernels::threads(); }
 void use_gemm(std::string_view backend) {
   if (backend == "native") kernels::use_gemm(kernels::GemmBackend::native);
   else if (backend == "openblas") kernels::use_gemm(kernels::GemmBackend::openblas);
-  else if (backend != "auto") throw Error(ErrorKind::value, text("there is no GEMM backend \"", backend, "\""), "native, openblas or auto");
+  else if (backend != "auto")
+    throw Error(ErrorKind::value, text("there is no GEMM backend \"", backend, "\""), "native, openblas or auto");
 }
 
 }  // namespace tapedeck

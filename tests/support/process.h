@@ -40,7 +40,8 @@ inline Finished run_tool(const std::vector<std::string>& arguments, const Launch
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) {
-    const int in = open("/dev/null", O_RDONLY), to = open(out.c_str(), O_WRONLY | O_CREAT, 0600), problems = open(err.c_str(), O_WRONLY | O_CREAT, 0600);
+    const int in = open("/dev/null", O_RDONLY), to = open(out.c_str(), O_WRONLY | O_CREAT, 0600),
+              problems = open(err.c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(in, 0), dup2(to, 1), dup2(problems, 2);
     for (const std::string& variable : launch.environment) putenv(const_cast<char*>(variable.c_str()));
     if (launch.directory.empty() || chdir(launch.directory.c_str()) == 0) execv(argv[0], argv.data());

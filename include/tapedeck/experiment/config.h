@@ -53,9 +53,9 @@ struct ExperimentConfig : Part {
   std::vector<uint64_t> all_seeds() const;
 };
 
-/// Binds the merged tree (load_experiment's) and checks everything that needs no data: sections of other versions, names of metrics, patterns
-/// over parameter names, sites, sizes and durations that contradict each other. All mistakes become complaints. Where --set
-/// gave options of a part that the file leaves to its default, the tree receives the default's type.
+/// Binds the merged tree (load_experiment's) and checks everything that needs no data: sections of other versions, names of
+/// metrics, patterns over parameter names, sites, sizes and durations that contradict each other. All mistakes become complaints.
+/// Where --set gave options of a part that the file leaves to its default, the tree receives the default's type.
 void bind_experiment(Json& tree, ExperimentConfig& config, Complaints& complaints);
 
 /// What the data turned out to be.
