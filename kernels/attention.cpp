@@ -45,7 +45,7 @@ struct Workspace {
     values = carver.take<T>(backward ? packed_size<T>(a.head_dim, pack.keys) : packed_size<T>(pack.keys, a.head_dim));
     queries = carver.take<T>(block * a.head_dim);
     scores = carver.take<T>(block * stride);
-    draws = carver.take<uint16_t>(block * pack.keys + draw_slack);
+    draws = carver.take<uint16_t>(block * pack.keys + 2 * lane_draws);
     if (!backward) return;
     scaled_keys = carver.take<T>(packed_size<T>(pack.keys, a.head_dim));
     gradients = carver.take<T>(block * stride);
@@ -71,7 +71,7 @@ const uint16_t* block_scores_of(const Attention& a, const Pack& pack, const Bloc
   }
   multiply_packed<T>(block.rows, block.keys, a.head_dim, {work.queries, a.head_dim, 1}, keys, work.scores, work.stride, false);
   const uint64_t element = a.dropout.first + uint64_t(pack.first_score + block.first * pack.keys);
-  return a.dropout.p > 0 ? draw(a.dropout.key, 0, element, block.rows * pack.keys, work.draws) : nullptr;
+  return a.dropout.p > 0 ? draw(a.dropout.key, element, block.rows * pack.keys, work.draws) : nullptr;
 }
 
 template <class T>

@@ -1,4 +1,4 @@
-// Philox for many counters at once, read as draws of 16, 32 or 64 bits, and dropout masks made of them. Nothing is stored: the same (key, element)
+// Philox for many counters at once, read as 16-bit draws of dropout masks. Nothing is stored: the same (key, element)
 // gives the same draw wherever and whenever it is asked for. Next: philox.h (the definition), elementwise.cpp.
 #pragma once
 #include "isa.h"
@@ -14,7 +14,7 @@ namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
 /// 32-bit words in 64-bit lanes; the upper halves of the lanes are scratch.
 using Words = Vector<uint64_t>;
-inline constexpr int64_t lane_blocks = lanes<uint64_t>;
+inline constexpr int64_t lane_blocks = lanes<uint64_t>, lane_draws = 8 * lane_blocks;
 
 /// Product of the lower halves: 64 bits from 32 x 32.
 TAPEDECK_INLINE Words widening_product(Words a, uint32_t b) {
@@ -30,7 +30,7 @@ TAPEDECK_INLINE Words widening_product(Words a, uint32_t b) {
 }
 
 /// Blocks first .. first + lane_blocks of philox(key, ., stream), words in order: two 64-bit numbers per block.
-TAPEDECK_INLINE void philox_lanes(uint64_t key, uint64_t first, uint64_t stream, void* out) {
+TAPEDECK_INLINE void philox_lanes(uint64_t key, uint64_t first, uint64_t stream, uint64_t* out) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);  // a 64-bit number holds its lower word first
   Words c0 = lane_numbers<uint64_t>() + first, c2 = Words{} + stream;
   Words c1 = c0 >> 32, c3 = c2 >> 32;
@@ -44,18 +44,15 @@ TAPEDECK_INLINE void philox_lanes(uint64_t key, uint64_t first, uint64_t stream,
     k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
   }
   const Words low = (c0 & 0xFFFFFFFFu) | (c1 << 32), high = (c2 & 0xFFFFFFFFu) | (c3 << 32);
-  interleave(low, high, static_cast<uint64_t*>(out));
+  interleave(low, high, out);
 }
 
-/// The draws of n elements from `element` on, each a Draw cut from the blocks of `stream` in order: 8 of 16 bits, 4 of 32 or
-/// 2 of 64 per block. `buffer` needs room for n + draw_slack; the first draw is at the returned address inside it.
-inline constexpr int64_t draw_slack = 16 * lane_blocks;
-template <class Draw>
-TAPEDECK_INLINE const Draw* draw(uint64_t key, uint64_t stream, uint64_t element, int64_t n, Draw* buffer) {
-  constexpr int64_t per_block = 16 / int64_t(sizeof(Draw));
-  const int64_t skip = int64_t(element % per_block), blocks = (skip + n + per_block - 1) / per_block;
+/// The 16-bit draws of n elements from `element` on. `buffer` needs room for n + 2 * lane_draws; the first draw is at the
+/// returned address inside it.
+TAPEDECK_INLINE const uint16_t* draw(uint64_t key, uint64_t element, int64_t n, uint16_t* buffer) {
+  const int64_t skip = int64_t(element % 8), blocks = (skip + n + 7) / 8;
   for (int64_t i = 0; i < blocks; i += lane_blocks)
-    philox_lanes(key, element / per_block + uint64_t(i), stream, reinterpret_cast<char*>(buffer) + 16 * i);
+    philox_lanes(key, element / 8 + uint64_t(i), 0, reinterpret_cast<uint64_t*>(buffer) + 2 * i);
   return buffer + skip;
 }
 
@@ -70,10 +67,10 @@ void dropout_range(const Dropout& options, int64_t offset, int64_t n, const T* x
     return;
   }
   constexpr int64_t chunk = 512;
-  alignas(64) uint16_t buffer[chunk + draw_slack];
+  alignas(64) uint16_t buffer[chunk + 2 * lane_draws];
   for (int64_t done = 0; done < n; done += chunk) {
     const int64_t count = n - done < chunk ? n - done : chunk;
-    const uint16_t* draws = draw(options.key, 0, options.first + uint64_t(offset + done), count, buffer);
+    const uint16_t* draws = draw(options.key, options.first + uint64_t(offset + done), count, buffer);
     const T* from = x + done;
     T* to = y + done;
 #pragma omp simd

@@ -1,6 +1,5 @@
 // Moving numbers without computing: permutations and strided copies.
 #include "variant.h"
-#include "vectors.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
@@ -30,49 +29,25 @@ Walk plan_walk(int rank, const int64_t* shape, const int* order) {
   return walk;
 }
 
-/// Offsets in input and output of the `index`-th combination of all axes but `inner` and the last.
-struct Place { int64_t in = 0, out = 0; };
-TAPEDECK_INLINE Place place_of(const Walk& walk, int64_t index, int inner) {
-  Place place;
-  int64_t out_stride = walk.size[walk.rank - 1];
-  for (int axis = walk.rank - 2; axis >= 0; --axis) {
-    if (axis != inner) {
-      place.in += index % walk.size[axis] * walk.stride[axis], place.out += index % walk.size[axis] * out_stride;
-      index /= walk.size[axis];
-    }
-    out_stride *= walk.size[axis];
-  }
-  return place;
+/// Input offset of output row `row` (all axes but the last).
+TAPEDECK_INLINE int64_t input_offset(const Walk& walk, int64_t row) {
+  int64_t offset = 0;
+  for (int axis = walk.rank - 2; axis >= 0; --axis) offset += row % walk.size[axis] * walk.stride[axis], row /= walk.size[axis];
+  return offset;
 }
 
 template <class T>
 void permute(int rank, const int64_t* shape, const int* order, const T* x, T* y, bool accumulate) {
   const Walk walk = plan_walk(rank, shape, order);
-  const int last = walk.rank - 1;
-  const int64_t cols = walk.size[last], stride = walk.stride[last];
-  int inner = last;  // the axis that is contiguous in x; when it is not the last one, x is turned in square blocks
-  while (walk.stride[inner] != 1) --inner;
-  int64_t places = 1, inner_stride = 1;  // inner_stride: elements of y between neighbours along `inner`
-  for (int axis = 0; axis < last; ++axis) {
-    if (axis != inner) places *= walk.size[axis];
-    if (axis > inner) inner_stride *= walk.size[axis];
-  }
-  inner_stride *= cols;
-  const int64_t strip = inner == last ? cols : smaller(cols, 64), strips = ceil_divide(cols, strip);
+  int64_t rows = 1;
+  for (int axis = 0; axis + 1 < walk.rank; ++axis) rows *= walk.size[axis];
+  const int64_t cols = walk.size[walk.rank - 1], stride = walk.stride[walk.rank - 1];
   with_flag(accumulate, [&](auto add) {
-    const int64_t work = strip * (inner == last ? 1 : walk.size[inner]);
-    parallel_ranges(places * strips, row_grain(work), [&](int64_t begin, int64_t end) {
-      for (int64_t task = begin; task < end; ++task) {
-        const Place place = place_of(walk, task / strips, inner);
-        const int64_t first = task % strips * strip, count = smaller(strip, cols - first);
-        const T* from = x + place.in + first * stride;
-        T* to = y + place.out + first;
-        if (inner != last) {
-          transpose_into<add.value>(count, walk.size[inner], from, stride, to, inner_stride);
-          continue;
-        }
-#pragma omp simd
-        for (int64_t c = 0; c < count; ++c) store<add.value>(to[c], from[c]);
+    parallel_ranges(rows, row_grain(cols), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T* from = x + input_offset(walk, row);
+        T* to = y + row * cols;
+        for (int64_t c = 0; c < cols; ++c) store<add.value>(to[c], from[c * stride]);
       }
     });
   });

@@ -78,15 +78,25 @@ void symmetric_kl(int64_t rows, int64_t cols, const T* a, const T* b, T* diverge
   });
 }
 
-/// dx (+)= factor ((p - q) + own (log_ratio - E_own[log_ratio])); `own` is p or q.
-template <class T, bool add>
-TAPEDECK_INLINE void symmetric_kl_row(int64_t cols, const T* own, const T* difference, const T* log_ratio, T factor, T* dx) {
-  const T mean = row_dot(cols, own, log_ratio);
+/// da = dD ((p - q) + p (u - v - KL(p||q))), db = -dD ((p - q) + q (u - v + KL(q||p)))
+template <class T, bool to_a, bool add>
+TAPEDECK_INLINE void symmetric_kl_row(int64_t cols, const T* a, T a_normaliser, const T* b, T b_normaliser, T factor, T* dx) {
+  T mean = 0;  // of u - v, under p for da and under q for db
+#pragma omp simd reduction(+ : mean)
+  for (int64_t c = 0; c < cols; ++c) {
+    const Pair<T> pair(a[c] - a_normaliser, b[c] - b_normaliser);
+    const T weight = to_a ? pair.p : pair.q;
+    mean += weight == T(0) ? T(0) : weight * pair.log_ratio;
+  }
 #pragma omp simd
-  for (int64_t c = 0; c < cols; ++c) store<add>(dx[c], factor * (difference[c] + own[c] * (log_ratio[c] - mean)));
+  for (int64_t c = 0; c < cols; ++c) {
+    const Pair<T> pair(a[c] - a_normaliser, b[c] - b_normaliser);
+    const T weight = to_a ? pair.p : pair.q;
+    const T value = pair.difference + (weight == T(0) ? T(0) : weight * (pair.log_ratio - mean));
+    store<add>(dx[c], (to_a ? factor : -factor) * value);
+  }
 }
 
-/// da = dD ((p - q) + p (u - v - E_p[u - v])), db = -dD ((p - q) + q (u - v - E_q[u - v]))
 template <class T>
 void symmetric_kl_backward(int64_t rows, int64_t cols, const T* a, const T* b, const T* /*divergence*/, const T* ddivergence, T* da,
                            bool accumulate_a, T* db, bool accumulate_b) {
@@ -95,17 +105,12 @@ void symmetric_kl_backward(int64_t rows, int64_t cols, const T* a, const T* b, c
       const int64_t first = row * cols;
       const T a_normaliser = row_logsumexp(cols, a + first), b_normaliser = row_logsumexp(cols, b + first);
       const T factor = ddivergence[row];
-      T* p = scratch<T>(Scratch::rows, 4 * cols);
-      T *q = p + cols, *difference = q + cols, *log_ratio = difference + cols;
-#pragma omp simd
-      for (int64_t c = 0; c < cols; ++c) {
-        const Pair<T> pair(a[first + c] - a_normaliser, b[first + c] - b_normaliser);
-        p[c] = pair.p, q[c] = pair.q, difference[c] = pair.difference;
-        const T largest = T(1e30);  // an infinite ratio meets a probability of 0
-        log_ratio[c] = pair.log_ratio > largest ? largest : pair.log_ratio < -largest ? -largest : pair.log_ratio;
-      }
-      if (da) with_flag(accumulate_a, [=](auto add) { symmetric_kl_row<T, add.value>(cols, p, difference, log_ratio, factor, da + first); });
-      if (db) with_flag(accumulate_b, [=](auto add) { symmetric_kl_row<T, add.value>(cols, q, difference, log_ratio, -factor, db + first); });
+      if (da) with_flag(accumulate_a, [=](auto add) {
+        symmetric_kl_row<T, true, add.value>(cols, a + first, a_normaliser, b + first, b_normaliser, factor, da + first);
+      });
+      if (db) with_flag(accumulate_b, [=](auto add) {
+        symmetric_kl_row<T, false, add.value>(cols, a + first, a_normaliser, b + first, b_normaliser, factor, db + first);
+      });
     }
   });
 }

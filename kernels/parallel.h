@@ -2,7 +2,6 @@
 // keep their bits at any number of threads. Next: kernels.h (the menu of kernels).
 #pragma once
 #include <cstdint>
-#include <type_traits>
 
 namespace tapedeck::kernels {
 
@@ -18,11 +17,9 @@ void run_tasks(int64_t tasks, Task task, void* context);
 /// its own outputs only. Nested calls run serially. Never allocates.
 template <class Body>
 void parallel_tasks(int64_t tasks, Body&& body) {
-  using Callable = std::remove_reference_t<Body>;
   if (tasks == 1) { body(int64_t{0}); return; }
   detail::run_tasks(
-      tasks, [](void* context, int64_t index) { (*static_cast<Callable*>(context))(index); },
-      const_cast<void*>(static_cast<const void*>(&body)));
+      tasks, [](void* context, int64_t index) { (*static_cast<Body*>(context))(index); }, &body);
 }
 
 /// Cuts [0, n) into ranges of `grain` items (the last may be shorter) and calls body(begin, end) for each.

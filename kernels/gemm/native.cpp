@@ -10,7 +10,7 @@ inline constexpr int64_t depth = 256;             // k per pass: a panel of B (3
 inline constexpr int64_t tile_groups = 8;         // row groups per tile: 112 rows of A (112 KB) in the second level
 inline constexpr int64_t tile_panels = 8;         // panels per tile
 inline constexpr int64_t enough_tasks = 8;        // tiles shrink until there are this many
-inline constexpr int64_t serial_work = 1 << 18;   // multiply-adds that one thread does before two have started
+inline constexpr int64_t serial_work = 1 << 16;   // multiply-adds that one thread does faster than two can start
 
 template <class T>
 struct Product {
@@ -24,7 +24,7 @@ struct Product {
     a = g.a_transposed ? View<T>{a_data, 1, g.m} : View<T>{a_data, g.k, 1};
     b = g.b_transposed ? View<T>{b_data, 1, g.k} : View<T>{b_data, g.n, 1};
     cut();
-    while (down * across < enough_tasks && (groups > 1 || panels > 1) && !serial()) {
+    while (down * across < enough_tasks && (groups > 1 || panels > 1) && g.m * g.n * g.k > serial_work) {
       if (groups > 1) groups /= 2;
       else panels /= 2;
       cut();
@@ -34,7 +34,6 @@ struct Product {
     down = ceil_divide(g.m, groups * group_rows);
     across = ceil_divide(g.n, panels * panel_cols<T>);
   }
-  bool serial() const { return g.m * g.n * g.k <= serial_work; }
   /// Few rows do not pay for packing a B that is readable as it lies.
   bool packs() const { return g.b_transposed || g.m > 3 * group_rows; }
 };
@@ -78,17 +77,11 @@ void run(const Product<T>& product) {
   T* packed = product.packs() ? scratch<T>(Scratch::packed_c, packed_size<T>(pass, g.n)) : nullptr;
   for (int64_t first = 0; first < g.k; first += pass) {
     const int64_t k = smaller(pass, g.k - first);
-    const auto pack = [&](int64_t begin, int64_t end) {
-      pack_panels<T>({product.b.at(first, begin), product.b.row, product.b.col}, k, end - begin, packed + begin * k);
-    };
-    const auto multiply = [&](int64_t tile) { tile_product(product, tile, first, k, packed); };
-    if (product.serial()) {
-      if (packed) pack(0, g.n);
-      for (int64_t tile = 0; tile < product.down * product.across; ++tile) multiply(tile);
-    } else {
-      if (packed) parallel_ranges(g.n, larger(1, elementwise_grain / (k * panel_cols<T>)) * panel_cols<T>, pack);
-      parallel_tasks(product.down * product.across, multiply);
-    }
+    if (packed)
+      parallel_ranges(g.n, larger(1, elementwise_grain / (k * panel_cols<T>)) * panel_cols<T>, [&](int64_t begin, int64_t end) {
+        pack_panels<T>({product.b.at(first, begin), product.b.row, product.b.col}, k, end - begin, packed + begin * k);
+      });
+    parallel_tasks(product.down * product.across, [&](int64_t tile) { tile_product(product, tile, first, k, packed); });
   }
 }
 
