@@ -38,9 +38,14 @@ std::byte* system_take(size_t bytes) {
 }  // namespace
 
 Pool& Pool::instance() {
-  // Leaked on purpose: tensors of static storage duration may still give buffers back at exit.
-  static thread_local Pool* pool = new Pool;
-  return *pool;
+  // The pool itself is never destroyed, because tensors of static storage duration may still give buffers back at exit;
+  // what it holds unused goes back to the system when its thread ends.
+  struct Owner {
+    Pool* pool = new Pool;
+    ~Owner() { pool->trim(); }
+  };
+  static thread_local Owner owner;
+  return *owner.pool;
 }
 
 Storage* Pool::take(size_t bytes) {

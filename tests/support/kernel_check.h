@@ -74,7 +74,7 @@ void check_type(const std::string& what, const Numbers& want, double slack, cons
       const std::vector<T> got = run(kernels::menu<T>());
       if (count > 1) {
         INFO(count << " threads");
-        CHECK(std::memcmp(got.data(), serial.data(), got.size() * sizeof(T)) == 0);
+        CHECK((got.empty() || std::memcmp(got.data(), serial.data(), got.size() * sizeof(T)) == 0));
         continue;
       }
       serial = got;
