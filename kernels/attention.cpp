@@ -61,7 +61,8 @@ struct Block {
 
 /// scores = (scale q) k^T for the block; draws of its dropout mask, row after row.
 template <class T>
-const uint16_t* block_scores_of(const Attention& a, const Pack& pack, const Block& block, const T* q, const Workspace<T>& work, const Panels<T>& keys) {
+const uint16_t* block_scores_of(const Attention& a, const Pack& pack, const Block& block, const T* q, const Workspace<T>& work,
+                                const Panels<T>& keys) {
   const T scale = T(a.scale);
   for (int64_t i = 0; i < block.rows; ++i) {
     const T* from = q + (pack.q_row + block.first + i) * a.q_stride + pack.head * a.head_dim;

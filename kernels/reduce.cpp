@@ -134,7 +134,9 @@ template <class T>
 double sum_squares(int64_t n, const T* x) {
   const int64_t blocks = ceil_divide(n, flat_block);
   double* partials = scratch<double>(Scratch::partials, larger(1, blocks));
-  parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) { partials[begin / flat_block] = block_squares(end - begin, x + begin); });
+  parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) {
+    partials[begin / flat_block] = block_squares(end - begin, x + begin);
+  });
   double total = 0;
   for (int64_t b = 0; b < blocks; ++b) total += partials[b];
   return total;

@@ -105,7 +105,8 @@ TEST_CASE("attention survives scores of +-1e4 and 2048 tokens") {
   menu<float>().attention(a, x.data(), x.data(), x.data(), out.data(), normaliser.data());
   menu<float>().attention_backward(a, x.data(), x.data(), x.data(), out.data(), normaliser.data(), x.data(), dq.data(), dk.data(),
                                    dv.data(), false);
-  for (const auto& values : {out, normaliser, dq, dk, dv}) CHECK(menu<float>().first_non_finite(int64_t(values.size()), values.data()) == -1);
+  for (const auto& values : {out, normaliser, dq, dk, dv})
+    CHECK(menu<float>().first_non_finite(int64_t(values.size()), values.data()) == -1);
 }
 
 TEST_CASE("ragged primitives equal their definitions") {

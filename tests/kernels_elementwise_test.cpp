@@ -137,7 +137,7 @@ TEST_CASE("fill, add_scaled and where") {
 
 TEST_CASE("reduce, argmax and spread over any axis") {
   const int64_t cases[][3] = {{1, 1, 1},   {1, 40001, 1}, {17, 129, 1},  {1, 700, 33},  {5, 15, 17},
-                              {3, 600, 65}, {2, 1, 127},   {129, 16, 1}, {1, 33, 20001}};
+                              {3, 600, 65}, {2, 1, 127},   {129, 16, 1}, {1, 33, 20001}, {0, 3, 2}, {3, 4, 0}};
   for (const auto& sizes : cases)
     for (bool accumulate : {false, true}) {
       const int64_t outer = sizes[0], axis = sizes[1], inner = sizes[2];
@@ -197,7 +197,8 @@ TEST_CASE("permute every order, and copy_rows between strides") {
   struct Case { std::vector<int64_t> shape; std::vector<int> order; };
   const Case cases[] = {{{7}, {0}},           {{33, 129}, {1, 0}},        {{257, 65}, {1, 0}},      {{3, 4, 5}, {2, 0, 1}},
                         {{3, 4, 5}, {0, 2, 1}}, {{4, 17, 3, 16}, {0, 2, 1, 3}}, {{4, 1, 3, 16}, {3, 1, 0, 2}},
-                        {{2, 3, 2, 3, 2, 5}, {5, 3, 1, 4, 2, 0}}, {{2, 9, 40, 35}, {0, 1, 3, 2}}, {{1, 1}, {1, 0}}};
+                        {{2, 3, 2, 3, 2, 5}, {5, 3, 1, 4, 2, 0}}, {{2, 9, 40, 35}, {0, 1, 3, 2}}, {{1, 1}, {1, 0}},
+                        {{0, 3}, {1, 0}}, {{3, 0, 2}, {2, 0, 1}}, {{4, 0}, {0, 1}}};
   for (const Case& test : cases)
     for (bool accumulate : {false, true}) {
       const int rank = int(test.shape.size());

@@ -112,8 +112,8 @@ Panels<T> pack_panels(const View<T>& b, int64_t k, int64_t n, T* packed) {
 
 /// c[m, cols] (+)= A[m, k] times one panel (packed, or in place with rows `b_step` apart).
 template <class T>
-TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const View<T>& a, const T* b, int64_t b_step, T* c, int64_t c_stride,
-                                    bool add) {
+TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const View<T>& a, const T* b, int64_t b_step, T* c,
+                                    int64_t c_stride, bool add) {
   const bool narrow = cols <= lanes<T>;
   if (a.col == 1) {
     if (narrow) panel_product<T, 1, true>(m, k, a.data, a.row, b, b_step, c, c_stride, cols, add);

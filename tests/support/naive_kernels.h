@@ -54,6 +54,7 @@ Numbers each_row(int64_t rows, int64_t cols, const Numbers& x, F f) {
 }
 inline Numbers softmax(int64_t rows, int64_t cols, const Numbers& x) {
   return each_row(rows, cols, x, [](int64_t, Numbers row) {
+    if (row.empty()) return row;
     const double top = *std::max_element(row.begin(), row.end());
     for (double& value : row) value = top == -infinity ? 0 : std::exp(value - top);
     double total = 0;
