@@ -2,6 +2,7 @@
 // here" belongs where the question arises. Next: schema.cpp.
 #include <algorithm>
 #include <set>
+#include <sstream>
 #include <type_traits>
 
 #include <tapedeck/base/complaint_codes.h>
@@ -98,11 +99,11 @@ class Collector {
  public:
   std::vector<PartDoc> docs;
 
-  void group(const std::string& kind, const std::string& name, const std::string& doc, Part& part) {
+  void group(const std::string& kind, const std::string& name, const std::string& doc, Part& part, Method method = {}) {
     Fields fields;
     part.describe(fields);
     const Json values = write_fields(part);
-    PartDoc made{kind, name, doc, {}, example_of(fields, part, kind == "section" ? "" : name)};
+    PartDoc made{kind, name, doc, {}, example_of(fields, part, kind == "section" ? "" : name), std::move(method)};
     for (const Field& field : fields.all) made.options.push_back(option_doc(field, values.find(field.name)->value));
     docs.push_back(std::move(made));
     for (Field& field : fields.all) inner(field, name == "experiment" ? field.name : name + "." + field.name);
@@ -110,7 +111,7 @@ class Collector {
 
   void choice(const AnyChoice& choice) {
     if (!known_.insert(choice.kind()).second) return;
-    for (const std::string& name : choice.names()) group(choice.kind(), name, choice.doc(name), *choice.example(name));
+    for (const std::string& name : choice.names()) group(choice.kind(), name, choice.doc(name), *choice.example(name), choice.method(name));
   }
 
  private:
@@ -153,6 +154,18 @@ std::string option_lines(const OptionDoc& option, size_t width) {
   std::string head = wrapped(option.type + initial, width + 4);
   head.replace(2, option.name.size(), option.name);
   return head + wrapped(option.doc, width + 4);
+}
+
+// Equation, source, cost and pitfalls, each under its name; a pitfall a line.
+std::string method_lines(const Method& method) {
+  if (!method) return "";
+  std::string out = "\nEquation:\n" + wrapped(method.equation, 2) + "\nSource:\n" + wrapped(method.source, 2) + "\nCost of an update:\n" +
+                    wrapped(method.cost, 2);
+  if (method.pitfalls.empty()) return out;
+  out += "\nPitfalls:\n";
+  std::istringstream lines(method.pitfalls);
+  for (std::string line; std::getline(lines, line);) out += wrapped(line, 4).replace(2, 1, "-");
+  return out;
 }
 
 size_t name_width(const std::vector<OptionDoc>& options) {
@@ -265,7 +278,7 @@ std::vector<PartDoc> part_docs(Part& root, const std::vector<const AnyChoice*>& 
 }
 
 std::string explain_part(const PartDoc& part) {
-  std::string out = title(part) + "\n" + wrapped(part.doc, 2);
+  std::string out = title(part) + "\n" + wrapped(part.doc, 2) + method_lines(part.method);
   if (part.options.empty()) return out + "\nIt has no options.\n";
   out += "\nOptions:\n";
   for (const OptionDoc& option : part.options) out += option_lines(option, name_width(part.options));
@@ -276,7 +289,7 @@ std::string explain_part(const AnyChoice& kind, std::string_view name) {
   const std::unique_ptr<Part> part = kind.example(name);
   if (!part) throw Error(ErrorKind::usage, "there is no " + kind.kind() + " " + in_quotes(name), suggest(name, kind.names()));
   Collector collector;
-  collector.group(kind.kind(), std::string(name), kind.doc(name), *part);
+  collector.group(kind.kind(), std::string(name), kind.doc(name), *part, kind.method(name));
   return explain_part(collector.docs.front());
 }
 

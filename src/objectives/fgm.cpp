@@ -68,7 +68,14 @@ struct Fgm final : Objective {
     return steepest_step(g, epsilon, ball, over, step.batch().offsets);
   }
 };
-TAPEDECK_PART(Objective, Fgm, "fgm", "Fast gradient method: shift a site by epsilon g / |g| and train on the shifted loss (Miyato et al. 2017).");
+TAPEDECK_PART(Objective, Fgm, "fgm", "Fast gradient method: shift a site by epsilon g / |g| and train on the shifted loss (Miyato et al. 2017).",
+              {.equation = "delta = epsilon g / |g|, g = dL/dx; the update follows the gradient of L(x) + L(x + delta), delta held constant",
+               .source = "Miyato, Dai and Goodfellow, Adversarial Training Methods for Semi-Supervised Text Classification, ICLR 2017, arXiv "
+                         "1605.07725, section 3",
+               .cost = "2F + 2B",
+               .pitfalls = "What the norm is taken over (tensor, sample, token) changes the attack more than epsilon does.\n"
+                           "A model can beat a fixed epsilon by growing its embeddings: weight decay or a norm after them helps.\n"
+                           "The masks of the shifted pass are those of the clean one unless dropout is \"fresh\"."});
 
 }  // namespace
 }  // namespace tapedeck

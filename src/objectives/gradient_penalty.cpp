@@ -44,7 +44,13 @@ struct GradientPenalty final : Objective {
   }
 };
 TAPEDECK_PART(Objective, GradientPenalty, "gradient_penalty",
-              "L + weight |dL/dx|^2 at a site, differentiated through (double backward; Ross and Doshi-Velez 2018).");
+              "L + weight |dL/dx|^2 at a site, differentiated through (double backward; Ross and Doshi-Velez 2018).",
+              {.equation = "L + weight |dL/dx|^2; the gradient of the second term is a second derivative of the model",
+               .source = "Ross and Doshi-Velez 2018, arXiv 1711.09404; the equivalence with adversarial training: kexue.fm/archives/7234",
+               .cost = "1F + 1B kept as rows + a backward through both: about three plain updates",
+               .pitfalls = "Squaring a gradient that was not recorded adds a constant: the loss looks larger and nothing else happens.\n"
+                           "weight = epsilon / 2 matches an attack with the step epsilon dL/dx to first order only.\n"
+                           "The batch's mean loss makes each example's gradient 1/B: per_sample undoes that."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -116,7 +116,16 @@ struct RDrop final : Objective {
   }
 };
 TAPEDECK_PART(Objective, RDrop, "r_drop",
-              "Dropout twice, and the two answers must agree: CE1 + CE2 + (alpha/2) [KL(P1||P2) + KL(P2||P1)] (Liang et al. 2021).");
+              "Dropout twice, and the two answers must agree: CE1 + CE2 + (alpha/2) [KL(P1||P2) + KL(P2||P1)] (Liang et al. 2021).",
+              {.equation = "L = sum_j CE_j + (alpha/2) pool_{i<j} [KL(P_i||P_j) + KL(P_j||P_i)], P_j = softmax of dropout pass j\n"
+                           "KL(P||Q) + KL(Q||P) = sum_c (p_c - q_c)(a_c - b_c) for logits a, b; the gradient flows through both passes",
+               .source = "Liang et al., R-Drop: Regularized Dropout for Neural Networks, NeurIPS 2021, arXiv 2106.14448, section 2; preset "
+                         "su: kexue.fm/archives/8496",
+               .cost = "passes * (1F + 1B); with every: k, 1F + 1B on the other updates",
+               .pitfalls = "Published code scales the loss in at least six ways: alpha means something else under each preset.\n"
+                           "The passes must draw different masks; without dropout the term is 0.\n"
+                           "It needs more updates than plain training and ends lower: train longer.\n"
+                           "With preset hf_bert the agreement is summed over the batch, so alpha depends on the batch size."});
 
 }  // namespace
 }  // namespace tapedeck

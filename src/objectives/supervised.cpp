@@ -18,7 +18,11 @@ struct Supervised final : Objective {
   Tensor loss(Step& step) override { return step.loss(step.forward()); }
   const Loss& task() const override { return *task_loss; }
 };
-TAPEDECK_PART(Objective, Supervised, "supervised", "One forward pass and the task loss.");
+TAPEDECK_PART(Objective, Supervised, "supervised", "One forward pass and the task loss.",
+              {.equation = "L = loss(logits, labels), mean over the labelled examples of the update",
+               .source = "the baseline that every method is compared with",
+               .cost = "1F + 1B",
+               .pitfalls = "Compare methods at equal numbers of passes as well as at equal numbers of updates."});
 
 /// A loss under its own name, with its own options.
 struct Named : Objective {

@@ -43,6 +43,15 @@ std::string unit_example(Duration::Unit unit);
 /// A path; relative ones belong to the folder of the file that contains them (resolved while reading).
 struct Path { std::string path; explicit operator bool() const { return !path.empty(); } };
 
+/// What the page of a method says beyond its options: `explain` prints it and docs/guide/methods/NAME.md holds it. Plain text.
+struct Method {
+  std::string equation;                                         // one a line
+  std::string source;                                           // authors, year, section
+  std::string cost;                                             // passes per update: "2F + 2B"
+  std::string pitfalls;                                         // one a line
+  explicit operator bool() const { return !equation.empty(); }
+};
+
 /// A part chosen by name out of a registry ("type"), or nothing. Defined in registry.h.
 struct AnyChoice {
   virtual ~AnyChoice() = default;
@@ -52,6 +61,7 @@ struct AnyChoice {
   virtual std::string_view name() const = 0;                    // "" when nothing is chosen
   virtual Part* part() = 0;                                     // null when nothing is chosen
   virtual std::string doc(std::string_view name) const = 0;
+  virtual Method method(std::string_view name) const = 0;       // empty for parts that have no page
   virtual std::unique_ptr<Part> example(std::string_view name) const = 0;  // default-configured, for docs and schema
 };
 

@@ -17,6 +17,7 @@ struct Registry {
   struct Entry {
     std::string doc;                                            // one sentence, then the equation and source if any
     std::unique_ptr<T> (*make)();
+    Method method;                                              // what its page says; empty for parts without one
   };
   static std::map<std::string, Entry, std::less<>>& entries() {
     static std::map<std::string, Entry, std::less<>> table;
@@ -26,8 +27,8 @@ struct Registry {
     const auto it = entries().find(name);
     return it == entries().end() ? nullptr : &it->second;
   }
-  static bool add(std::string name, std::string doc, std::unique_ptr<T> (*make)()) {
-    const bool fresh = entries().emplace(std::move(name), Entry{std::move(doc), make}).second;
+  static bool add(std::string name, std::unique_ptr<T> (*make)(), std::string doc, Method method = {}) {
+    const bool fresh = entries().emplace(std::move(name), Entry{std::move(doc), make, std::move(method)}).second;
     assert(fresh && "two parts registered under one name");
     return fresh;
   }
@@ -64,6 +65,10 @@ class Choice final : public AnyChoice {
     const auto* entry = Registry<T>::find(name);
     return entry ? entry->doc : "";
   }
+  Method method(std::string_view name) const override {
+    const auto* entry = Registry<T>::find(name);
+    return entry ? entry->method : Method{};
+  }
   std::unique_ptr<Part> example(std::string_view name) const override {
     const auto* entry = Registry<T>::find(name);
     return entry ? entry->make() : nullptr;
@@ -74,9 +79,10 @@ class Choice final : public AnyChoice {
   std::unique_ptr<T> part_;
 };
 
-/// TAPEDECK_PART(Objective, RDrop, "r_drop", "Two dropout passes must agree. ...") in the part's .cpp file.
-#define TAPEDECK_PART(Kind, Class, name, doc)                                                    \
+/// TAPEDECK_PART(Objective, RDrop, "r_drop", "Two dropout passes must agree. ...") in the part's .cpp file; a method adds
+/// what its page says: ..., {.equation = "L = ...", .source = "...", .cost = "2F + 2B", .pitfalls = "..."}).
+#define TAPEDECK_PART(Kind, Class, name, ...)                                                    \
   static const bool tapedeck_registered_##Class = ::tapedeck::Registry<Kind>::add(               \
-      name, doc, []() -> std::unique_ptr<Kind> { return std::make_unique<Class>(); })
+      name, []() -> std::unique_ptr<Kind> { return std::make_unique<Class>(); }, __VA_ARGS__)
 
 }  // namespace tapedeck

@@ -26,6 +26,7 @@ struct PartDoc {
   std::string kind, name, doc;
   std::vector<OptionDoc> options;
   std::string example;            // all options with their defaults, as JSON
+  Method method;                  // equation, source, cost, pitfalls; empty for most parts
 };
 /// Everything reachable from `root`, sections first, then parts by kind and name; `more` adds kinds that no option holds.
 std::vector<PartDoc> part_docs(Part& root, const std::vector<const AnyChoice*>& more = {});

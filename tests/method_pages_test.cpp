@@ -1,0 +1,80 @@
+// Each training method has a page, docs/guide/methods/NAME.md, and the part of it between the two marks is what
+// `tapedeck explain NAME` prints: it cannot be out of date. TAPEDECK_WRITE_PAGES=1 writes that part anew.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/experiment/schema.h>
+
+#include "support/temp_folder.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path pages = fs::path(TAPEDECK_SOURCE_DIR) / "docs/guide/methods";
+const std::string begin = "<!-- begin: tapedeck explain ", end = "<!-- end -->\n";
+
+/// Everything between the marks, marks included.
+std::string generated(const std::string& name, const std::vector<PartDoc>& docs) {
+  return begin + name + " -->\n```text\n" + explain(docs, name) + "```\n" + end;
+}
+
+std::string with_generated(const std::string& page, const std::string& name, const std::string& block) {
+  const size_t from = page.find(begin), to = page.find(end);
+  if (from == page.npos || to == page.npos) return page.empty() ? "# " + name + "\n\n" + block : page + block;
+  return page.substr(0, from) + block + page.substr(to + end.size());
+}
+
+}  // namespace
+
+TEST_CASE("the page of a method holds what explain prints") {
+  ExperimentConfig root;
+  const std::vector<PartDoc> docs = part_docs(root);
+  std::set<std::string> names, losses;
+  for (const PartDoc& part : docs) {
+    if (part.method) names.insert(part.name);
+    if (part.kind == "loss") losses.insert(part.name);
+  }
+  CHECK(names.size() >= 3);
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    const fs::path file = pages / (name + ".md");
+    const std::string page = fs::exists(file) ? read_raw(file.string()) : "", block = generated(name, docs);
+    if (std::getenv("TAPEDECK_WRITE_PAGES")) {
+      fs::create_directories(pages);
+      write_raw(file.string(), with_generated(page, name, block));
+      continue;
+    }
+    CHECK_MESSAGE(page.find(block) != page.npos, "run this test once with TAPEDECK_WRITE_PAGES=1");
+    CHECK(page.starts_with("# " + name + "\n"));
+    CHECK_MESSAGE(page.find(begin) > name.size() + 80, "say above the generated part when to use the method");
+  }
+  for (const PartDoc& part : docs) {
+    if (part.kind != "objective" || losses.contains(part.name)) continue;   // a loss under its own name needs no page
+    CAPTURE(part.name);
+    CHECK_MESSAGE(part.method, "give TAPEDECK_PART a Method: equation, source, cost, pitfalls");
+  }
+  for (const auto& entry : fs::directory_iterator(pages)) {
+    CAPTURE(entry.path());
+    CHECK_MESSAGE(names.contains(entry.path().stem().string()), "a page without a method");
+  }
+}
+
+TEST_CASE("a method says everything its page needs") {
+  ExperimentConfig root;
+  for (const PartDoc& part : part_docs(root)) {
+    if (!part.method) continue;
+    CAPTURE(part.name);
+    CHECK_FALSE(part.method.source.empty());
+    CHECK_FALSE(part.method.cost.empty());
+    CHECK_FALSE(part.method.pitfalls.empty());
+    const std::string text = explain_part(part);
+    for (const char* heading : {"Equation:", "Source:", "Cost of an update:", "Pitfalls:", "Written out:"}) CHECK(text.find(heading) != text.npos);
+  }
+}
