@@ -2,6 +2,7 @@
 // Why: "unknown option" without a suggestion costs people a trip to the manual. Next: fields_read.cpp.
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <tapedeck/base/json.h>
 #include <tapedeck/base/words.h>
@@ -145,6 +146,12 @@ bool glob_match(std::string_view pattern, std::string_view name) {
     }
   }
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+std::string_view interned(std::string_view word) {
+  static thread_local std::set<std::string, std::less<>> words;
+  const auto known = words.find(word);
+  return known != words.end() ? *known : *words.emplace(word).first;
 }
 
 }  // namespace tapedeck

@@ -104,7 +104,7 @@ void RunRecorder::write_step(const StepRecord& record) {
   json.set("epoch", Json::of(record.epoch));
   json.set("split", Json::of("train"));
   json.set("loss", Json::of(record.loss));
-  for (const auto& [name, value] : record.reports) json.set(name, Json::of(value));
+  for (const auto& [name, value] : record.reports) json.set(std::string(name), Json::of(value));
   json.set("lr", Json::of(record.lr));
   json.set("grad_norm", Json::of(record.grad_norm));
   json.set("examples_per_s", Json::of(rounded(record.examples_per_second, 0.1)));

@@ -22,7 +22,7 @@ bool Pass::watches(std::string_view name) const {
 Tensor Pass::site(std::string_view name, Tensor x) {
   if (!watches(name)) return x;
   for (auto& delta : deltas_) if (delta.site == name) x = x + delta.value;
-  sites_.push_back({std::string(name), x});
+  sites_.push_back({interned(name), x});
   return x;
 }
 

@@ -60,7 +60,7 @@ struct RDrop final : Objective {
       throw Error(ErrorKind::config, text("r_drop: dropout lists ", dropout.size(), " rates for ", passes, " passes"), "give one rate per pass");
     const Scaling scale = scaling();
     if (step.number() % every != 0) return step.loss(step.forward()) * (scale.ce * double(passes));   // the same size as a full update
-    std::vector<Tensor> logits;
+    List<Tensor> logits;
     Tensor ce;
     for (int64_t j = 0; j < passes; ++j) {
       const View view = step.forward(dropout.empty() ? std::nullopt : std::optional(dropout[size_t(j)]));
@@ -91,7 +91,7 @@ struct RDrop final : Objective {
     return task_loss->regression() ? reduce(square(a - b) * 2.0, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
   }
 
-  Tensor disagreement(const std::vector<Tensor>& logits, Reduction reduction, double rows) const {
+  Tensor disagreement(const List<Tensor>& logits, Reduction reduction, double rows) const {
     Tensor total;
     auto add = [&](const Tensor& d) { total = total ? total + d : d; };
     if (pool == PairPool::to_mean) {
@@ -108,7 +108,7 @@ struct RDrop final : Objective {
   }
 
   /// log((1/m) sum_j P_j), [B,C].
-  static Tensor mean_log_probability(const std::vector<Tensor>& logits) {
+  static Tensor mean_log_probability(const List<Tensor>& logits) {
     const Shape shape = logits[0].shape();
     Tensors stacked;
     for (auto& l : logits) stacked.push_back(reshape(log_softmax(l), {shape[0], 1, shape[1]}));

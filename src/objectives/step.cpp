@@ -7,7 +7,7 @@ namespace tapedeck {
 
 Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number, Mode mode)
     : tape_(&tape), model_(&model), store_(&store), loss_(&loss), batch_(&batch), key_(key), number_(number), mode_(mode),
-      reports_(std::make_shared<std::map<std::string, double, std::less<>>>()) {
+      reports_(std::allocate_shared<Numbers>(PoolAllocator<Numbers>())) {
   tape.clear();
   leaves_.reserve(store.all().size());
   for (auto& p : store.all()) leaves_.push_back(p.trainable ? tape.leaf(p.value, p.gradient) : p.value);
@@ -24,15 +24,15 @@ View Step::forward(std::optional<double> dropout) {
 
 Tensor Step::loss(const View& view) { return (*loss_)(view.logits, *batch_); }
 
-void Step::watch(std::string_view site) { watched_.emplace_back(site); }
+void Step::watch(std::string_view site) { watched_.push_back(interned(site)); }
 
-std::vector<Tensor> Step::values_at(std::string_view site) const {
+List<Tensor> Step::values_at(std::string_view site) const {
   if (const Parameter* p = store_->find(site)) {
     if (!p->trainable)
       throw Error(ErrorKind::config, text("\"", site, "\" is frozen, so it has no gradient"), "do not freeze it, or choose another site");
     return {leaves_[size_t(p - store_->all().data())]};
   }
-  std::vector<Tensor> values;
+  List<Tensor> values;
   for (auto& s : sites_) if (s.site == site && s.value.on_tape()) values.push_back(s.value);
   if (values.empty())
     throw Error(ErrorKind::value, text("no pass of this step crossed the site \"", site, "\""), "watch(site) before forward(), and name a site the model has");
@@ -72,14 +72,12 @@ Step Step::with(std::string_view site, const Tensor& delta, DropoutMasks masks) 
     d.value = d.value + delta.detach();
     return shifted;
   }
-  shifted.deltas_.push_back({std::string(site), delta.detach()});
+  shifted.deltas_.push_back({interned(site), delta.detach()});
   return shifted;
 }
 
 void Step::report(std::string_view name, double value) {
-  const auto it = reports_->find(name);
-  if (it == reports_->end()) reports_->emplace(name, value);
-  else it->second = value;
+  (*reports_)[interned(name)] = value;
 }
 
 }  // namespace tapedeck

@@ -92,6 +92,14 @@ void Pool::give(Storage* s) {
   free_[s->size_class] = s;
 }
 
+void* Pool::allocate(size_t bytes) {
+  Storage* s = take(bytes + alignment);           // its first line holds the way back
+  *reinterpret_cast<Storage**>(s->data) = s;
+  return s->data + alignment;
+}
+
+void Pool::release(void* memory) { give(*reinterpret_cast<Storage**>(static_cast<std::byte*>(memory) - alignment)); }
+
 void Pool::trim() {
   for (Storage*& head : free_) {
     while (Storage* s = head) {

@@ -2,13 +2,13 @@
 // key applies, what is added at named sites and what is remembered there. Next: model.h, objectives/step.h.
 #pragma once
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
+#include <tapedeck/base/words.h>
 #include <tapedeck/nn/batch.h>
 #include <tapedeck/nn/params.h>
 #include <tapedeck/ops/fused.h>
+#include <tapedeck/tensor/list.h>
 
 namespace tapedeck {
 
@@ -16,8 +16,8 @@ enum class Mode { train, evaluate };              // evaluate: no dropout
 enum class Rows { tokens, sequences };            // what the first axis of a value counts
 
 /// A value that can be watched or shifted: an activation a model names with pass.site(...), or a parameter's path.
-struct Delta { std::string site; Tensor value; };
-struct SiteValue { std::string site; Tensor value; };
+struct Delta { std::string_view site; Tensor value; };
+struct SiteValue { std::string_view site; Tensor value; };
 
 class Pass {
  public:
@@ -33,14 +33,14 @@ class Pass {
   Tensor site(std::string_view name, Tensor x);
   /// True when site(name, x) would do something: a model may then skip a fusion across the site.
   bool watches(std::string_view name) const;
-  void watch(std::string name) { watched_.push_back(std::move(name)); }
+  void watch(std::string_view name) { watched_.push_back(interned(name)); }
 
   /// p, key and first draw of a dropout at the current scope; p is 0 outside training.
   DropoutSpec dropout_spec(double p, Rows rows, int64_t cols) const;
   DropoutSpec attention_dropout(double p, int64_t heads) const;
   Tensor dropout(const Tensor& x /*[rows, cols]*/, double p, Rows rows) const;
 
-  const std::vector<SiteValue>& sites() const { return sites_; }
+  const List<SiteValue>& sites() const { return sites_; }
 
  private:
   double rate(double p) const;
@@ -51,8 +51,8 @@ class Pass {
   std::span<const Tensor> leaves_;
   std::span<const Delta> deltas_;
   std::optional<double> dropout_;                 // replaces every non-zero rate
-  std::vector<std::string> watched_;
-  std::vector<SiteValue> sites_;
+  List<std::string_view> watched_;
+  List<SiteValue> sites_;
 };
 
 }  // namespace tapedeck

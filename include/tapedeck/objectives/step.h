@@ -1,12 +1,9 @@
 // One batch, one tape, the verbs: every training method is a composition of forward, loss, backward, grad and with.
 // Next: objective.h (what a method is), src/objectives/r_drop.cpp (a method on a page).
 #pragma once
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include <tapedeck/losses/loss.h>
 #include <tapedeck/nn/model.h>
@@ -45,10 +42,10 @@ class Step {
   const ParamStore& store() const { return *store_; }
   Key key() const { return key_; }
   int64_t number() const { return number_; }                     // optimizer step, from 0
-  const std::map<std::string, double, std::less<>>& reports() const { return *reports_; }
+  const Numbers& reports() const { return *reports_; }
 
  private:
-  std::vector<Tensor> values_at(std::string_view site) const;
+  List<Tensor> values_at(std::string_view site) const;
 
   Tape* tape_;
   const Model* model_;
@@ -59,12 +56,12 @@ class Step {
   int64_t number_;
   Mode mode_;
   uint64_t first_pass_ = 0, passes_ = 0;                         // pass keys: key / "pass" / (first_pass + n)
-  std::vector<Tensor> leaves_;
+  List<Tensor> leaves_;
   Tape::Mark base_;
-  std::vector<Delta> deltas_;
-  std::vector<std::string> watched_;
-  std::vector<SiteValue> sites_;
-  std::shared_ptr<std::map<std::string, double, std::less<>>> reports_;
+  List<Delta> deltas_;
+  List<std::string_view> watched_;
+  List<SiteValue> sites_;
+  std::shared_ptr<Numbers> reports_;
 };
 
 }  // namespace tapedeck

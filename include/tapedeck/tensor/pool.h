@@ -24,6 +24,9 @@ class Pool {
   Storage* take(size_t bytes);                         // throws Error{internal}/bad_alloc text when memory runs out
   Storage* window(Storage* parent, size_t offset, size_t bytes);
   void give(Storage* storage);
+  /// Memory without a handle, for containers (list.h); aligned like a tensor's.
+  void* allocate(size_t bytes);
+  void release(void* memory);
   void trim();                                         // returns unused buffers to the system
   const PoolStats& stats() const { return stats_; }
   void reset_peak() { stats_.peak_bytes = stats_.live_bytes; }

@@ -46,7 +46,7 @@ struct StepRecord {
   int64_t step = 0, total_steps = 0;              // step: updates done so far
   double epoch = 0, loss = 0, lr = 0, grad_norm = 0;
   double seconds = 0, examples_per_second = 0;    // since train() began; of this update
-  std::map<std::string, double> reports;          // what the objective reported ("kl")
+  Numbers reports;                                // what the objective reported ("kl")
 };
 struct EvaluationRecord {
   int64_t step = 0; double epoch = 0, seconds = 0;  // since train() began
