@@ -167,6 +167,13 @@ struct Menu {
   void (*fill_normal)(int64_t n, uint64_t key, uint64_t first, T mean, T deviation, T* y);      // Box-Muller, element i from (key, i)
   void (*adamw)(int64_t n, const AdamW&, T* w, T* grad, T* m, T* v);
   void (*sgd)(int64_t n, const Sgd&, T* w, T* grad, T* momentum /*or null*/);
+
+  // roofline: one thread's work each (tensor/roofline.h) ------------------------------------------------------------------
+  /// Multiply-adds in registers; sink[0], sink[1]: a factor below 1 and a term; writes sink[2]; returns the flops done.
+  double (*fma_loop)(int64_t repeats, T* sink);
+  /// The same with bf16 products added in f32; null where the variant or the CPU has no such instruction.
+  double (*bf16_loop)(int64_t repeats, T* sink) = nullptr;
+  void (*triad)(int64_t n, double alpha, const T* b, const T* c, T* a);                         // a = b + alpha c
 };
 
 /// The menu of the chosen instruction set.

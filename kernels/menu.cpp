@@ -24,6 +24,7 @@ Menu<T> make_menu(GemmBackend backend) {
   offer_rotary(menu);
   offer_random(menu);
   offer_optimizer(menu);
+  offer_roofline(menu);
   if (backend == GemmBackend::native) offer_native_gemm(menu);
   else offer_openblas_gemm(menu);
   return menu;

@@ -20,6 +20,7 @@ template <class T> void offer_ragged(Menu<T>&);
 template <class T> void offer_rotary(Menu<T>&);
 template <class T> void offer_random(Menu<T>&);
 template <class T> void offer_optimizer(Menu<T>&);
+template <class T> void offer_roofline(Menu<T>&);
 template <class T> void offer_native_gemm(Menu<T>&);
 template <class T> void offer_openblas_gemm(Menu<T>&);
 

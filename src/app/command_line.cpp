@@ -30,10 +30,14 @@ std::string option_hint(const CLI::App& command, const std::vector<std::string>&
 }
 
 Error usage_error(const CLI::ParseError& problem, const CLI::App& app, const std::vector<std::string>& words) {
-  const auto chosen = app.get_subcommands();
-  const std::string what = problem.what(), name = chosen.empty() ? "" : chosen.front()->get_name() + " ";
-  return Error(ErrorKind::usage, what.substr(0, what.find('\n')),
-               option_hint(chosen.empty() ? app : *chosen.front(), words) + "see `tapedeck " + name + "--help`");
+  const CLI::App* command = &app;
+  std::string name;
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += command->get_name() + " ";
+  }
+  const std::string what = problem.what();
+  return Error(ErrorKind::usage, what.substr(0, what.find('\n')), option_hint(*command, words) + "see `tapedeck " + name + "--help`");
 }
 
 }  // namespace
@@ -52,6 +56,14 @@ Command& Command::choice(const std::string& names, std::string& value, std::vect
 }
 Command& Command::flag(const std::string& names, bool& value, const std::string& doc) {
   app_->add_flag(names, value, doc);
+  return *this;
+}
+Command& Command::number(const std::string& name, int64_t& value, const std::string& doc, int64_t least) {
+  app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<int64_t>::max()))->capture_default_str();
+  return *this;
+}
+Command& Command::number(const std::string& name, double& value, const std::string& doc, double least) {
+  app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<double>::max()))->capture_default_str();
   return *this;
 }
 Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc,
@@ -73,10 +85,14 @@ CommandLine::CommandLine(const std::string& doc, const std::string& version, con
 CommandLine::~CommandLine() = default;
 
 Command CommandLine::add(const std::string& name, const std::string& doc, std::function<int()> action) {
-  CLI::App* command = app_->add_subcommand(name, doc);
+  const size_t space = name.find(' ');
+  CLI::App* parent = space == name.npos ? app_.get() : app_->get_subcommand(name.substr(0, space));
+  CLI::App* command = parent->add_subcommand(name.substr(space + 1), doc);      // npos + 1 is 0
   command->callback([this, action = std::move(action)] { chosen_ = action; });
   return Command(*command);
 }
+
+void CommandLine::group(const std::string& name, const std::string& doc) { app_->add_subcommand(name, doc)->require_subcommand(1); }
 
 void CommandLine::check_command_name(const std::vector<std::string>& words) const {
   const std::vector<std::string> names = command_names(*app_);

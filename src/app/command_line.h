@@ -1,6 +1,7 @@
 // The parser behind a small face, so that one file pays for CLI11 and every command reads like its help text.
 // Next: commands.h.
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,9 @@ class Command {
   Command& required(const std::string& name, std::string& value, const std::string& doc);
   Command& choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc);
   Command& flag(const std::string& names, bool& value, const std::string& doc);
+  /// A number of at least `least`; its present value is the default.
+  Command& number(const std::string& name, int64_t& value, const std::string& doc, int64_t least);
+  Command& number(const std::string& name, double& value, const std::string& doc, double least);
   /// May be given several times, one value each.
   Command& list(const std::string& names, std::vector<std::string>& values, const std::string& doc,
                 const std::string& placeholder);
@@ -34,6 +38,8 @@ class CommandLine {
   ~CommandLine();
   /// action: what the command does; returns the exit code.
   Command add(const std::string& name, const std::string& doc, std::function<int()> action);
+  /// A command that only holds others; they are added as "group name".
+  void group(const std::string& name, const std::string& doc);
   /// Parses and runs. words: the arguments without the program. Error{usage} with a suggestion.
   int run(const std::vector<std::string>& words);
 

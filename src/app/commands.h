@@ -22,6 +22,7 @@ void add_list(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_schema(CommandLine& line);
 void add_doctor(CommandLine& line);
+void add_bench(CommandLine& line);
 void add_version(CommandLine& line);
 
 /// Options that several commands share.

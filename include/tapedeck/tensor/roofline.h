@@ -1,0 +1,23 @@
+// What this machine can do at best: multiply-adds per second and bytes per second from each level of the memory. Every
+// claim of speed is a share of these, measured in the same run (Williams, Waterman, Patterson 2009, "Roofline").
+#pragma once
+#include <cstddef>
+#include <optional>
+
+#include <tapedeck/tensor/dtype.h>
+
+namespace tapedeck {
+
+/// Flops per second of `count` threads that multiply and add in registers (a multiply-add is two flops), best of several
+/// runs that take about `seconds` together. f32, f64 or bf16 (products of bf16 added in f32); nothing where the kernels in
+/// use have no such instruction.
+std::optional<double> fma_peak(DType dtype, int count, double seconds = 0.2);
+
+enum class MemoryLevel { l2, l3, memory };
+/// Bytes of the three arrays of all threads together: half of the second-level caches, a quarter of the third, or eight
+/// times the third (at most 512 MiB).
+size_t triad_bytes(MemoryLevel level, int count);
+/// Bytes per second of a = b + alpha c in f32, three arrays a thread, every array counted once (as STREAM does).
+double triad_bandwidth(MemoryLevel level, int count, double seconds = 0.2);
+
+}  // namespace tapedeck

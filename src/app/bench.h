@@ -1,0 +1,31 @@
+// What the benchmarks share: threads, the machine's line, quantiles, memory of the process. Each benchmark describes
+// itself like a command. Next: command_bench.cpp, docs/guide/bench.md.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+
+struct BenchFlags {
+  int64_t threads = 0;                             // 0: the cores this process may use
+  std::string gemm = "auto";
+  bool json = false;
+};
+void add_bench_flags(Command& command, BenchFlags& flags);
+/// Sets threads and GEMM backend.
+void use_bench_flags(const BenchFlags& flags);
+
+void add_bench_roofline(CommandLine& line);
+void add_bench_train(CommandLine& line);
+
+/// {"cpu", "kernels", "gemm", "blas", "threads"} as they are in force.
+Json machine_json();
+/// The value below which `share` of the values lie (nearest rank); values need not be sorted.
+double quantile(std::vector<double> values, double share);
+/// Peak resident bytes of this process so far (VmHWM); 0 where /proc has none.
+int64_t peak_resident_bytes();
+std::string giga(double value);                    // "462.1" for 462.1e9
+
+}  // namespace tapedeck::app
