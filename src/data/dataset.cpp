@@ -14,7 +14,16 @@
 namespace tapedeck {
 namespace {
 
-int64_t length_of(const Dataset& data, int64_t index) { return int64_t(data.examples[size_t(index)].ids.size()); }
+/// Calls use(begin, end) for each sequence of the example.
+template <class Use>
+void for_each_sequence(const Example& example, Use use) {
+  if (example.ends.empty()) return use(0, int64_t(example.ids.size()));
+  int64_t begin = 0;
+  for (const int32_t end : example.ends) {
+    use(begin, int64_t(end));
+    begin = end;
+  }
+}
 
 bool is_labelled(const Dataset& data, const Example& example) {
   return data.regression ? std::isfinite(example.target) : example.label >= 0;
@@ -25,10 +34,10 @@ struct Totals { int64_t tokens = 0, pairs = 0, labelled = 0; };
 Totals totals(const Dataset& data, std::span<const int64_t> order) {
   Totals sum;
   for (int64_t index : order) {
-    const int64_t length = length_of(data, index);
-    sum.tokens += length;
-    sum.pairs += length * length;
-    sum.labelled += is_labelled(data, data.examples[size_t(index)]);
+    const Example& example = data.examples[size_t(index)];
+    sum.tokens += int64_t(example.ids.size());
+    for_each_sequence(example, [&](int64_t begin, int64_t end) { sum.pairs += (end - begin) * (end - begin); });
+    sum.labelled += is_labelled(data, example);
   }
   return sum;
 }
@@ -38,16 +47,19 @@ void pack(const Dataset& data, std::span<const int64_t> order, int64_t tokens, B
   batch.tokens = Tensor::empty({tokens}, DType::i32);
   batch.positions = Tensor::empty({tokens}, DType::i32);
   if (data.pairs) batch.segments = Tensor::empty({tokens}, DType::i32);
-  batch.offsets = Tensor::empty({int64_t(order.size()) + 1}, DType::i32);
-  int32_t* offsets = batch.offsets.data<int32_t>().data();
-  int32_t at = offsets[0] = 0;
-  for (size_t i = 0; i < order.size(); ++i) {
-    const Example& example = data.examples[size_t(order[i])];
-    const auto length = int32_t(example.ids.size());
+  batch.texts = data.texts;
+  batch.offsets = Tensor::empty({int64_t(order.size()) * data.texts + 1}, DType::i32);
+  int32_t* offset = batch.offsets.data<int32_t>().data();
+  int32_t at = *offset = 0;
+  for (const int64_t index : order) {
+    const Example& example = data.examples[size_t(index)];
     std::copy(example.ids.begin(), example.ids.end(), batch.tokens.data<int32_t>().begin() + at);
-    for (int32_t p = 0; p < length; ++p) batch.positions.raw<int32_t>()[at + p] = p;
     if (data.pairs) std::copy(example.segments.begin(), example.segments.end(), batch.segments.data<int32_t>().begin() + at);
-    offsets[i + 1] = at += length;
+    for_each_sequence(example, [&](int64_t begin, int64_t end) {
+      const auto length = int32_t(end - begin);
+      for (int32_t p = 0; p < length; ++p) batch.positions.raw<int32_t>()[at + p] = p;
+      *++offset = at += length;
+    });
   }
 }
 
@@ -57,6 +69,44 @@ int32_t label_index(const std::map<std::string, int32_t>& index, const Row& row,
   if (found != index.end()) return found->second;
   throw data_error(table.name, row.line, text("label \"", row.label, "\" is not one of the ", labels.size(), " classes of train"),
                    text(suggestion(row.label, labels), "classes: ", quoted_list(labels)));
+}
+
+/// The texts that the row has.
+std::vector<std::string_view> texts_of(const Row& row) {
+  std::vector<std::string_view> texts{row.text};
+  if (!row.text_b.empty() || !row.text_c.empty()) texts.push_back(row.text_b);
+  if (!row.text_c.empty()) texts.push_back(row.text_c);
+  return texts;
+}
+
+int64_t most_texts(const Table& table) {
+  size_t most = 1;
+  for (const Row& row : table.rows) most = std::max(most, texts_of(row).size());
+  return int64_t(most);
+}
+
+/// Each text as a sequence of its own.
+Example encode_apart(const Row& row, const Table& table, const Tokenizer& tokenizer, int64_t count) {
+  Example example;
+  const auto texts = texts_of(row);
+  for (int64_t t = 0; t < count; ++t) {
+    if (t >= int64_t(texts.size()))
+      throw data_error(table.name, row.line, text("the row has ", texts.size(), " texts where others have ", count),
+                       "give every row the same number of texts, none of them empty");
+    const Encoded encoded = tokenizer.encode(texts[size_t(t)]);
+    example.ids.insert(example.ids.end(), encoded.ids.begin(), encoded.ids.end());
+    example.ends.push_back(int32_t(example.ids.size()));
+  }
+  if (count == 1) example.ends.clear();
+  return example;
+}
+
+Example encode_joined(const Row& row, const Tokenizer& tokenizer, bool pairs) {
+  Encoded encoded = tokenizer.encode(row.text, pairs ? std::string_view(row.text_b) : std::string_view());
+  Example example;
+  example.ids = std::move(encoded.ids);
+  example.segments = std::move(encoded.segments);
+  return example;
 }
 
 }  // namespace
@@ -79,14 +129,16 @@ std::vector<std::string> label_names(const Splits& splits) {
 }
 
 Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
-               bool pairs) {
-  Dataset data{table.name, {}, regression ? std::vector<std::string>{} : labels, regression, pairs};
+               bool pairs, Texts texts) {
+  const bool apart = texts == Texts::apart;
+  Dataset data{table.name, {}, regression ? std::vector<std::string>{} : labels, regression, pairs && !apart};
+  if (apart) data.texts = most_texts(table);
   data.examples.reserve(table.rows.size());
   std::map<std::string, int32_t> index;
   for (size_t i = 0; i < labels.size(); ++i) index.emplace(labels[i], int32_t(i));
   for (const Row& row : table.rows) {
-    Encoded encoded = tokenizer.encode(row.text, pairs ? std::string_view(row.text_b) : std::string_view());
-    Example& example = data.examples.emplace_back(Example{std::move(encoded.ids), std::move(encoded.segments)});
+    Example& example = data.examples.emplace_back(apart ? encode_apart(row, table, tokenizer, data.texts)
+                                                        : encode_joined(row, tokenizer, data.pairs));
     if (regression) example.target = std::numeric_limits<double>::quiet_NaN();
     if (row.label.empty()) continue;
     if (!regression) { example.label = label_index(index, row, table, labels); continue; }
@@ -109,7 +161,7 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   pack(data, mine, here.tokens, batch);
   batch.first_token = before.tokens;
   batch.first_pair = before.pairs;
-  batch.first_sequence = begin;
+  batch.first_sequence = begin * data.texts;
   batch.total_sequences = int64_t(order.size());
   batch.total_labelled = step.labelled;
   if (!step.labelled) return batch;

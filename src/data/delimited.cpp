@@ -106,7 +106,7 @@ class Records {
 struct Layout {
   std::vector<std::string> names;  // of the header, or none
   size_t width = 0;
-  int text = -1, text_b = -1, label = -1;
+  int text = -1, text_b = -1, text_c = -1, label = -1;
 };
 
 /// The index of a column written as a name or an index; -1 when there is none.
@@ -146,9 +146,11 @@ Layout make_layout(const Record& first, const TableFormat& format, const Columns
   const auto or_default = [&](const std::optional<std::string>& column, const char* name, const char* index) {
     return column.value_or(format.header ? name : index);
   };
-  const std::string label = or_default(columns.label, "label", "1"), text_b = columns.text_b.value_or("");
+  const std::string label = or_default(columns.label, "label", "1");
+  const std::string text_b = columns.text_b.value_or(""), text_c = columns.text_c.value_or("");
   layout.text = require_column(layout, or_default(columns.text, "text", "0"), first.line, "text", rows);
   if (!text_b.empty()) layout.text_b = require_column(layout, text_b, first.line, "text_b", rows);
+  if (!text_c.empty()) layout.text_c = require_column(layout, text_c, first.line, "text_c", rows);
   if (!label.empty())
     layout.label = rows.labels_needed() ? require_column(layout, label, first.line, "label", rows) : column_index(layout, label);
   return layout;
@@ -176,7 +178,7 @@ void parse_delimited(const TextFile& file, const TableFormat& format, const Colu
       continue;
     }
     const auto field = [&](int column) { return column < 0 ? std::string() : record.fields[size_t(column)]; };
-    Row row{field(layout->text), field(layout->text_b), field(layout->label), record.line};
+    Row row{field(layout->text), field(layout->text_b), field(layout->label), record.line, field(layout->text_c)};
     if (layout->label < 0) rows.unlabelled(std::move(row)); else rows.labelled(std::move(row));
   }
 }

@@ -65,6 +65,7 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
 void Columns::describe(Fields& f) {
   f("text", text, "column of the text: a name, or an index that starts at 0; default \"text\" (0 without header)");
   f("text_b", text_b, "column of the second text of a pair; default none");
+  f("text_c", text_c, "column of the third text of a triplet (the hard negative); default none");
   f("label", label, "column of the label; \"\" for data without labels; default \"label\" (1 without header)");
 }
 

@@ -18,7 +18,7 @@ enum class Need { required, optional };  // of labels: training data must have t
 
 /// Which columns or keys hold what. Unset: the format's default; empty: there is none.
 struct Columns : Part {
-  std::optional<std::string> text, text_b, label;
+  std::optional<std::string> text, text_b, text_c, label;
   void describe(Fields& f) override;
 };
 

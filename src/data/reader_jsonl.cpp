@@ -41,9 +41,11 @@ struct JsonlReader final : FileReader {
     if (!object.is(Json::Kind::object)) return rows.bad(line.number, "the line is not a JSON object", "");
     Row row;
     row.line = line.number;
-    const std::string text_b = columns_.text_b.value_or(""), label = columns_.label.value_or("label");
+    const std::string text_b = columns_.text_b.value_or(""), text_c = columns_.text_c.value_or("");
+    const std::string label = columns_.label.value_or("label");
     if (!take(object, columns_.text.value_or("text"), row, row.text, rows)) return;
     if (!text_b.empty() && !take(object, text_b, row, row.text_b, rows)) return;
+    if (!text_c.empty() && !take(object, text_c, row, row.text_c, rows)) return;
     const bool has_label = !label.empty() && (rows.labels_needed() || object.find(label));
     if (!has_label) return rows.unlabelled(std::move(row));
     if (take(object, label, row, row.label, rows)) rows.labelled(std::move(row));

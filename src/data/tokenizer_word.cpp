@@ -11,7 +11,7 @@ struct CountingTokenizer : VocabularyTokenizer {
   void fit(const Table& train) final {
     std::map<std::string, int64_t> counts;
     for (const Row& row : train.rows)
-      for (const std::string* text : {&row.text, &row.text_b})
+      for (const std::string* text : {&row.text, &row.text_b, &row.text_c})
         for (std::string& token : cut(*text)) ++counts[std::move(token)];
     set_counted(counts, min_count_, max_size_);
   }

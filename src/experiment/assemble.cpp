@@ -20,14 +20,16 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   Tokenizer& tokenizer = *config.tokenizer;
   tokenizer.fit(rows.train);
   const std::vector<std::string> labels = label_names(rows);
-  const auto encoded = [&](const Table& table) { return encode(table, tokenizer, labels, rows.regression, rows.pairs); };
+  const auto encoded = [&](const Table& table) {
+    return encode(table, tokenizer, labels, rows.regression, rows.pairs, config.model->texts());
+  };
   data->train = encoded(rows.train);
   data->validation = encoded(rows.validation);
   data->test = encoded(rows.test);
   data->tokenizer_state = tokenizer.state();
   data->vocabulary_hash = sha256(data->tokenizer_state.dump(-1));
   data->input = {.vocabulary = tokenizer.vocabulary_size(), .max_length = tokenizer.max_length(),
-                 .outputs = rows.regression ? 1 : int64_t(labels.size()), .pairs = rows.pairs};
+                 .outputs = rows.regression ? 1 : int64_t(labels.size()), .pairs = data->train.pairs};
   return data;
 }
 

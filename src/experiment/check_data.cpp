@@ -46,6 +46,7 @@ class DataCheck {
   }
 
   void task() {
+    if (!config_.objective->needs_labels()) return;
     const Loss& loss = config_.objective->task();
     const Dataset& train = *data_.train;
     const Location where = locate(tree_, "objective");

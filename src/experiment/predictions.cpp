@@ -57,7 +57,7 @@ void read_labels(TrainedRun& run) {
 }
 
 Dataset encode_for(const TrainedRun& run, const Table& table) {
-  return encode(table, *run.config.tokenizer, run.labels, run.regression, run.input.pairs);
+  return encode(table, *run.config.tokenizer, run.labels, run.regression, run.input.pairs, run.config.model->texts());
 }
 
 std::map<std::string, double> measure(TrainedRun& run, const Table& table) {

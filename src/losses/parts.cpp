@@ -54,8 +54,8 @@ TAPEDECK_PART(Loss, CrossEntropyLoss, "cross_entropy", "-sum_c q_c log softmax(l
 struct MseLoss final : Loss {
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
     if (!batch.targets) throw Error(ErrorKind::config, "mse needs numbers as labels, but the data have classes", "set data.label_type to \"number\", or use loss \"cross_entropy\"");
-    const double total = batch.total_weight > 0 ? batch.total_weight : double(batch.sequences());
-    return sum(square(reshape(logits, {batch.sequences()}) - batch.targets)) / total;
+    const double total = batch.total_weight > 0 ? batch.total_weight : double(batch.examples());
+    return sum(square(reshape(logits, {batch.examples()}) - batch.targets)) / total;
   }
   bool regression() const override { return true; }
 };

@@ -12,7 +12,7 @@ struct LinearHeadSpec final : HeadSpec {
 
   struct LinearHead final : Head {
     LinearHead(Params params, double dropout, int64_t width, int64_t outputs)
-        : scope(params.scope()), dropout(dropout), linear(params, width, outputs) {}
+        : scope(params.scope()), dropout(dropout), linear(params, width, outputs ? outputs : width) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override {
       Scope here(scope);
       return linear(pass, pass.dropout(pooled, dropout, Rows::sequences));
@@ -42,7 +42,7 @@ struct MlpHeadSpec final : HeadSpec {
   struct MlpHead final : Head {
     MlpHead(Params params, const MlpHeadSpec& spec, int64_t width, int64_t outputs)
         : scope(params.scope()), dropout(spec.dropout), training_only(spec.training_only),
-          dense(params / "dense", width, spec.hidden.value_or(width), spec.activation), out(params / "out", spec.hidden.value_or(width), outputs) {}
+          dense(params / "dense", width, spec.hidden.value_or(width), spec.activation), out(params / "out", spec.hidden.value_or(width), outputs ? outputs : width) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override {
       const Tensor h = training_only && !pass.training() ? pooled : dense(pass, pooled);
       Scope here(scope);
@@ -85,13 +85,36 @@ struct ProjectionHeadSpec final : HeadSpec {
     Linear in, out;
   };
   std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
-    if (out != outputs)
+    if (outputs && out != outputs)
       throw Error(ErrorKind::config, text("head projection gives ", out, " values, but the objective reads ", outputs, " logits"),
                   "use head \"linear\" or \"mlp\" for this objective");
     return std::make_unique<ProjectionHead>(params, *this, width);
   }
 };
 TAPEDECK_PART(HeadSpec, ProjectionHeadSpec, "projection", "Two-layer projection for contrastive objectives: z = W2 relu(W1 h + b1), scaled to length 1.");
+
+struct DenseHeadSpec final : HeadSpec {
+  std::optional<int64_t> out;
+  Act activation = Act::tanh;
+  void describe(Fields& f) override {
+    f("out", out, "size of the result (default: the encoder's width)").at_least(1);
+    f.names("activation", activation, activations, "after the layer");
+  }
+
+  struct DenseHead final : Head {
+    DenseHead(Params params, Act activation, int64_t width, int64_t outputs) : dense(params, width, outputs, activation) {}
+    Tensor forward(Pass& pass, const Tensor& pooled) const override { return dense(pass, pooled); }
+    Linear dense;
+  };
+  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
+    const int64_t size = out.value_or(outputs ? outputs : width);
+    if (outputs && size != outputs)
+      throw Error(ErrorKind::config, text("head dense gives ", size, " values, but the objective reads ", outputs, " logits"),
+                  "remove the option out");
+    return std::make_unique<DenseHead>(params, activation, width, size);
+  }
+};
+TAPEDECK_PART(HeadSpec, DenseHeadSpec, "dense", "One layer with activation, the projection of SimCSE: z = act(W h + b).");
 
 }  // namespace
 }  // namespace tapedeck

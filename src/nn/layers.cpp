@@ -79,4 +79,10 @@ Tensor pool(const Tensor& x, const Tensor& offsets, Pooling pooling) {
   return segment_max(x, offsets);
 }
 
+Tensor text_of(const Tensor& x, int64_t texts, int64_t which) {
+  if (texts == 1) return x;
+  const int64_t rows = x.shape()[0] / texts, cols = x.shape()[1];
+  return slice(reshape(x, {rows, texts * cols}), 1, which * cols, (which + 1) * cols);
+}
+
 }  // namespace tapedeck

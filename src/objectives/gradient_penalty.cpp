@@ -37,7 +37,7 @@ struct GradientPenalty final : Objective {
     const Tensor squared = sum(square(step.grad(task, at, Order::differentiable)));
     // task is the sum of example losses over `total`: undo that division inside the square, then take the mean over examples.
     const Batch& b = step.batch();
-    const double total = b.total_weight > 0 ? b.total_weight : double(std::max<int64_t>(1, b.total_labelled ? b.total_labelled : b.sequences()));
+    const double total = b.total_weight > 0 ? b.total_weight : double(std::max<int64_t>(1, b.total_labelled ? b.total_labelled : b.examples()));
     const Tensor penalty = per_sample ? squared * total : squared;
     step.report("penalty", penalty.item());
     return task + penalty * weight;

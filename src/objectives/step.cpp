@@ -19,7 +19,7 @@ View Step::forward(std::optional<double> dropout) {
   for (auto& site : watched_) pass.watch(site);
   Output out = model_->forward(pass);
   for (auto& s : pass.sites()) sites_.push_back(s);
-  return {out.logits, out.pooled, out.hidden};
+  return {out.logits, out.pooled, out.hidden, out.projection};
 }
 
 Tensor Step::loss(const View& view) { return (*loss_)(view.logits, *batch_); }

@@ -43,7 +43,8 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
     const auto mine = std::span(order).subspan(size_t(begin), size_t(std::min(batch_size, data.size() - begin)));
     const Batch batch = collate(data, mine, 0, int64_t(mine.size()), store.dtype());
     Pass pass(store, batch, Mode::evaluate, Key{});
-    const Tensor logits = model.forward(pass).logits.detach();
+    const Tensor logits = model.forward(pass).logits;
+    if (!logits) continue;
     double here = 0;
     for (size_t i = 0; i < mine.size(); ++i) {
       const Example& example = data.examples[size_t(mine[i])];
@@ -57,7 +58,7 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
       }
     }
     if (!data.regression) all.classes = logits.shape().cols();
-    if (here == 0) continue;
+    if (here == 0 || loss.regression() != data.regression) continue;
     sum += here * loss(logits, batch).item();
     weight += here;
   }

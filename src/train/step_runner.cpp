@@ -29,7 +29,7 @@ void check_sites(const TrainSetup& setup) {
 void check_setup(const TrainSetup& setup) {
   const TrainingOptions& training = *setup.training;
   if (setup.train->size() == 0) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
-  if (setup.objective->task().regression() != setup.train->regression)
+  if (setup.objective->needs_labels() && setup.objective->task().regression() != setup.train->regression)
     throw Error(
         ErrorKind::config,
         text("the task loss needs ", setup.train->regression ? "classes" : "numbers", " as labels, but the data have ",

@@ -10,12 +10,13 @@
 #include <tapedeck/base/registry.h>
 #include <tapedeck/data/reader.h>
 #include <tapedeck/data/tokenizer.h>
-#include <tapedeck/nn/batch.h>
+#include <tapedeck/nn/model.h>
 
 namespace tapedeck {
 
 struct Example {
   std::vector<int32_t> ids, segments;
+  std::vector<int32_t> ends;        // where each text ends in ids when texts are sequences of their own; empty: one sequence
   int32_t label = -1;               // class index; -1: none
   double target = 0;                // regression
 };
@@ -24,14 +25,16 @@ struct Dataset {
   std::vector<Example> examples;
   std::vector<std::string> labels;  // class names by index; empty for regression
   bool regression = false, pairs = false;
+  int64_t texts = 1;                // sequences per example
   int64_t size() const { return int64_t(examples.size()); }
 };
 
 /// Class names in index order: the declared ones, else those of train sorted (as numbers when all are numbers).
 std::vector<std::string> label_names(const Splits& splits);
 /// Throws Error{data} naming file and line for a label that is not in `labels` or a target that is not a number.
+/// Texts::apart: every text of a row becomes a sequence of its own; all rows of a table must then have equally many.
 Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
-               bool pairs);
+               bool pairs, Texts texts = Texts::joined);
 
 struct Sampler : Part {
   static constexpr const char* kind = "sampler";

@@ -14,6 +14,7 @@ struct Row {
   std::string text, text_b;         // text_b is empty unless the data are pairs
   std::string label;                // as written; empty: unlabelled
   int64_t line = 0;                 // 1-based line in the file where the row starts
+  std::string text_c = {};          // hard negative of a triplet; empty otherwise
 };
 struct Table {
   std::string name;                 // file, for messages

@@ -11,16 +11,18 @@ struct Batch {
   Tensor tokens;        // i32 [T]
   Tensor positions;     // i32 [T]: 0.. within each sequence
   Tensor segments;      // i32 [T]: 0 first text, 1 second; undefined when no input is a pair
-  Tensor offsets;       // i32 [B+1]
-  Tensor labels;        // i32 [B]; -1: no label (ignored); undefined for regression and unlabelled data
+  Tensor offsets;       // i32 [S+1], S sequences
+  Tensor labels;        // i32 [B], B examples; -1: no label (ignored); undefined for regression and unlabelled data
   Tensor targets;       // float dtype of the run [B]: regression targets; undefined for classification
+  int64_t texts = 1;    // sequences per example, one after another: sequence e * texts + t is text t of example e
   int64_t sequences() const { return offsets ? offsets.size() - 1 : 0; }
+  int64_t examples() const { return sequences() / texts; }
   int64_t token_count() const { return tokens.size(); }
 
   /// Where this micro-batch starts inside the batch of the optimizer step. Dropout draws are indexed from here, so
   /// a batch cut into micro-batches sees the very same masks.
   int64_t first_token = 0, first_sequence = 0, first_pair = 0;     // pair: sum over earlier sequences of length^2
-  /// Sequences and labelled sequences of the whole step: what sums are divided by.
+  /// Examples and labelled examples of the whole step: what sums are divided by.
   int64_t total_sequences = 0, total_labelled = 0;
   /// Sum of Loss::weight over the labelled sequences of the whole step; 0: take it from this batch alone.
   double total_weight = 0;

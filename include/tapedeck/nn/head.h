@@ -1,4 +1,4 @@
-// What sits on the pooled vector: linear, mlp or projection; chosen in JSON as "head".
+// What sits on the pooled vector: linear, mlp, dense or projection; chosen in JSON as "head".
 #pragma once
 #include <memory>
 
@@ -13,6 +13,7 @@ struct Head {
 };
 struct HeadSpec : Part {
   static constexpr const char* kind = "head";
+  /// outputs 0: the head decides how many values it gives, as a projection does.
   virtual std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const = 0;
 };
 

@@ -11,9 +11,10 @@
 namespace tapedeck {
 
 struct Output {
-  Tensor logits;                                  // [B, classes] ([B, 1] for regression)
-  Tensor pooled;                                  // [B, width]
+  Tensor logits;                                  // [B, classes] ([B, 1] for regression); undefined when the model gives none
+  Tensor pooled;                                  // [S, width]: one row per sequence
   Tensor hidden;                                  // [T, width]
+  Tensor projection = {};                         // [S, size]: what contrast compares; undefined: pooled itself
 };
 
 struct Model {
@@ -26,8 +27,12 @@ struct Model {
 /// What a model must fit.
 struct ModelInput { int64_t vocabulary = 0, max_length = 0, outputs = 0; bool pairs = false; };
 
+/// joined: a pair is one sequence, [CLS] a [SEP] b [SEP]. apart: every text of an example is a sequence of its own.
+enum class Texts { joined, apart };
+
 struct ModelSpec : Part {
   static constexpr const char* kind = "model";
+  virtual Texts texts() const { return Texts::joined; }
   virtual std::unique_ptr<Model> build(Params params, const ModelInput& input) const = 0;
 };
 

@@ -18,6 +18,8 @@ struct Objective : Part {
   virtual const Loss& task() const = 0;
   /// Sites this objective perturbs or differentiates by ("embedding", "encoder.embeddings.word"): checked before training.
   virtual std::vector<std::string> sites() const { return {}; }
+  /// False for methods that learn from texts alone: the task loss then only measures, where the data have labels.
+  virtual bool needs_labels() const { return true; }
   /// True when examples of a batch influence each other, so that micro-batches would change the method.
   virtual bool couples_examples() const { return false; }
 };

@@ -12,7 +12,11 @@
 namespace tapedeck {
 
 /// What one forward pass left: the outputs, and the values at the sites.
-struct View { Tensor logits, pooled, hidden; };
+struct View {
+  Tensor logits, pooled, hidden, projection;
+  /// What contrastive methods compare: the projection where the model has one, [S, size].
+  const Tensor& embedding() const { return projection ? projection : pooled; }
+};
 enum class DropoutMasks { same, fresh };          // of a shifted step: replay the masks of the step it came from, or draw new ones
 
 class Step {
