@@ -46,7 +46,7 @@ struct TextModelSpec final : ModelSpec {
     return model;
   }
 };
-TAPEDECK_PART(ModelSpec, TextModelSpec, "text", 
+TAPEDECK_PART(ModelSpec, TextModelSpec, "text",
               "Text or text pair to logits: encoder, pooling, head. Sites: embedding, hidden, pooled, projection.");
 
 }  // namespace
