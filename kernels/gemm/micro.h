@@ -29,7 +29,8 @@ template <class T, int rows, int vectors, bool rows_strided>
 void micro_product(int64_t k, const T* __restrict a, int64_t a_stride, const T* __restrict b, int64_t b_step, T* __restrict c,
                    int64_t c_stride, int64_t cols, bool add) {
   Vector<T> sum[rows][vectors] = {};
-  for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * c_stride, 1);
+  for (int i = 0; i < rows; ++i)
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(c + i * c_stride + v * lanes<T>, 1);
   for (int64_t p = 0; p < k; ++p, b += b_step) {
     Vector<T> b_row[vectors];
 #pragma GCC unroll 2
