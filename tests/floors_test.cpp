@@ -41,7 +41,7 @@ Rules read_rules(const std::string& text) {
     else if (rule == "beside") rules.beside[words.at(0)] = std::stoi(words.at(1));
     else if (rule == "kernels") rules.kernels[words.at(0)] = {words.begin() + 1, words.end()};
     else if (rule == "hidden") rules.hidden = words;
-    else if (rule == "never") rules.never.push_back(words.at(0));
+    else if (rule == "never") rules.never.push_back(line.substr(6));
     else if (rule == "only") rules.only.push_back({words, line.substr(colon + 3)});
     else FAIL("floors.txt: unknown rule: " << line);
   }
