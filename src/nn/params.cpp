@@ -12,11 +12,6 @@ namespace {
 
 constexpr int64_t alignment = 16;                 // elements: 64 bytes of f32
 
-Tensor window(const Tensor& slab, int64_t offset, const Shape& shape) {
-  const size_t unit = size_of(slab.dtype());
-  return Tensor::adopt(Pool::instance().window(slab.storage(), size_t(offset) * unit, size_t(shape.size()) * unit), shape, slab.dtype());
-}
-
 void fill(const Parameter& p, Key key) {
   Tensor start;
   switch (p.init.kind) {
@@ -53,10 +48,15 @@ void ParamStore::allocate(DType dtype, Key key) {
   values_ = Tensor::zeros({end}, dtype);
   gradients_ = Tensor::zeros({end}, dtype);
   for (auto& p : parameters_) {
-    p.value = window(values_, p.offset, p.shape);
-    p.gradient = window(gradients_, p.offset, p.shape);
+    p.value = window(values_, p);
+    p.gradient = window(gradients_, p);
     fill(p, key / p.path);
   }
+}
+
+Tensor ParamStore::window(const Tensor& slab, const Parameter& p) const {
+  const size_t unit = size_of(slab.dtype());
+  return Tensor::adopt(Pool::instance().window(slab.storage(), size_t(p.offset) * unit, size_t(p.shape.size()) * unit), p.shape, slab.dtype());
 }
 
 void ParamStore::freeze(const std::vector<std::string>& globs) {

@@ -7,10 +7,14 @@ Pass::Pass(const ParamStore& store, const Batch& batch, Mode mode, Key key, std:
            std::span<const Delta> deltas, std::optional<double> dropout)
     : store_(store), batch_(batch), mode_(mode), key_(key), leaves_(leaves), deltas_(deltas), dropout_(dropout) {}
 
+Tensor Pass::shifted(std::string_view name, Tensor x) const {
+  for (auto& delta : deltas_) if (delta.site == name) x = delta.map ? (*delta.map)(x, batch_) : x + delta.value;
+  return x;
+}
+
 Tensor Pass::operator()(Param p) const {
   const Tensor& value = leaves_.empty() ? store_[p].value : leaves_[size_t(p.index)];
-  for (auto& delta : deltas_) if (delta.site == store_[p].path) return value + delta.value;
-  return value;
+  return deltas_.empty() ? value : shifted(store_[p].path, value);
 }
 
 bool Pass::watches(std::string_view name) const {
@@ -21,7 +25,7 @@ bool Pass::watches(std::string_view name) const {
 
 Tensor Pass::site(std::string_view name, Tensor x) {
   if (!watches(name)) return x;
-  for (auto& delta : deltas_) if (delta.site == name) x = x + delta.value;
+  x = shifted(name, x);
   sites_.push_back({interned(name), x});
   return x;
 }

@@ -1,13 +1,15 @@
 // The verbs of a training method on one batch and one tape. Next: r_drop.cpp, the shortest objective.
 #include <tapedeck/objectives/step.h>
 
+#include <algorithm>
+
 #include <tapedeck/base/error.h>
 
 namespace tapedeck {
 
 Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number, Mode mode)
     : tape_(&tape), model_(&model), store_(&store), loss_(&loss), batch_(&batch), key_(key), number_(number), mode_(mode),
-      reports_(std::allocate_shared<Numbers>(PoolAllocator<Numbers>())) {
+      ledger_(std::allocate_shared<Ledger>(PoolAllocator<Ledger>())) {
   tape.clear();
   leaves_.reserve(store.all().size());
   for (auto& p : store.all()) leaves_.push_back(p.trainable ? tape.leaf(p.value, p.gradient) : p.value);
@@ -19,10 +21,27 @@ View Step::forward(std::optional<double> dropout) {
   for (auto& site : watched_) pass.watch(site);
   Output out = model_->forward(pass);
   for (auto& s : pass.sites()) sites_.push_back(s);
+  ++ledger_->passes.forward;
+  ledger_->live.push_back(tape_->mark().node);
+  const View view{out.logits, out.pooled, out.hidden, out.projection};
+  if (passes_ == 1) first_ = view;
+  return view;
+}
+
+View Step::first() { return passes_ > 0 ? first_ : forward(); }
+
+View Step::observe(std::span<const Tensor> values, Mode mode, DropoutMasks masks) {
+  const Key key = key_ / (masks == DropoutMasks::same ? "pass" : "observe") / first_pass_;
+  Pass pass(*store_, *batch_, mode, key, values, deltas_);
+  const Output out = model_->forward(pass);
+  ++ledger_->passes.forward;
   return {out.logits, out.pooled, out.hidden, out.projection};
 }
 
-Tensor Step::loss(const View& view) { return (*loss_)(view.logits, *batch_); }
+Tensor Step::loss(const View& view) const {
+  const Tensor own = (*loss_)(view.logits, *batch_);
+  return partners_ ? own * keep_ + (*loss_)(view.logits, *partners_) * (1 - keep_) : own;
+}
 
 void Step::watch(std::string_view site) { watched_.push_back(interned(site)); }
 
@@ -33,7 +52,13 @@ List<Tensor> Step::values_at(std::string_view site) const {
     return {leaves_[size_t(p - store_->all().data())]};
   }
   List<Tensor> values;
-  for (auto& s : sites_) if (s.site == site && s.value.on_tape()) values.push_back(s.value);
+  bool crossed = false;
+  for (auto& s : sites_) {
+    crossed = crossed || s.site == site;
+    if (s.site == site && s.value.on_tape()) values.push_back(s.value);
+  }
+  if (crossed && values.empty())
+    throw Error(ErrorKind::config, text("nothing below the site \"", site, "\" is trained, so it has no gradient"), "do not freeze all of it, or choose a later site");
   if (values.empty())
     throw Error(ErrorKind::value, text("no pass of this step crossed the site \"", site, "\""), "watch(site) before forward(), and name a site the model has");
   return values;
@@ -47,37 +72,105 @@ Tensor total(const Tensors& parts) {
 }
 }  // namespace
 
-void Step::backward(const Tensor& loss) {
-  tapedeck::backward(loss);
+/// Recorded passes above the rows this step started from: what a sweep of it walks through.
+int64_t Step::passes_swept() const {
+  const auto& live = ledger_->live;
+  return std::count_if(live.begin(), live.end(), [&](NodeId end) { return end > base_.node; });
+}
+
+void Step::drop_rows() {
   sites_.clear();
+  first_ = {first_.logits.detach(), first_.pooled.detach(), first_.hidden.detach(), first_.projection.detach()};
+  std::erase_if(ledger_->live, [&](NodeId end) { return end > base_.node; });
   tape_->rewind(base_);
+}
+
+void Step::backward(const Tensor& loss) {
+  ledger_->passes.backward += passes_swept();
+  tapedeck::backward(loss);
+  drop_rows();
 }
 
 Tensor Step::backward(const Tensor& loss, std::string_view site) {
+  ledger_->passes.backward += passes_swept();
   const Tensor gradient = total(tapedeck::backward(loss, values_at(site)));
-  sites_.clear();
-  tape_->rewind(base_);
+  drop_rows();
   return gradient;
 }
 
-Tensor Step::grad(const Tensor& loss, std::string_view site, Order order) { return total(gradients(loss, values_at(site), order)); }
+Tensor Step::grad(const Tensor& loss, std::string_view site, Order order) {
+  const int64_t swept = passes_swept();
+  ledger_->passes.backward += swept;
+  const Tensor gradient = total(gradients(loss, values_at(site), order));
+  if (order == Order::differentiable) ledger_->live.insert(ledger_->live.end(), size_t(swept), tape_->mark().node);
+  return gradient;
+}
+
+Tensor Step::probe(const Tensor& loss, std::string_view site) {
+  const Tensor gradient = grad(loss, site);
+  drop_rows();
+  return gradient;
+}
+
+Tensor Step::grad(const Tensor& loss) {
+  ledger_->passes.backward += passes_swept();
+  const Tensor& slab = store_->gradients();
+  const Tensor before = slab.clone();
+  slab.copy_from(Tensor::zeros(slab.shape(), slab.dtype()));
+  tapedeck::backward(loss);
+  const Tensor gradient = slab.clone();
+  slab.copy_from(before);
+  return gradient;
+}
+
+Tensor Step::probe(const Tensor& loss) {
+  const Tensor gradient = grad(loss);
+  drop_rows();
+  return gradient;
+}
+
+Step Step::again(DropoutMasks masks) const {
+  Step step = *this;
+  step.sites_.clear();
+  step.first_ = {};
+  step.first_pass_ = masks == DropoutMasks::same ? first_pass_ : first_pass_ + passes_;
+  step.passes_ = 0;
+  step.base_ = tape_->mark();
+  return step;
+}
 
 Step Step::with(std::string_view site, const Tensor& delta, DropoutMasks masks) const {
-  Step shifted = *this;
-  shifted.sites_.clear();
-  shifted.first_pass_ = masks == DropoutMasks::same ? first_pass_ : first_pass_ + passes_;
-  shifted.passes_ = 0;
-  for (auto& d : shifted.deltas_) {
-    if (d.site != site) continue;
-    d.value = d.value + delta.detach();
-    return shifted;
-  }
-  shifted.deltas_.push_back({interned(site), delta.detach()});
-  return shifted;
+  Step step = again(masks);
+  step.deltas_.push_back({interned(site), delta.detach()});
+  return step;
 }
 
-void Step::report(std::string_view name, double value) {
-  (*reports_)[interned(name)] = value;
+Step Step::with(std::string_view site, std::shared_ptr<const SiteMap> map, DropoutMasks masks) const {
+  Step step = again(masks);
+  step.deltas_.push_back({interned(site), {}, std::move(map)});
+  return step;
 }
+
+Step Step::with(const Tensor& delta, DropoutMasks masks) const {
+  Step step = again(masks);
+  for (size_t i = 0; i < leaves_.size(); ++i) {
+    const Parameter& p = store_->all()[i];
+    if (p.trainable) step.leaves_[i] = tape_->leaf(leaves_[i].detach() + store_->window(delta, p), p.gradient);
+  }
+  step.base_ = tape_->mark();
+  return step;
+}
+
+Step Step::mixed(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const {
+  if (partners_)
+    throw Error(ErrorKind::config, "mixup inside mixup: an example can have one partner", "use one of the two");
+  Step step = again();
+  step.deltas_.insert(step.deltas_.begin(), {interned(site), {}, std::move(mix)});
+  step.partners_ = &partners;
+  step.keep_ = keep;
+  return step;
+}
+
+void Step::report(std::string_view name, double value) { ledger_->reports[interned(name)] = value; }
 
 }  // namespace tapedeck

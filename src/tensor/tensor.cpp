@@ -65,20 +65,20 @@ TAPEDECK_ELEMENT(int32_t)
 TAPEDECK_ELEMENT(uint8_t)
 TAPEDECK_ELEMENT(uint16_t)
 
-Tensor Tensor::uniform(Shape shape, Key key, double low, double high, DType dtype) {
+Tensor Tensor::uniform(Shape shape, Key key, double low, double high, DType dtype, uint64_t first) {
   Tensor t = empty(shape, dtype);
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().fill_uniform(t.size(), key.bits, 0, T(low), T(high), t.raw<T>());
+    kernels::menu<T>().fill_uniform(t.size(), key.bits, first, T(low), T(high), t.raw<T>());
   });
   return t;
 }
 
-Tensor Tensor::normal(Shape shape, Key key, double mean, double deviation, DType dtype) {
+Tensor Tensor::normal(Shape shape, Key key, double mean, double deviation, DType dtype, uint64_t first) {
   Tensor t = empty(shape, dtype);
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().fill_normal(t.size(), key.bits, 0, T(mean), T(deviation), t.raw<T>());
+    kernels::menu<T>().fill_normal(t.size(), key.bits, first, T(mean), T(deviation), t.raw<T>());
   });
   return t;
 }

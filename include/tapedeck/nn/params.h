@@ -55,6 +55,8 @@ class ParamStore {
   const Tensor& values() const { return values_; }              // [slab elements]; gaps hold 0
   const Tensor& gradients() const { return gradients_; }
   std::vector<std::string> paths() const;
+  /// The parameter's part of a slab laid out like values(): shares its buffer.
+  Tensor window(const Tensor& slab, const Parameter& p) const;
 
  private:
   std::vector<Parameter> parameters_;

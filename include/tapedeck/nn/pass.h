@@ -1,6 +1,7 @@
 // One trip of a batch through a model: which values the parameters have (leaves of a tape, or plain), which dropout
 // key applies, what is added at named sites and what is remembered there. Next: model.h, objectives/step.h.
 #pragma once
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -15,8 +16,13 @@ namespace tapedeck {
 enum class Mode { train, evaluate };              // evaluate: no dropout
 enum class Rows { tokens, sequences };            // what the first axis of a value counts
 
-/// A value that can be watched or shifted: an activation a model names with pass.site(...), or a parameter's path.
-struct Delta { std::string_view site; Tensor value; };
+/// Changes the value at a site where adding a constant is not enough: noise drawn in the shape found there, rows mixed with others.
+struct SiteMap {
+  virtual Tensor operator()(const Tensor& x, const Batch& batch) const = 0;
+  virtual ~SiteMap() = default;
+};
+/// What happens at a site, an activation a model names with pass.site(...) or a parameter's path: `map` is applied, or `value` added.
+struct Delta { std::string_view site; Tensor value; std::shared_ptr<const SiteMap> map = {}; };
 struct SiteValue { std::string_view site; Tensor value; };
 
 class Pass {
@@ -27,9 +33,9 @@ class Pass {
 
   const Batch& batch() const { return batch_; }
   bool training() const { return mode_ == Mode::train; }
-  /// The parameter's value, shifted by the delta at its path if there is one.
+  /// The parameter's value after the deltas at its path.
   Tensor operator()(Param p) const;
-  /// Adds the delta named `name` and remembers the result. This call is all that FGM, PGD, VAT, ... need of a model.
+  /// Applies the deltas named `name` in order and remembers the result. This call is all that FGM, PGD, VAT, ... need of a model.
   Tensor site(std::string_view name, Tensor x);
   /// True when site(name, x) would do something: a model may then skip a fusion across the site.
   bool watches(std::string_view name) const;
@@ -44,6 +50,7 @@ class Pass {
 
  private:
   double rate(double p) const;
+  Tensor shifted(std::string_view name, Tensor x) const;
   const ParamStore& store_;
   const Batch& batch_;
   Mode mode_;

@@ -19,6 +19,9 @@ struct View {
 };
 enum class DropoutMasks { same, fresh };          // of a shifted step: replay the masks of the step it came from, or draw new ones
 
+/// Passes over the batch: a sweep back through the rows of two forward passes counts as two backward passes.
+struct PassCount { int64_t forward = 0, backward = 0; };
+
 class Step {
  public:
   /// Starts a step on an empty tape: watches every parameter. loss: the task loss. key: seed / "step" / n.
@@ -27,15 +30,34 @@ class Step {
 
   /// A pass with a fresh dropout key; dropout replaces every non-zero rate of the model.
   View forward(std::optional<double> dropout = {});
-  Tensor loss(const View& view);                                 // the task loss named in the config
+  /// The view of this step's first pass, made now unless somebody has: constants once backward() has dropped its rows.
+  View first();
+  /// A pass that records nothing, so its outputs are constants. values: one tensor per parameter (a teacher's); empty: the
+  /// parameters themselves. same: the masks of the first pass; fresh: its own.
+  View observe(std::span<const Tensor> values = {}, Mode mode = Mode::train, DropoutMasks masks = DropoutMasks::same);
+  Tensor loss(const View& view) const;                           // the task loss named in the config
   /// Adds into parameter gradients and drops the rows of this step: tensors made since are stale afterwards.
   void backward(const Tensor& loss);
   /// ... and returns the detached gradient at a site, summed over the passes that crossed it.
   Tensor backward(const Tensor& loss, std::string_view site);
   /// Touches no parameter gradient, keeps the rows. Order::differentiable: the result can be differentiated again.
   Tensor grad(const Tensor& loss, std::string_view site, Order order = Order::first);
-  /// The same batch and the same passes, shifted by delta at the site.
+  /// Like grad, then drops the rows made since this step was: for the passes of an attack.
+  Tensor probe(const Tensor& loss, std::string_view site);
+  /// The gradient of all parameters, laid out like store().gradients(), which stay as they are. Keeps the rows.
+  Tensor grad(const Tensor& loss);
+  Tensor probe(const Tensor& loss);                              // ... drops the rows
+
+  /// The same batch once more: the same passes in the same order. A step's rows are those made after it.
+  Step again(DropoutMasks masks = DropoutMasks::same) const;
+  /// ... shifted by delta, or changed by map, at the site.
   Step with(std::string_view site, const Tensor& delta, DropoutMasks masks = DropoutMasks::same) const;
+  Step with(std::string_view site, std::shared_ptr<const SiteMap> map, DropoutMasks masks = DropoutMasks::same) const;
+  /// ... with every parameter shifted: delta is laid out like store().values().
+  Step with(const Tensor& delta, DropoutMasks masks = DropoutMasks::same) const;
+  /// ... with examples mixed at the site, before any shift there, and loss() = keep loss(labels) + (1 - keep) loss(those of the
+  /// partners, which outlive the step).
+  Step mixed(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const;
   /// Remembers a named number for the log. Like the loss it is the share of this micro-batch: shares are summed over the step.
   void report(std::string_view name, double value);
 
@@ -46,10 +68,19 @@ class Step {
   const ParamStore& store() const { return *store_; }
   Key key() const { return key_; }
   int64_t number() const { return number_; }                     // optimizer step, from 0
-  const Numbers& reports() const { return *reports_; }
+  const Numbers& reports() const { return ledger_->reports; }
+  PassCount passes() const { return ledger_->passes; }           // of this step and all steps shifted from it
 
  private:
+  /// What a step and those shifted from it write down together. live: where the rows of each recorded pass end.
+  struct Ledger {
+    Numbers reports;
+    PassCount passes;
+    List<NodeId> live;
+  };
   List<Tensor> values_at(std::string_view site) const;
+  int64_t passes_swept() const;
+  void drop_rows();
 
   Tape* tape_;
   const Model* model_;
@@ -65,7 +96,10 @@ class Step {
   List<Delta> deltas_;
   List<std::string_view> watched_;
   List<SiteValue> sites_;
-  std::shared_ptr<Numbers> reports_;
+  View first_;
+  const Batch* partners_ = nullptr;
+  double keep_ = 1;                                              // share of the own labels in loss(); partners_ has the rest
+  std::shared_ptr<Ledger> ledger_;
 };
 
 }  // namespace tapedeck

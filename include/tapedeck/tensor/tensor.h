@@ -28,9 +28,9 @@ class Tensor {
   static Tensor scalar(double value, DType dtype = DType::f32) { return full({}, value, dtype); }
   template <class T> static Tensor of(std::initializer_list<T> values, Shape shape);
   template <class T> static Tensor from(std::span<const T> values, Shape shape);
-  /// Element i depends on (key, i) only.
-  static Tensor uniform(Shape shape, Key key, double low, double high, DType dtype = DType::f32);
-  static Tensor normal(Shape shape, Key key, double mean, double deviation, DType dtype = DType::f32);
+  /// Element i depends on (key, first + i) only.
+  static Tensor uniform(Shape shape, Key key, double low, double high, DType dtype = DType::f32, uint64_t first = 0);
+  static Tensor normal(Shape shape, Key key, double mean, double deviation, DType dtype = DType::f32, uint64_t first = 0);
 
   Tensor(const Tensor& o) noexcept;
   Tensor(Tensor&& o) noexcept;
