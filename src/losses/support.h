@@ -28,6 +28,20 @@ Tensor mask_of(const Shape& shape, F holds) {
   return t;
 }
 
+/// u8, 1 where holds(value of x); the type is looked at once, so this is a plain loop.
+template <class F>
+Tensor mask_where(const Tensor& x, F holds) {
+  const Tensor t = Tensor::empty(x.shape(), DType::u8);
+  dispatch(x.dtype(), [&](auto tag) {
+    for (int64_t i = 0; i < x.size(); ++i) t.raw<uint8_t>()[i] = holds(x.raw<decltype(tag)>()[i]) ? 1 : 0;
+  });
+  return t;
+}
+/// u8, 1 where x is not -inf.
+inline Tensor above_minus_infinity(const Tensor& x) {
+  return mask_where(x, [](auto v) { return v != -std::numeric_limits<double>::infinity(); });
+}
+
 /// Stands for -inf inside a logsumexp: its exponential is 0 beside any score, and it is finite, so that no difference is NaN
 /// and a search for the first non-finite value is not misled.
 inline double absent(DType dtype) {
