@@ -119,6 +119,8 @@ struct Menu {
 
   // matrices ----------------------------------------------------------------------------------------------------------
   void (*gemm)(const Gemm&, const T* a, const T* b, T* c, const Epilogue<T>*);                // epilogue or null
+  /// The same with A and B rounded to bf16 (to nearest, ties to even) and sums in f32; null where the CPU cannot.
+  void (*gemm_bf16)(const Gemm&, const T* a, const T* b, T* c, const Epilogue<T>*) = nullptr;
   /// `batches` products; matrix i of A starts at a + i*a_step (0 repeats one matrix), and so on.
   void (*gemm_batched)(const Gemm&, int64_t batches, const T* a, int64_t a_step, const T* b, int64_t b_step, T* c, int64_t c_step);
   /// y[a0,b0,..] = x permuted: axis i of y is axis order[i] of x. rank <= 6.

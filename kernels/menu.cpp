@@ -25,6 +25,7 @@ Menu<T> make_menu(GemmBackend backend) {
   offer_random(menu);
   offer_optimizer(menu);
   offer_roofline(menu);
+  offer_bf16_gemm(menu);
   if (backend == GemmBackend::native) offer_native_gemm(menu);
   else offer_openblas_gemm(menu);
   return menu;

@@ -42,7 +42,7 @@ constexpr uint64_t open_count(Open open) { return open & 0xFFFFFFFFu; }
 class Team {
  public:
   /// Runs every task; false if another thread is using the team.
-  bool run(int64_t tasks, detail::Task task, void* context) {
+  bool run(int64_t tasks, detail::Task task, const void* context) {
     const std::unique_lock alone(busy_, std::try_to_lock);
     if (!alone) return false;
     const int helpers = int(std::min<int64_t>(threads(), tasks)) - 1;
@@ -126,7 +126,7 @@ class Team {
   alignas(64) std::atomic<int64_t> done_{0};
   alignas(64) std::atomic<int64_t> tasks_{0};
   std::atomic<detail::Task> task_{nullptr};
-  std::atomic<void*> context_{nullptr};
+  std::atomic<const void*> context_{nullptr};
   std::atomic<int> helpers_{0}, sleepers_{0};
   int64_t failed_index_ = INT64_MAX;     // the lowest index that threw decides what the caller sees
   std::exception_ptr failure_;
@@ -149,7 +149,7 @@ int threads() {
   return count > 0 ? count : cores;
 }
 
-void detail::run_tasks(int64_t tasks, Task task, void* context) {
+void detail::run_tasks(int64_t tasks, Task task, const void* context) {
   if (!inside_region && threads() > 1 && tasks > 1 && team().run(tasks, task, context)) return;
   for (int64_t index = 0; index < tasks; ++index) task(context, index);
 }

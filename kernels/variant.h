@@ -22,6 +22,7 @@ template <class T> void offer_random(Menu<T>&);
 template <class T> void offer_optimizer(Menu<T>&);
 template <class T> void offer_roofline(Menu<T>&);
 template <class T> void offer_native_gemm(Menu<T>&);
+template <class T> void offer_bf16_gemm(Menu<T>&);
 template <class T> void offer_openblas_gemm(Menu<T>&);
 
 TAPEDECK_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

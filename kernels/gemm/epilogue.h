@@ -36,4 +36,11 @@ void apply_epilogue(const Epilogue<T>& epilogue, int64_t row, int64_t col, int64
   }
 }
 
+/// Without a k there is nothing to add, but C and the epilogue are still owed.
+template <class T>
+void empty_product(const Gemm& g, T* c, const Epilogue<T>* epilogue) {
+  for (int64_t i = 0; i < g.m * g.n && !g.accumulate; ++i) c[i] = 0;
+  if (epilogue) apply_epilogue(*epilogue, 0, 0, g.m, g.n, g.n, c);
+}
+
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA
