@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <bit>
 #include <stdexcept>
 
 #include "support/naive_kernels.h"
@@ -48,6 +49,42 @@ TEST_CASE("gemm with every transpose, accumulated or not, by both backends") {
       }
     }
   use_gemm(default_gemm_backend);
+}
+
+TEST_CASE("gemm with bf16 operands equals f32 sums of rounded operands, with every transpose, and its epilogue") {
+  if (!menu<float>().gemm_bf16) {
+    MESSAGE("skipped: this CPU does not multiply bf16");
+    return;
+  }
+  const auto rounded = [](Numbers x) {            // to 8 bits of mantissa, ties to even
+    for (double& v : x) {
+      uint32_t bits = std::bit_cast<uint32_t>(float(v));
+      bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000u;
+      v = std::bit_cast<float>(bits);
+    }
+    return x;
+  };
+  for (const auto& size : shapes)
+    for (int flags = 0; flags < 8; ++flags) {
+      const int64_t m = size[0], n = size[1], k = size[2];
+      const Gemm g{m, n, k, bool(flags & 1), bool(flags & 2), bool(flags & 4)};
+      const Numbers a = random_numbers(m * k, 1, -1, 1), b = random_numbers(k * n, 2, -1, 1), initial = random_numbers(m * n, 3);
+      const Numbers left = rounded(a), right = rounded(b), bias = random_numbers(n, 4);
+      Numbers want = plus(naive::gemm(g, left.data(), right.data()), initial, g.accumulate);
+      const auto x = cast<float>(a), y = cast<float>(b), add = cast<float>(bias);
+      for (int threads : {1, 2, 3}) {
+        set_threads(threads);
+        auto c = before<float>(initial, g.accumulate);
+        const Epilogue<float> epilogue{add.data(), Activation::relu, nullptr};
+        menu<float>().gemm_bf16(g, x.data(), y.data(), c.data(), g.accumulate ? nullptr : &epilogue);
+        double worst = 0;
+        for (int64_t i = 0; i < m * n; ++i)
+          worst = std::max(worst, std::abs(double(c[i]) - (g.accumulate ? want[i] : std::max(0.0, want[i] + bias[i % n]))));
+        INFO(m, "x", n, "x", k, " flags ", flags);
+        CHECK(worst <= 2e-6 * std::sqrt(double(k) + 1));
+      }
+    }
+  set_threads(0);
 }
 
 TEST_CASE("gemm epilogues: bias, every activation, the value before it") {

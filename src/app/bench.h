@@ -10,17 +10,17 @@ namespace tapedeck::app {
 
 struct BenchFlags {
   int64_t threads = 0;                             // 0: the cores this process may use
-  std::string gemm = "auto";
+  std::string gemm = "auto", precision = "f32";
   bool json = false;
 };
 void add_bench_flags(Command& command, BenchFlags& flags);
-/// Sets threads and GEMM backend.
+/// Sets threads, GEMM backend and precision.
 void use_bench_flags(const BenchFlags& flags);
 
 void add_bench_roofline(CommandLine& line);
 void add_bench_train(CommandLine& line);
 
-/// {"cpu", "kernels", "gemm", "blas", "threads"} as they are in force.
+/// {"cpu", "kernels", "gemm", "precision", "blas", "threads"} as they are in force.
 Json machine_json();
 /// The value below which `share` of the values lie (nearest rank); values need not be sorted.
 double quantile(std::vector<double> values, double share);

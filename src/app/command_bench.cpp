@@ -19,13 +19,15 @@ void add_bench(CommandLine& line) {
 
 void add_bench_flags(Command& command, BenchFlags& flags) {
   command.number("--threads", flags.threads, "threads; 0: the cores this process may use", int64_t{0})
-      .choice("--gemm", flags.gemm, {"auto", "native", "openblas"}, "who multiplies matrices");
+      .choice("--gemm", flags.gemm, {"auto", "native", "openblas"}, "who multiplies matrices")
+      .choice("--precision", flags.precision, {"f32", "bf16"}, "operands of products in linear layers");
   add_json(command, flags.json);
 }
 
 void use_bench_flags(const BenchFlags& flags) {
   set_threads(flags.threads ? int(std::min<int64_t>(flags.threads, 1024)) : usable_cores());
   use_gemm(flags.gemm);
+  use_precision(flags.precision);
 }
 
 Json machine_json() {
@@ -34,6 +36,7 @@ Json machine_json() {
   json.set("cpu", Json::of(m.cpu));
   json.set("kernels", Json::of(m.instruction_set));
   json.set("gemm", Json::of(m.gemm));
+  json.set("precision", Json::of(multiplies_bf16() ? "bf16" : "f32"));
   json.set("blas", Json::of(m.blas));
   json.set("threads", Json::of(threads()));
   return json;

@@ -56,6 +56,7 @@ std::vector<Finding> examine() {
           {"kernels", m.instruction_set},
           {"blas", m.blas},
           {"products", fmt::format("{} by default, {:.0f} GFLOP/s on {} threads", m.gemm, speed, threads())},
+          {"precision", m.bf16 ? "f32, or bf16 operands" : "f32 (no bf16 instruction in these kernels)"},
           {"agreement", fmt::format("native and OpenBLAS differ by {:.1e}", difference), difference < 1e-3},
           {"working directory", writable ? "writable" : "not writable: use -o DIR", writable},
           {"free space", problem ? "unknown" : fmt::format("{:.1f} GiB", double(space.available) / (1 << 30)),

@@ -44,6 +44,7 @@ std::string data_text(const Json& tree) {
 void use_runtime(const RuntimeOptions& runtime) {
   set_threads(runtime.thread_count());
   use_gemm(runtime.gemm);
+  use_precision(runtime.precision);
 }
 
 void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<const ExperimentData>& data, Complaints& complaints) {

@@ -129,6 +129,8 @@ class ConfigCheck {
     } else if (!automatic) {
       complain_at("TD0303", "runtime.threads must be a whole number or \"auto\"", "runtime.threads");
     }
+    if (config_.runtime.precision == "bf16" && config_.runtime.dtype == DType::f64)
+      complain_at("TD0325", "runtime.precision bf16 has no meaning with runtime.dtype f64", "runtime.precision", "remove one of them");
     if (!config_.runtime.deterministic)
       complain_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic",
                   "remove it");

@@ -24,6 +24,9 @@ void RuntimeOptions::describe(Fields& f) {
     "how many threads compute: a count, or \"auto\" for the cores this process may use; results do not depend on it");
   f("deterministic", deterministic, "always true: equal seeds give equal bits");
   f.names("dtype", dtype, {{"f32", DType::f32}, {"f64", DType::f64}}, "precision of parameters and arithmetic");
+  f("precision", precision,
+    "operands of linear layers while they are multiplied: f32, or bf16 (8 bits of mantissa, sums in f32; needs avx512_bf16)")
+      .one_of({"f32", "bf16"});
   f("gemm", gemm, "who multiplies matrices").one_of({"auto", "native", "openblas"});
 }
 

@@ -124,6 +124,7 @@ std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::strin
   if (!complaints.empty()) complaints.raise();
   set_threads(run->config.runtime.thread_count());
   use_gemm(run->config.runtime.gemm);
+  use_precision(run->config.runtime.precision);
   const std::string checkpoint = find_checkpoint(run->folder, which);
   run->config.tokenizer->restore(read_json_file(run->folder + "/tokenizer.json"));
   read_labels(*run);

@@ -1,5 +1,7 @@
 // linear: act(x w^T + bias) in one GEMM with an epilogue. The backward pass turns dy into the gradient before the
 // activation once, and makes two GEMMs and a column sum of it.
+#include <tapedeck/tensor/machine.h>
+
 #include "packed.h"
 
 namespace tapedeck {
@@ -15,6 +17,14 @@ constexpr Activation activations[] = {
     {kernels::Activation::silu, kernels::Unary::silu, "silu", false},
     {kernels::Activation::tanh, kernels::Unary::tanh, "tanh", true},
 };
+
+/// The product with operands as they are, or rounded to bf16 (runtime.precision).
+template <class T>
+void multiply(const kernels::Gemm& g, const Tensor& a, const Tensor& b, const Tensor& c, const kernels::Epilogue<T>* after = nullptr) {
+  const auto& menu = kernels::menu<T>();
+  const auto product = multiplies_bf16() && menu.gemm_bf16 ? menu.gemm_bf16 : menu.gemm;
+  product(g, at<T>(a), at<T>(b), at<T>(c), after);
+}
 
 struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[n] if any; out: y[...,n], z = x w^T + bias if kept
   Act act;
@@ -42,7 +52,7 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
       const kernels::Gemm g{x[0].shape().rows(), x[1].shape()[0], x[1].shape()[1], false, true, false};
       const kernels::Epilogue<T> after{has_bias ? at<T>(x[2]) : nullptr, activation().epilogue,
                                        activation().by_output ? nullptr : at<T>(y[1])};
-      kernels::menu<T>().gemm(g, at<T>(x[0]), at<T>(x[1]), at<T>(y[0]), has_bias || act != Act::none ? &after : nullptr);
+      multiply<T>(g, x[0], x[1], y[0], has_bias || act != Act::none ? &after : nullptr);
     });
   }
 
@@ -57,8 +67,8 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
         const Tensor& z = activation().by_output ? y[0] : y[1];
         menu.unary_backward(activation().unary, 0, 0, m * n, at<T>(z), at<T>(y[0]), at<T>(dy[0]), at<T>(dz), false);
       }
-      if (dx[0].wanted) menu.gemm({m, k, n, false, false, dx[0].accumulate}, at<T>(dz), at<T>(x[1]), at<T>(dx[0].into), nullptr);
-      if (dx[1].wanted) menu.gemm({n, k, m, true, false, dx[1].accumulate}, at<T>(dz), at<T>(x[0]), at<T>(dx[1].into), nullptr);
+      if (dx[0].wanted) multiply<T>({m, k, n, false, false, dx[0].accumulate}, dz, x[1], dx[0].into);
+      if (dx[1].wanted) multiply<T>({n, k, m, true, false, dx[1].accumulate}, dz, x[0], dx[1].into);
       if (has_bias && dx[2].wanted) menu.reduce(kernels::Reduce::sum, 1, m, n, at<T>(dz), at<T>(dx[2].into), dx[2].accumulate);
     });
     return true;

@@ -39,6 +39,8 @@ int quota_cores() {
   return *end || granted <= 0 ? 0 : std::max(1, int(std::ceil(granted / period)));
 }
 
+bool rounds_to_bf16 = false;
+
 }  // namespace
 
 int usable_cores() {
@@ -54,7 +56,8 @@ Machine machine() {
           .usable = usable_cores(),
           .instruction_set = std::string(kernels::instruction_set()),
           .blas = std::string(kernels::blas_description()),
-          .gemm = kernels::gemm_backend() == kernels::GemmBackend::native ? "native" : "openblas"};
+          .gemm = kernels::gemm_backend() == kernels::GemmBackend::native ? "native" : "openblas",
+          .bf16 = can_multiply_bf16()};
 }
 
 void set_threads(int count) {
@@ -69,6 +72,17 @@ void use_gemm(std::string_view backend) {
   else if (backend == "openblas") kernels::use_gemm(kernels::GemmBackend::openblas);
   else if (backend != "auto")
     throw Error(ErrorKind::value, text("there is no GEMM backend \"", backend, "\""), "native, openblas or auto");
+}
+
+bool can_multiply_bf16() { return kernels::menu<float>().gemm_bf16 != nullptr; }
+bool multiplies_bf16() { return rounds_to_bf16; }
+
+void use_precision(std::string_view precision) {
+  if (precision != "f32" && precision != "bf16") throw Error(ErrorKind::value, text("there is no precision \"", precision, "\""), "f32 or bf16");
+  if (precision == "bf16" && !can_multiply_bf16())
+    throw Error(ErrorKind::value, text("this CPU cannot multiply bf16 (kernels in use: ", kernels::instruction_set(), ")"),
+                "set runtime.precision to f32; bf16 needs avx512_bf16");
+  rounds_to_bf16 = precision == "bf16";
 }
 
 }  // namespace tapedeck

@@ -24,7 +24,7 @@ struct RuntimeOptions : Part {
   Json threads = Json::of("auto");                // a count or "auto": the cores this process may use
   bool deterministic = true;                      // always: here so that a file can say it
   DType dtype = DType::f32;
-  std::string gemm = "auto";
+  std::string gemm = "auto", precision = "f32";
   int thread_count() const;                       // "auto" resolved
   void describe(Fields& f) override;
 };

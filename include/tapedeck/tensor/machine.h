@@ -13,6 +13,7 @@ struct Machine {
   std::string instruction_set;                    // the variant of the kernels in use
   std::string blas;                               // "OpenBLAS 0.3.21 openmp, SkylakeX kernels"
   std::string gemm;                               // "native" or "openblas"
+  bool bf16 = false;                              // runtime.precision bf16 is possible
 };
 Machine machine();
 int usable_cores();
@@ -21,5 +22,10 @@ void set_threads(int count);                      // Error{value} below 1
 int threads();
 /// "native", "openblas" or "auto" (the one measured faster, the library's own choice); Error{value} otherwise.
 void use_gemm(std::string_view backend);
+/// What the operands of linear layers are rounded to while they are multiplied: "f32" (not at all) or "bf16", whose sums and
+/// everything else stay in f32; Error{value} where the CPU cannot multiply bf16 (can_multiply_bf16).
+void use_precision(std::string_view precision);
+bool multiplies_bf16();
+bool can_multiply_bf16();
 
 }  // namespace tapedeck
