@@ -1,5 +1,6 @@
 // Attention over packed sequences, forward and backward, with dropout on the probabilities and no S x S buffer: blocks of
-// query rows pass through the cache, one task per (sequence, head). Next: ragged.cpp (the same with the scores in memory).
+// queries meet blocks of keys in the cache (Dao et al. 2022, "FlashAttention", section 3), one task per (sequence, head).
+// Next: ragged.cpp (the same with the scores in memory).
 #include "dropout.h"
 #include "gemm/micro.h"
 #include "packed.h"
@@ -10,6 +11,7 @@ namespace {
 
 inline constexpr int64_t block_scores = 32768;  // scores per block of queries: 128 KB of floats
 inline constexpr int64_t block_groups = 8;      // row groups per block at most
+inline constexpr int64_t block_keys = 512;      // keys per block: 128 KB of keys of 64 floats
 
 /// Hands out aligned pieces of one scratch buffer; with a null buffer it only counts.
 struct Carver {
@@ -25,13 +27,14 @@ struct Carver {
 /// Working memory of one (sequence, head): packed keys and values, one block of queries and its scores.
 template <class T>
 struct Workspace {
-  int64_t block, stride;  // queries per block; elements between rows of scores
-  T *keys, *values, *queries, *scores;
+  int64_t block, stride, draw_stride;  // queries per block; elements between rows of scores, and of draws
+  T *keys, *values, *queries, *scores, *top, *total;
   uint16_t* draws;
   T *scaled_keys, *gradients, *packed_queries, *packed_gradients;  // backward only
 
   Workspace(const Attention& a, const Pack& pack, bool backward) {
-    stride = ceil_divide(pack.keys, lanes<T>) * lanes<T>;
+    stride = ceil_divide(smaller(pack.keys, block_keys), lanes<T>) * lanes<T>;
+    draw_stride = stride + 2 * lane_draws;
     const int64_t groups = larger(1, smaller(block_groups, block_scores / larger(1, stride * group_rows)));
     const int64_t blocks = larger(1, ceil_divide(pack.queries, groups * group_rows));
     block = ceil_divide(ceil_divide(pack.queries, blocks), group_rows) * group_rows;
@@ -45,7 +48,9 @@ struct Workspace {
     values = carver.take<T>(backward ? packed_size<T>(a.head_dim, pack.keys) : packed_size<T>(pack.keys, a.head_dim));
     queries = carver.take<T>(block * a.head_dim);
     scores = carver.take<T>(block * stride);
-    draws = carver.take<uint16_t>(block * pack.keys + 2 * lane_draws);
+    top = carver.take<T>(block);
+    total = carver.take<T>(block);
+    draws = carver.take<uint16_t>(block * draw_stride);
     if (!backward) return;
     scaled_keys = carver.take<T>(packed_size<T>(pack.keys, a.head_dim));
     gradients = carver.take<T>(block * stride);
@@ -54,56 +59,82 @@ struct Workspace {
   }
 };
 
-/// One block of queries of one head: rows first .. first + rows, which see at most the first `keys` keys.
+/// Queries first .. first + rows of a head against keys first_key .. first_key + keys.
 struct Block {
-  int64_t first, rows, keys;
+  int64_t first, rows, first_key, keys;
 };
 
-/// scores = (scale q) k^T for the block; draws of its dropout mask, row after row.
+/// The queries of the block, times `scale`, in a row.
 template <class T>
-const uint16_t* block_scores_of(const Attention& a, const Pack& pack, const Block& block, const T* q, const Workspace<T>& work,
-                                const Panels<T>& keys) {
+void scale_queries(const Attention& a, const Pack& pack, int64_t first, int64_t rows, const T* q, const Workspace<T>& work) {
   const T scale = T(a.scale);
-  for (int64_t i = 0; i < block.rows; ++i) {
-    const T* from = q + (pack.q_row + block.first + i) * a.q_stride + pack.head * a.head_dim;
+  for (int64_t i = 0; i < rows; ++i) {
+    const T* from = q + (pack.q_row + first + i) * a.q_stride + pack.head * a.head_dim;
     T* to = work.queries + i * a.head_dim;
 #pragma omp simd
     for (int64_t c = 0; c < a.head_dim; ++c) to[c] = scale * from[c];
   }
-  multiply_packed<T>(block.rows, block.keys, a.head_dim, {work.queries, a.head_dim, 1}, keys, work.scores, work.stride, false);
-  const uint64_t element = a.dropout.first + uint64_t(pack.first_score + block.first * pack.keys);
-  return a.dropout.p > 0 ? draw(a.dropout.key, element, block.rows * pack.keys, work.draws) : nullptr;
 }
 
+/// scores = (scale q) k^T for the block.
 template <class T>
-Block block_at(const Attention& a, const Pack& pack, const Workspace<T>& work, int64_t first) {
-  const int64_t rows = smaller(work.block, pack.queries - first);
-  return {first, rows, visible_keys(a, pack, first + rows - 1)};
+void score(const Attention& a, const Block& block, const Workspace<T>& work, const Panels<T>& keys) {
+  multiply_packed<T>(block.rows, block.keys, a.head_dim, {work.queries, a.head_dim, 1}, {keys.at(block.first_key), keys.rows}, work.scores,
+                     work.stride, false);
 }
 
-/// row = exp(row - max), dropped elements 0, unseen keys 0; returns log sum exp and what the row must be multiplied by.
+/// Draws of the dropout mask of row i of the block; null without dropout.
 template <class T>
-TAPEDECK_INLINE T exponentiate(int64_t visible, int64_t keys, T* row, const uint16_t* draws, DropoutRate rate, T& factor) {
+const uint16_t* draws_of_row(const Attention& a, const Pack& pack, const Block& block, int64_t i, const Workspace<T>& work) {
+  if (a.dropout.p <= 0) return nullptr;
+  const uint64_t element = a.dropout.first + uint64_t(pack.first_score + (block.first + i) * pack.keys + block.first_key);
+  return draw(a.dropout.key, element, block.keys, work.draws + i * work.draw_stride);
+}
+
+/// Calls body(block) for the keys that `rows` queries from `first` see, one block after another.
+template <class Body>
+TAPEDECK_INLINE void for_key_blocks(const Attention& a, const Pack& pack, int64_t first, int64_t rows, const Body& body) {
+  const int64_t seen = visible_keys(a, pack, first + rows - 1);
+  for (int64_t key = 0; key < seen || key == 0; key += block_keys) body(Block{first, rows, key, smaller(block_keys, seen - key)});
+}
+
+/// Keys of the block that its row i sees.
+TAPEDECK_INLINE int64_t visible_in(const Attention& a, const Pack& pack, const Block& block, int64_t i) {
+  return larger(0, smaller(block.keys, visible_keys(a, pack, block.first + i) - block.first_key));
+}
+
+/// row = exp(row - top), dropped elements 0, unseen keys 0, where `top` rises to the largest score so far and `total` is the sum
+/// of all exponentials so far; returns what earlier results must be multiplied by.
+template <class T>
+TAPEDECK_INLINE T exponentiate(int64_t visible, int64_t keys, T* row, const uint16_t* draws, DropoutRate rate, T& top, T& total) {
   for (int64_t j = visible; j < keys; ++j) row[j] = 0;
-  const T top = row_max(visible, row);
-  factor = 0;
+  const T before = top, here = row_max(visible, row);
+  if (here > top || here != here) top = here;
   if (top == minus_infinity<T>()) {
     for (int64_t j = 0; j < visible; ++j) row[j] = 0;
-    return top;
+    return 1;
   }
-  T total = 0;
-#pragma omp simd reduction(+ : total)
+  const T now = top;
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
   for (int64_t j = 0; j < visible; ++j) {
-    const T e = exp(row[j] - top);
+    const T e = exp(row[j] - now);
     row[j] = e;
-    total += e;
+    sum += e;
   }
   if (draws) {
 #pragma omp simd
     for (int64_t j = 0; j < visible; ++j) row[j] = draws[j] >= rate.threshold ? row[j] : T(0);
   }
-  factor = T(rate.scale) / total;
-  return top + log(total);
+  const T fade = before == minus_infinity<T>() ? T(0) : exp(before - now);
+  total = total * fade + sum;
+  return fade;
+}
+
+template <class T>
+TAPEDECK_INLINE void scale_row(int64_t n, T factor, T* row) {
+#pragma omp simd
+  for (int64_t c = 0; c < n; ++c) row[c] *= factor;
 }
 
 template <class T>
@@ -114,18 +145,24 @@ void attention_head(const Attention& a, const Pack& pack, const T* q, const T* k
   const auto keys = pack_panels<T>({k + pack.k_row * a.k_stride + column, 1, a.k_stride}, a.head_dim, pack.keys, work.keys);
   const auto values = pack_panels<T>({v + pack.k_row * a.v_stride + column, a.v_stride, 1}, pack.keys, a.head_dim, work.values);
   for (int64_t first = 0; first < pack.queries; first += work.block) {
-    const Block block = block_at(a, pack, work, first);
-    const uint16_t* draws = block_scores_of(a, pack, block, q, work, keys);
+    const int64_t rows = smaller(work.block, pack.queries - first);
     T* to = out + (pack.q_row + first) * a.out_stride + column;
-    T factor[block_groups * group_rows];
-    for (int64_t i = 0; i < block.rows; ++i)
-      log_normaliser[(pack.q_row + first + i) * a.heads + pack.head] =
-          exponentiate(visible_keys(a, pack, first + i), block.keys, work.scores + i * work.stride,
-                       draws ? draws + i * pack.keys : nullptr, rate, factor[i]);
-    multiply_packed<T>(block.rows, a.head_dim, block.keys, {work.scores, work.stride, 1}, values, to, a.out_stride, false);
-    for (int64_t i = 0; i < block.rows; ++i) {
-#pragma omp simd
-      for (int64_t c = 0; c < a.head_dim; ++c) to[i * a.out_stride + c] *= factor[i];
+    for (int64_t i = 0; i < rows; ++i) work.top[i] = minus_infinity<T>(), work.total[i] = 0;
+    scale_queries(a, pack, first, rows, q, work);
+    for_key_blocks(a, pack, first, rows, [&](const Block& block) {
+      score(a, block, work, keys);
+      for (int64_t i = 0; i < rows; ++i) {
+        const T fade = exponentiate(visible_in(a, pack, block, i), block.keys, work.scores + i * work.stride,
+                                    draws_of_row(a, pack, block, i, work), rate, work.top[i], work.total[i]);
+        if (block.first_key > 0) scale_row(a.head_dim, fade, to + i * a.out_stride);
+      }
+      multiply_packed<T>(rows, a.head_dim, block.keys, {work.scores, work.stride, 1},
+                         {values.data + block.first_key * panel_cols<T>, values.rows}, to, a.out_stride, block.first_key > 0);
+    });
+    for (int64_t i = 0; i < rows; ++i) {
+      const bool nothing = work.top[i] == minus_infinity<T>();
+      scale_row(a.head_dim, nothing ? T(0) : T(rate.scale) / work.total[i], to + i * a.out_stride);
+      log_normaliser[(pack.q_row + first + i) * a.heads + pack.head] = nothing ? minus_infinity<T>() : work.top[i] + log(work.total[i]);
     }
   }
 }
@@ -173,25 +210,28 @@ void attention_head_backward(const Attention& a, const Pack& pack, const T* q, c
   const auto keys = pack_panels<T>({head_k, 1, a.k_stride}, dim, pack.keys, work.keys);
   const auto values = pack_panels<T>({head_v, 1, a.v_stride}, dim, pack.keys, work.values);
   const auto scaled_keys = pack_panels<T>({head_k, a.k_stride, 1}, pack.keys, dim, work.scaled_keys);
-  const T scale = T(a.scale);
-  for (int64_t i = 0; i < packed_size<T>(pack.keys, dim); ++i) work.scaled_keys[i] *= scale;
+  scale_row(packed_size<T>(pack.keys, dim), T(a.scale), work.scaled_keys);
   for (int64_t first = 0; first < pack.queries; first += work.block) {
-    const Block block = block_at(a, pack, work, first);
-    const int64_t row = pack.q_row + first;
+    const int64_t row = pack.q_row + first, rows = smaller(work.block, pack.queries - first);
     const T* head_dout = dout + row * a.out_stride + column;
-    const uint16_t* draws = block_scores_of(a, pack, block, q, work, keys);
-    multiply_packed<T>(block.rows, block.keys, dim, {head_dout, a.out_stride, 1}, values, work.gradients, work.stride, false);
-    for (int64_t i = 0; i < block.rows; ++i) {
-      const T delta = row_dot(dim, head_dout + i * a.out_stride, out + (row + i) * a.out_stride + column);
-      differentiate(visible_keys(a, pack, first + i), block.keys, work.scores + i * work.stride, work.gradients + i * work.stride,
-                    draws ? draws + i * pack.keys : nullptr, rate, log_normaliser[(row + i) * a.heads + pack.head], delta);
-    }
-    const auto gradients = pack_panels<T>({head_dout, a.out_stride, 1}, block.rows, dim, work.packed_gradients);
-    const auto queries = pack_panels<T>({work.queries, dim, 1}, block.rows, dim, work.packed_queries);
-    multiply_packed<T>(block.keys, dim, block.rows, {work.scores, 1, work.stride}, gradients, head_dv, a.v_stride, true);
-    multiply_packed<T>(block.keys, dim, block.rows, {work.gradients, 1, work.stride}, queries, head_dk, a.k_stride, true);
-    multiply_packed<T>(block.rows, dim, block.keys, {work.gradients, work.stride, 1}, scaled_keys,
-                       dq + row * a.q_stride + column, a.q_stride, accumulate);
+    scale_queries(a, pack, first, rows, q, work);
+    const auto gradients = pack_panels<T>({head_dout, a.out_stride, 1}, rows, dim, work.packed_gradients);
+    const auto queries = pack_panels<T>({work.queries, dim, 1}, rows, dim, work.packed_queries);
+    for (int64_t i = 0; i < rows; ++i)
+      work.total[i] = row_dot(dim, head_dout + i * a.out_stride, out + (row + i) * a.out_stride + column);
+    for_key_blocks(a, pack, first, rows, [&](const Block& block) {
+      score(a, block, work, keys);
+      multiply_packed<T>(rows, block.keys, dim, {head_dout, a.out_stride, 1}, {values.at(block.first_key), values.rows}, work.gradients,
+                         work.stride, false);
+      for (int64_t i = 0; i < rows; ++i)
+        differentiate(visible_in(a, pack, block, i), block.keys, work.scores + i * work.stride, work.gradients + i * work.stride,
+                      draws_of_row(a, pack, block, i, work), rate, log_normaliser[(row + i) * a.heads + pack.head], work.total[i]);
+      const int64_t key = block.first_key;
+      multiply_packed<T>(block.keys, dim, rows, {work.scores, 1, work.stride}, gradients, head_dv + key * a.v_stride, a.v_stride, true);
+      multiply_packed<T>(block.keys, dim, rows, {work.gradients, 1, work.stride}, queries, head_dk + key * a.k_stride, a.k_stride, true);
+      multiply_packed<T>(rows, dim, block.keys, {work.gradients, work.stride, 1}, {scaled_keys.data + key * panel_cols<T>, scaled_keys.rows},
+                         dq + row * a.q_stride + column, a.q_stride, accumulate || key > 0);
+    });
   }
 }
 

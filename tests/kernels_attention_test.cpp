@@ -34,6 +34,8 @@ const Case cases[] = {
     {"other keys", {0, 5, 36, 36, 40}, {0, 40, 40, 77, 110}, 2, 17, 1, 2, 3, false, 0.1},
     {"causal, fewer keys than queries", {0, 9, 12}, {0, 4, 20}, 1, 5, 0, 0, 0, true, 0},
     {"long", {0, 300}, {0, 300}, 1, 64, 0, 0, 0, false, 0.1},
+    {"several blocks of keys", {0, 40, 43}, {0, 1100, 1613}, 2, 9, 0, 0, 0, false, 0.2},
+    {"several blocks of keys, causal", {0, 1051}, {0, 1051}, 1, 4, 0, 0, 0, true, 0.1},
 };
 
 struct Want { Numbers out, normaliser, dq, dk, dv; };
