@@ -27,22 +27,27 @@ struct Product {
     a = g.a_transposed ? View<T>{a_data, 1, g.m} : View<T>{a_data, g.k, 1};
     b = g.b_transposed ? View<T>{b_data, 1, g.k} : View<T>{b_data, g.n, 1};
   }
-  /// Rows of A that fall on the same few lines of the cache are copied next to each other.
-  bool copies_a() const { return !g.a_transposed && g.k * int64_t(sizeof(T)) % 4096 == 0; }
+  /// Rows that fall on the same few lines of the cache are copied next to each other if enough panels use them.
+  bool copies_a() const {
+    if (!g.a_transposed) return g.k * int64_t(sizeof(T)) % 4096 == 0;
+    return g.m * int64_t(sizeof(T)) >= 3072 && tiles.panels >= 8 * tiles.across;
+  }
 };
 
 /// m rows of A over k numbers each: as they lie, or copied to this thread's scratch.
 template <class T>
 View<T> rows_of_a(const Product<T>& product, const View<T>& a, int64_t m, int64_t k) {
   if (!product.copies_a()) return a;
-  T* packed = scratch<T>(Scratch::packed_a, m * k);
-  for (int64_t i = 0; i < m; ++i) {
-    const T* from = a.at(i, 0);
-    T* to = packed + i * k;
+  const bool transposed = product.g.a_transposed;
+  const int64_t lines = transposed ? k : m, length = transposed ? m : k, step = transposed ? a.col : a.row;
+  T* packed = scratch<T>(Scratch::packed_a, lines * length);
+  for (int64_t i = 0; i < lines; ++i) {
+    const T* from = a.data + i * step;
+    T* to = packed + i * length;
 #pragma omp simd
-    for (int64_t p = 0; p < k; ++p) to[p] = from[p];
+    for (int64_t p = 0; p < length; ++p) to[p] = from[p];
   }
-  return {packed, k, 1};
+  return transposed ? View<T>{packed, 1, length} : View<T>{packed, length, 1};
 }
 
 /// Where one panel of B over k starts, and the distance of its rows: packed already, as it lies, or packed here (the edge of B).
