@@ -163,6 +163,31 @@ const std::vector<Broken> broken_files = {
      "\"1.5\"]}}",
      3,
      {"TD0324", "once"}},
+    {"one answer for a text without labels",
+     "{\"name\": \"x\", \"data\": {\"type\": \"running_text\", \"train\": \"running.txt\"}, \"model\": @\"text\"}",
+     3,
+     {"TD0320", "language_model"}},
+    {"next tokens of labelled texts", with("\"model\": @\"language_model\""), 3, {"TD0320", "running_text"}},
+    {"a language model that peeks",
+     "{\"name\": \"x\", \"data\": {\"type\": \"running_text\", \"train\": \"running.txt\"}, \"model\": {\"type\": "
+     "\"language_model\", \"encoder\": {\"type\": \"transformer\", \"causal\": @false}}}",
+     3,
+     {"TD0320", "causal"}},
+    {"a stride that leaves tokens out",
+     "{\"name\": \"x\", \"data\": {\"type\": \"running_text\", \"train\": \"running.txt\", \"stride\": @500}, "
+     "\"model\": \"language_model\"}",
+     3,
+     {"TD0324", "max_length"}},
+    {"a metric of classes for running text",
+     "{\"name\": \"x\", \"data\": {\"type\": \"running_text\", \"train\": \"running.txt\"}, \"model\": \"language_model\", "
+     "\"evaluation\": {\"metrics\": [@\"f1\"]}}",
+     3,
+     {"TD0314", "perplexity"}},
+    {"numbers for running text",
+     "{\"name\": \"x\", \"data\": {\"type\": \"running_text\", \"train\": \"running.txt\"}, \"model\": \"language_model\", "
+     "\"objective\": @\"mse\"}",
+     3,
+     {"TD0319"}},
     // data
     {"missing data file", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \"nowhere.tsv\"}}", 4, {"nowhere.tsv"}},
     {"a folder as data", "{\"name\": \"x\", \"data\": {\"type\": \"tsv\", \"train\": \".\"}}", 4, {}},
@@ -187,6 +212,7 @@ const std::vector<Broken> broken_files = {
 void write_data(const TempFolder& folder) {
   write_raw(folder / "one_class.tsv", "text\tlabel\na b\tgood\nc d\tgood\n");
   write_raw(folder / "numbers.tsv", "text\tlabel\na b\t1.5\nc d\t2.5\ne f\t0.5\n");
+  write_raw(folder / "running.txt", "all the world's a stage");
   write_raw(folder / "bad_row.tsv", "text\tlabel\na b\tgood\nno label here\n");
   std::filesystem::create_directory(folder / "empty");
 }

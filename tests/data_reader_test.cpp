@@ -98,6 +98,7 @@ const std::vector<Good> good = {
      {{"t", "1 good film\n0  two blanks\n1 \n"}},
      "1|good film@1 / 0| two blanks@2 / 1|@3"},
     {"lines", R"({"type":"lines","train":"t"})", {{"t", "one\n\n two \nthree"}}, "|one@1 / | two @3 / |three@4"},
+    {"running text keeps every byte", R"({"type":"running_text","train":"t"})", {{"t", "one\n\n two \r\nthree\n"}}, "|one\n\n two \r\nthree\n@1"},
     {"numbers as labels",
      R"({"type":"tsv","train":"t","label_type":"number"})",
      {{"t", "text\tlabel\na\t-1.5e0\nb\t+3\n"}},
@@ -171,6 +172,25 @@ TEST_CASE("a validation share is drawn by key alone and takes nothing away") {
                     Error);
 }
 
+TEST_CASE("the validation share of running text is its end, counted in characters") {
+  struct { const char *bytes, *share, *train, *validation; } const cuts[] = {
+      {"ab\ncd\nefgh", "30%", "|ab\ncd\ne@1", "|fgh@3"},
+      {"é日本語x", "20%", "|é日本語@1", "|x@1"},
+      {"0123456789a", "10%", "|012345678@1", "|9a@1"},          // train is rounded down
+  };
+  for (const auto& cut : cuts) {
+    const TempFolder folder;
+    put(folder, "t", cut.bytes);
+    const auto reader = make_part<Reader>(text(R"({"type":"running_text","train":"t","validation":")", cut.share, "\"}"), folder.path());
+    const Splits one = reader->read(root_key(1)), other = reader->read(root_key(2));
+    CHECK(show(one.train) == cut.train);
+    CHECK(show(one.validation) == cut.validation);
+    CHECK(show(other.validation) == cut.validation);
+    CHECK(one.running);
+    CHECK_FALSE(one.stride);
+  }
+}
+
 TEST_CASE("a single file may lack labels") {
   const TempFolder folder;
   struct { const char *data, *bytes, *rows; } const files[] = {
@@ -179,6 +199,7 @@ TEST_CASE("a single file may lack labels") {
       {R"({"type":"tsv","train":"t","header":false})", "a\nb\n", "|a@1 / |b@2"},
       {R"({"type":"jsonl","train":"t"})", "{\"text\":\"a\"}\n", "|a@1"},
       {R"({"type":"labelled_lines","train":"t"})", " a\n1 b\n", "|a@1 / 1|b@2"},
+      {R"({"type":"running_text","train":"t"})", "a\nb\n", "|a\nb\n@1"},
       {R"({"type":"builtin"})", "a fine day\na bad day\tnegative\n", "|a fine day@1 / negative|a bad day@2"},
   };
   for (const auto& file : files)

@@ -104,6 +104,19 @@ TEST_CASE("snips intents, and what the wrong encoding says") {
   }
 }
 
+TEST_CASE("tinyshakespeare: nanoGPT's split and its 65 characters") {
+  const std::string folder = data_folder();
+  if (folder.empty()) return;
+  const Splits splits =
+      make_part<Reader>(R"({"type":"running_text","train":"tinyshakespeare/input.txt","validation":"10%"})", folder)->read({});
+  const auto tokenizer = make_part<Tokenizer>(R"({"type":"character","max_length":64})");
+  tokenizer->fit(splits.train);
+  CHECK(tokenizer->vocabulary_size() == 65 + 5);
+  CHECK(encode_running(splits.train, *tokenizer, 1).running.ids.size() == 1003854);
+  CHECK(encode_running(splits.train, *tokenizer, 1).size() == 1003854 - 64);
+  CHECK(encode_running(splits.validation, *tokenizer).running.ids.size() == 111540);
+}
+
 TEST_CASE("real text through tokenizer, data set and batches") {
   const std::string folder = data_folder();
   if (folder.empty()) return;

@@ -193,7 +193,7 @@ TEST_CASE("durations become steps") {
 }
 
 TEST_CASE("metrics equal scikit-learn's and scipy's") {
-  Predictions none, binary, many, same, numbers, ties, flat;
+  Predictions none, binary, many, same, numbers, ties, flat, words;
   binary.classes = 2;
   binary.label = {0, 0, 1, 1, 1, 0, -1};
   binary.predicted = {0, 1, 1, 1, 0, 0, 1};
@@ -210,6 +210,8 @@ TEST_CASE("metrics equal scikit-learn's and scipy's") {
   flat.score = {2, 2, 2};
   flat.target = {1, 2, 3};
   flat.loss = 0.25;
+  words.surprise = std::log(8.0);
+  words.characters = 1.5;
   struct Row { const char* metric; const Predictions& predictions; double expected; };
   for (auto& row : std::vector<Row>{{"accuracy", binary, 4. / 6},
                                     {"accuracy", many, 4. / 7},
@@ -228,12 +230,17 @@ TEST_CASE("metrics equal scikit-learn's and scipy's") {
                                     {"spearman", numbers, 0.970588235294118},
                                     {"spearman", ties, 0.820782681668123},
                                     {"spearman", flat, 0},
-                                    {"loss", flat, 0.25}}) {
+                                    {"loss", flat, 0.25},
+                                    {"perplexity", words, 8},
+                                    {"bits_per_character", words, 2}}) {
     CAPTURE(row.metric);
     CHECK(configured<Metric>(row.metric)->compute(row.predictions) == doctest::Approx(row.expected).epsilon(1e-12));
   }
   CHECK_FALSE(configured<Metric>("loss")->higher_is_better());
-  CHECK(configured<Metric>("spearman")->for_regression());
+  CHECK(configured<Metric>("spearman")->measures(LabelKind::numbers));
+  CHECK_FALSE(configured<Metric>("spearman")->measures(LabelKind::classes));
+  CHECK(configured<Metric>("perplexity")->measures(LabelKind::tokens));
+  CHECK_FALSE(configured<Metric>("perplexity")->higher_is_better());
 }
 
 TEST_CASE("predictions come in order, whole, and alike for every batch size") {

@@ -55,11 +55,14 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
     print(to_json(check, seconds).dump() + "\n");
     return 0;
   }
-  const std::string classes = data.train.regression ? "a number to predict" : fmt::format("{} classes", data.train.labels.size());
+  const LabelKind kind = data.train.label_kind();
+  const std::string labels = kind == LabelKind::numbers  ? "a number to predict"
+                             : kind == LabelKind::tokens ? fmt::format("windows of {} tokens", data.train.running.context)
+                                                         : fmt::format("{} classes", data.train.labels.size());
   print(
       align({{"experiment", fmt::format("{} is good", experiment.config.name)},
              {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
-                                  data.test.size(), classes)},
+                                  data.test.size(), labels)},
              {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
              {"parameters", fmt::format("{}", r.parameters)},
              {"memory", fmt::format("{:.0f} MiB at the longest batch", double(r.peak_bytes) / (1 << 20))},

@@ -83,7 +83,8 @@ constexpr ComplaintCode table[] = {
     {"TD0313", "unknown metric", "No metric is registered under this name.",
      "Take one of the names listed, or see `tapedeck list metric`."},
     {"TD0314", "a metric that does not suit the labels",
-     "Some metrics compare classes, others numbers; the labels of the data are of the other sort.",
+     "Some metrics compare classes, others numbers or the next tokens of running text; the labels of the data are of another "
+     "sort.",
      "Take one of the metrics listed."},
     {"TD0315", "nothing to choose the best checkpoint by",
      "evaluation.best names a metric that is not measured, or there are no validation data to measure it on.",
@@ -102,7 +103,8 @@ constexpr ComplaintCode table[] = {
      "Cross-entropy needs at least two classes, mean squared error needs numbers.",
      "Choose the loss for the labels, or check the column the labels are read from."},
     {"TD0320", "the model cannot be built",
-     "Sizes of the model contradict each other or do not fit the data, for example a width that the heads do not divide.",
+     "Sizes of the model contradict each other or do not fit the data, for example a width that the heads do not divide; or it "
+     "answers once per text where every token has a label.",
      "Change the size the message names."},
     {"TD0321", "a sampler that does not suit the data", "The sampler needs something the data or the batch size do not offer.",
      "Change the sampler's options or training.batch_size."},

@@ -1,4 +1,4 @@
-// Rows to examples, class names to indices, examples to packed batches. Next: sampler.cpp.
+// Rows to examples or windows, class names to indices, examples to packed batches. Next: sampler.cpp.
 #include <tapedeck/data/dataset.h>
 
 #include <algorithm>
@@ -10,22 +10,26 @@
 #include <tapedeck/base/error.h>
 
 #include "src/data/file_reader.h"
+#include "src/data/unicode.h"
 
 namespace tapedeck {
 namespace {
 
 /// Calls use(begin, end) for each sequence of the example.
 template <class Use>
-void for_each_sequence(const Example& example, Use use) {
-  if (example.ends.empty()) return use(0, int64_t(example.ids.size()));
+void for_each_sequence(const Dataset& data, int64_t index, Use use) {
+  if (data.running.context || data.examples[size_t(index)].ends.empty()) return use(0, std::ssize(data.ids(index)));
   int64_t begin = 0;
-  for (const int32_t end : example.ends) {
+  for (const int32_t end : data.examples[size_t(index)].ends) {
     use(begin, int64_t(end));
     begin = end;
   }
 }
 
-bool is_labelled(const Dataset& data, const Example& example) {
+/// Rows of logits that have a label: tokens of running text, else the example itself.
+int64_t labelled_rows(const Dataset& data, int64_t index) {
+  if (data.running.context) return std::ssize(data.next_ids(index));
+  const Example& example = data.examples[size_t(index)];
   return data.regression ? std::isfinite(example.target) : example.label >= 0;
 }
 
@@ -34,10 +38,9 @@ struct Totals { int64_t tokens = 0, pairs = 0, labelled = 0; };
 Totals totals(const Dataset& data, std::span<const int64_t> order) {
   Totals sum;
   for (int64_t index : order) {
-    const Example& example = data.examples[size_t(index)];
-    sum.tokens += int64_t(example.ids.size());
-    for_each_sequence(example, [&](int64_t begin, int64_t end) { sum.pairs += (end - begin) * (end - begin); });
-    sum.labelled += is_labelled(data, example);
+    sum.tokens += std::ssize(data.ids(index));
+    for_each_sequence(data, index, [&](int64_t begin, int64_t end) { sum.pairs += (end - begin) * (end - begin); });
+    sum.labelled += labelled_rows(data, index);
   }
   return sum;
 }
@@ -52,15 +55,31 @@ void pack(const Dataset& data, std::span<const int64_t> order, int64_t tokens, B
   int32_t* offset = batch.offsets.data<int32_t>().data();
   int32_t at = *offset = 0;
   for (const int64_t index : order) {
-    const Example& example = data.examples[size_t(index)];
-    std::copy(example.ids.begin(), example.ids.end(), batch.tokens.data<int32_t>().begin() + at);
-    if (data.pairs) std::copy(example.segments.begin(), example.segments.end(), batch.segments.data<int32_t>().begin() + at);
-    for_each_sequence(example, [&](int64_t begin, int64_t end) {
+    std::ranges::copy(data.ids(index), batch.tokens.raw<int32_t>() + at);
+    if (data.pairs) std::ranges::copy(data.examples[size_t(index)].segments, batch.segments.raw<int32_t>() + at);
+    for_each_sequence(data, index, [&](int64_t begin, int64_t end) {
       const auto length = int32_t(end - begin);
       for (int32_t p = 0; p < length; ++p) batch.positions.raw<int32_t>()[at + p] = p;
       *++offset = at += length;
     });
   }
+}
+
+void label_sequences(const Dataset& data, std::span<const int64_t> order, DType dtype, Batch& batch) {
+  Tensor& values = data.regression ? batch.targets : batch.labels;
+  values = Tensor::empty({std::ssize(order)}, data.regression ? dtype : DType::i32);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const Example& example = data.examples[size_t(order[i])];
+    if (!data.regression) values.raw<int32_t>()[i] = example.label;
+    else if (dtype == DType::f64) values.raw<double>()[i] = example.target;
+    else values.raw<float>()[i] = float(example.target);
+  }
+}
+
+void label_tokens(const Dataset& data, std::span<const int64_t> order, Batch& batch) {
+  batch.token_labels = Tensor::empty({batch.token_count()}, DType::i32);
+  int32_t* at = batch.token_labels.raw<int32_t>();
+  for (int64_t index : order) at = std::ranges::copy(data.next_ids(index), at).out;
 }
 
 int32_t label_index(const std::map<std::string, int32_t>& index, const Row& row, const Table& table,
@@ -111,6 +130,35 @@ Example encode_joined(const Row& row, const Tokenizer& tokenizer, bool pairs) {
 
 }  // namespace
 
+int64_t RunningText::windows() const {
+  if (ids.size() < 2) return 0;
+  return 1 + (std::max<int64_t>(0, std::ssize(ids) - 1 - context) + stride - 1) / stride;
+}
+
+std::string_view name_of(LabelKind kind) {
+  return kind == LabelKind::classes ? "classes" : kind == LabelKind::numbers ? "numbers" : "tokens";
+}
+
+int64_t outputs_for(LabelKind kind, size_t classes, int64_t vocabulary) {
+  return kind == LabelKind::classes ? int64_t(classes) : kind == LabelKind::numbers ? 1 : vocabulary;
+}
+
+LabelKind Dataset::label_kind() const {
+  return running.context ? LabelKind::tokens : regression ? LabelKind::numbers : LabelKind::classes;
+}
+
+std::span<const int32_t> Dataset::ids(int64_t example) const {
+  if (!running.context) return examples[size_t(example)].ids;
+  const int64_t start = example * running.stride, last = std::ssize(running.ids) - 1;
+  return std::span(running.ids).subspan(size_t(start), size_t(std::min(running.context, last - start)));
+}
+
+std::span<const int32_t> Dataset::next_ids(int64_t example) const {
+  if (!running.context) return {};
+  const std::span<const int32_t> here = ids(example);
+  return {here.data() + 1, here.size()};
+}
+
 std::vector<std::string> label_names(const Splits& splits) {
   if (splits.regression) return {};
   std::set<std::string> unique;
@@ -150,6 +198,27 @@ Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector
   return data;
 }
 
+Dataset encode_running(const Table& table, const Tokenizer& tokenizer, std::optional<int64_t> stride) {
+  Dataset data;
+  data.name = table.name;
+  RunningText& stream = data.running;
+  stream.context = tokenizer.max_length();
+  stream.stride = stride.value_or(stream.context);
+  if (stream.stride > stream.context)
+    throw Error(ErrorKind::config,
+                text("data.stride ", stream.stride, " is longer than a window (tokenizer.max_length ", stream.context,
+                     "): the tokens between would never be seen"),
+                "lower stride, or leave it out");
+  for (const Row& row : table.rows) {
+    const std::vector<int32_t> ids = tokenizer.running_ids(row.text);
+    stream.ids.insert(stream.ids.end(), ids.begin(), ids.end());
+    stream.characters += int64_t(unicode::count(row.text));
+  }
+  if (stream.ids.size() < 2 && !table.rows.empty())
+    throw data_error(table.name, 0, "holds no two tokens, so that nothing follows anything", "check that this is the right file");
+  return data;
+}
+
 Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin, int64_t end, DType dtype) {
   if (begin < 0 || begin >= end || end > int64_t(order.size()))
     throw Error(ErrorKind::index, text("collate: sequences ", begin, " to ", end, " of a batch of ", order.size()), "");
@@ -163,17 +232,10 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   batch.first_pair = before.pairs;
   batch.first_sequence = begin * data.texts;
   batch.total_sequences = int64_t(order.size());
+  batch.total_tokens = step.tokens;
   batch.total_labelled = step.labelled;
-  if (!step.labelled) return batch;
-  const Shape shape{end - begin};
-  Tensor& values = data.regression ? batch.targets : batch.labels;
-  values = Tensor::empty(shape, data.regression ? dtype : DType::i32);
-  for (size_t i = 0; i < mine.size(); ++i) {
-    const Example& example = data.examples[size_t(mine[i])];
-    if (!data.regression) values.raw<int32_t>()[i] = example.label;
-    else if (dtype == DType::f64) values.raw<double>()[i] = example.target;
-    else values.raw<float>()[i] = float(example.target);
-  }
+  if (data.running.context) label_tokens(data, mine, batch);
+  else if (step.labelled) label_sequences(data, mine, dtype, batch);
   return batch;
 }
 

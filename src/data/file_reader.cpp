@@ -19,23 +19,6 @@ std::optional<double> percentage(const Path& path) {
   return number ? std::optional(*number / 100) : std::nullopt;
 }
 
-/// Moves a share of train, drawn by key, to validation. Both keep the order of the file.
-void cut_validation(Splits& splits, double share, Key key) {
-  std::vector<Row>& rows = splits.train.rows;
-  const auto n = int64_t(rows.size());
-  const auto cut = int64_t(std::llround(share * double(n)));
-  if (cut < 1 || cut >= n)
-    throw data_error(splits.train.name, 0, text("a validation share of ", share * 100, "% of ", n, " rows leaves a split empty"),
-                     "choose another share, or name a validation file");
-  std::vector<bool> chosen(rows.size());
-  const std::vector<int64_t> order = random_permutation(key / "validation", n);
-  for (int64_t i = 0; i < cut; ++i) chosen[size_t(order[size_t(i)])] = true;
-  std::vector<Row> kept;
-  splits.validation.name = splits.train.name;
-  for (size_t i = 0; i < rows.size(); ++i) (chosen[i] ? splits.validation.rows : kept).push_back(std::move(rows[i]));
-  rows = std::move(kept);
-}
-
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -60,6 +43,11 @@ std::string quoted_list(const std::vector<std::string>& names, size_t most) {
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string close = suggest(word, candidates);
   return close.empty() ? "" : close + " ";
+}
+
+Error empty_share(std::string_view file, double share, int64_t size, std::string_view what) {
+  return data_error(file, 0, text("a validation share of ", share * 100, "% of ", size, " ", what, " leaves a split empty"),
+                    "choose another share, or name a validation file");
 }
 
 void Columns::describe(Fields& f) {
@@ -100,8 +88,12 @@ void FileReader::describe_files(Fields& f) {
   f("test", test_, "file that is only evaluated at the end");
 }
 
-void FileReader::describe_rows(Fields& f, bool labels) {
+void FileReader::describe_encoding(Fields& f) {
   f.names("encoding", encoding_, {{"utf-8", Encoding::utf8}, {"latin-1", Encoding::latin1}}, "how the bytes spell characters");
+}
+
+void FileReader::describe_rows(Fields& f, bool labels) {
+  describe_encoding(f);
   f.names("on_bad_row", on_bad_row_, {{"error", BadRow::error}, {"skip", BadRow::skip}},
           "what to do with a row that does not fit: stop, or leave it out and count it");
   f("limit", limit_, "read only so many rows of each file").at_least(1);
@@ -120,6 +112,20 @@ SplitFiles FileReader::split_files() const {
   files.validation.clear();
   files.validation_share = *share;
   return files;
+}
+
+void FileReader::cut_validation(Splits& splits, double share, Key key) const {
+  std::vector<Row>& rows = splits.train.rows;
+  const auto n = int64_t(rows.size());
+  const auto cut = int64_t(std::llround(share * double(n)));
+  if (cut < 1 || cut >= n) throw empty_share(splits.train.name, share, n, "rows");
+  std::vector<bool> chosen(rows.size());
+  const std::vector<int64_t> order = random_permutation(key / "validation", n);
+  for (int64_t i = 0; i < cut; ++i) chosen[size_t(order[size_t(i)])] = true;
+  std::vector<Row> kept;
+  splits.validation.name = splits.train.name;
+  for (size_t i = 0; i < rows.size(); ++i) (chosen[i] ? splits.validation.rows : kept).push_back(std::move(rows[i]));
+  rows = std::move(kept);
 }
 
 Table FileReader::load(const std::string& path, Need need) const {

@@ -52,16 +52,19 @@ class RowSink {
 struct SplitFiles { std::string train, validation, test; double validation_share = 0; };
 
 struct FileReader : Reader {
-  Splits read(Key key) const final;
+  Splits read(Key key) const override;
   Table read_file(const std::string& path) const final { return load(path, Need::optional); }
   std::vector<std::string> files() const final;
 
  protected:
   void describe_files(Fields& f);
-  void describe_rows(Fields& f, bool labels = true);
+  void describe_encoding(Fields& f);
+  void describe_rows(Fields& f, bool labels = true);      // encoding included
   /// Turns the text of one file into rows.
   virtual void parse(const TextFile& file, RowSink& rows) const = 0;
   virtual SplitFiles split_files() const;
+  /// Moves a share of train to validation: rows drawn by key; both keep the order of the file.
+  virtual void cut_validation(Splits& splits, double share, Key key) const;
   virtual bool pairs() const { return false; }
   virtual bool regression() const { return label_type_ == LabelType::number; }
   virtual std::vector<std::string> label_order() const { return labels_; }
@@ -78,6 +81,8 @@ struct FileReader : Reader {
   std::optional<int64_t> limit_;
 };
 
+/// Error{data} for a validation share of `size` rows or characters that leaves a split empty.
+Error empty_share(std::string_view file, double share, int64_t size, std::string_view what);
 /// Without spaces and tabs at both ends.
 std::string_view trimmed(std::string_view text);
 /// The finite number that is the whole text, if it is one.

@@ -15,12 +15,16 @@ struct CombinedReader final : Reader {
 
   Splits read(Key key) const override {
     Splits from = train_->read(key), measured = evaluation_->read(key);
+    if (from.running != measured.running)
+      throw Error(ErrorKind::config, text("data.", from.running ? "train" : "evaluation", " is running text, the other is rows of texts"),
+                  "use two sources of one kind");
     const bool labelled = std::any_of(from.train.rows.begin(), from.train.rows.end(), [](const Row& row) { return !row.label.empty(); });
     if (labelled && from.regression != measured.regression)
       throw Error(ErrorKind::config, text("data.train has ", from.regression ? "numbers" : "classes", " as labels, data.evaluation ",
                                           measured.regression ? "numbers" : "classes"),
                   "use sources whose labels are of one kind, or a training source without labels");
     measured.train = std::move(from.train);
+    measured.stride = from.stride;
     measured.pairs = measured.pairs || from.pairs;
     if (labelled && measured.labels.empty()) measured.labels = std::move(from.labels);
     return measured;

@@ -42,9 +42,7 @@ struct LengthBuckets final : Sampler {
   }
   Batches epoch(const Dataset& data, int64_t batch_size, Key key, int64_t epoch) const override {
     std::vector<int64_t> order = random_permutation(key / epoch, data.size());
-    const auto shorter = [&](int64_t a, int64_t b) {
-      return data.examples[size_t(a)].ids.size() < data.examples[size_t(b)].ids.size();
-    };
+    const auto shorter = [&](int64_t a, int64_t b) { return data.ids(a).size() < data.ids(b).size(); };
     for (auto at = order.begin(); at != order.end();) {
       const auto end = at + std::min<int64_t>(buckets_ * batch_size, order.end() - at);
       std::stable_sort(at, end, shorter);
@@ -107,7 +105,7 @@ struct Balanced final : Sampler {
   /// The examples of every class that has any.
   static std::vector<std::vector<int64_t>> members(const Dataset& data) {
     std::vector<std::vector<int64_t>> classes(data.labels.size());
-    for (int64_t i = 0; i < data.size(); ++i)
+    for (int64_t i = 0; i < std::ssize(data.examples); ++i)
       if (const int32_t label = data.examples[size_t(i)].label; label >= 0) classes[size_t(label)].push_back(i);
     std::erase_if(classes, [](const auto& c) { return c.empty(); });
     return classes;

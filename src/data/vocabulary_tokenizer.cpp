@@ -23,8 +23,19 @@ void cut_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, size_t room) {
 
 }  // namespace
 
-Encoded VocabularyTokenizer::encode(std::string_view a, std::string_view b) const {
+void VocabularyTokenizer::require_vocabulary() const {
   if (tokens_.empty()) throw Error(ErrorKind::value, "the tokenizer has no vocabulary yet", "call fit() or restore() first");
+}
+
+std::vector<int32_t> VocabularyTokenizer::running_ids(std::string_view text) const {
+  require_vocabulary();
+  std::vector<int32_t> ids;
+  append_ids(text, ids);
+  return ids;
+}
+
+Encoded VocabularyTokenizer::encode(std::string_view a, std::string_view b) const {
+  require_vocabulary();
   std::vector<int32_t> first, second;
   append_ids(a, first);
   append_ids(b, second);

@@ -22,6 +22,7 @@ struct VocabularyTokenizer : Tokenizer {
   static constexpr std::string_view special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
   Encoded encode(std::string_view a, std::string_view b) const final;
+  std::vector<int32_t> running_ids(std::string_view text) const final;
   int64_t vocabulary_size() const final { return int64_t(tokens_.size()); }
   int64_t max_length() const final { return max_length_; }
   std::string token(int32_t id) const final;
@@ -43,6 +44,7 @@ struct VocabularyTokenizer : Tokenizer {
   int64_t max_length_ = 128, min_count_ = 1, max_size_ = 0;
 
  private:
+  void require_vocabulary() const;
   std::vector<std::string> tokens_;
   TokenIndex index_;
   int32_t unknown_ = -1, first_ = -1, separator_ = -1;

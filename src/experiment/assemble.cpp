@@ -21,15 +21,17 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   tokenizer.fit(rows.train);
   const std::vector<std::string> labels = label_names(rows);
   const auto encoded = [&](const Table& table) {
+    if (rows.running) return encode_running(table, tokenizer);
     return encode(table, tokenizer, labels, rows.regression, rows.pairs, config.model->texts());
   };
-  data->train = encoded(rows.train);
+  data->train = rows.running ? encode_running(rows.train, tokenizer, rows.stride) : encoded(rows.train);
   data->validation = encoded(rows.validation);
   data->test = encoded(rows.test);
   data->tokenizer_state = tokenizer.state();
   data->vocabulary_hash = sha256(data->tokenizer_state.dump(-1));
   data->input = {.vocabulary = tokenizer.vocabulary_size(), .max_length = tokenizer.max_length(),
-                 .outputs = rows.regression ? 1 : int64_t(labels.size()), .pairs = data->train.pairs};
+                 .outputs = outputs_for(data->train.label_kind(), labels.size(), tokenizer.vocabulary_size()),
+                 .pairs = data->train.pairs};
   return data;
 }
 

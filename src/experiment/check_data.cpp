@@ -10,6 +10,7 @@
 #include <tapedeck/experiment/config.h>
 
 #include "src/experiment/places.h"
+#include "src/train/evaluator.h"
 
 namespace tapedeck {
 namespace {
@@ -57,7 +58,7 @@ class DataCheck {
     if (!loss.regression() && train.regression)
       return complain("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where,
                       "use the loss \"mse\"");
-    const bool labelled = train.regression || train.labels.size() >= 2;
+    const bool labelled = train.label_kind() != LabelKind::classes || train.labels.size() >= 2;
     if (!labelled)
       return complain("TD0319",
                       text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
@@ -71,13 +72,11 @@ class DataCheck {
     for (size_t i = 0; i < names.size(); ++i) {
       const std::string name = metric_name(names[i]);
       const auto* entry = Registry<Metric>::find(name);
-      if (!entry || name == "loss") continue;
-      const bool regression = entry->make()->for_regression();
-      if (regression == data_.train->regression) continue;
+      const LabelKind labels = data_.train->label_kind();
+      if (!entry || entry->make()->measures(labels)) continue;
       complain("TD0314",
-               text("metric ", in_quotes(name), " measures ", regression ? "numbers" : "classes",
-                    ", but the labels of the data are ", regression ? "classes" : "numbers"),
-               locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics()));
+               text("metric ", in_quotes(name), " does not measure ", name_of(labels), ", which the data have as labels"),
+               locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics(labels)));
     }
     const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");
     if (chosen && data_.validation->size() == 0)
@@ -85,17 +84,11 @@ class DataCheck {
                "add \"validation\" to the data: a file or a share such as \"10%\"");
   }
 
-  std::vector<std::string> suited_metrics() const {
-    std::vector<std::string> names;
-    for (auto& [name, entry] : Registry<Metric>::entries())
-      if (name == "loss" || entry.make()->for_regression() == data_.train->regression) names.push_back(name);
-    return names;
-  }
-
   void model() {
     ParamStore store;
     std::unique_ptr<Model> model;
     if (!attempt("TD0320", "model", [&] { model = config_.model->build(Params(store), data_.input); })) return;
+    if ((model->logit_rows() == Rows::tokens) != (data_.train->label_kind() == LabelKind::tokens)) return logit_rows(*model);
     memory(store);
     for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store, config_.freeze[i], "freeze", text("freeze.", i));
     if (config_.optimizer) {
@@ -113,6 +106,16 @@ class DataCheck {
       complain("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"),
                "leave some parameters free");
     if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) sites(store, *model);
+  }
+
+  /// The data label every token and the model answers once per text, or the other way round.
+  void logit_rows(const Model& model) {
+    const bool tokens = model.logit_rows() == Rows::tokens;
+    complain("TD0320",
+             tokens ? "the model tells the next token, but the data have labelled texts"
+                    : "the data are running text, but the model gives one answer per text",
+             locate(tree_, "model"), tokens ? "use the model \"text\"" : "use the model \"language_model\"",
+             tokens ? "a text without labels: \"data\": { \"type\": \"running_text\", ... }" : "");
   }
 
   /// Values, gradients and two moments have to fit; better said now than by the kernel of the operating system.

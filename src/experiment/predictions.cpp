@@ -49,15 +49,16 @@ std::string run_folder_of(const std::string& seed_folder) {
 void read_labels(TrainedRun& run) {
   const Json json = read_json_file(run.folder + "/labels.json");
   const auto flag = [&](const char* key) { return json.find(key) && json.find(key)->value.boolean; };
-  run.regression = flag("regression");
+  run.label_kind = flag("running") ? LabelKind::tokens : flag("regression") ? LabelKind::numbers : LabelKind::classes;
   run.input.pairs = flag("pairs");
   if (const auto* labels = json.find("labels"))
     for (const Json& label : labels->value.items) run.labels.push_back(label.string);
-  run.input.outputs = run.regression ? 1 : int64_t(run.labels.size());
 }
 
 Dataset encode_for(const TrainedRun& run, const Table& table) {
-  return encode(table, *run.config.tokenizer, run.labels, run.regression, run.input.pairs, run.config.model->texts());
+  if (run.label_kind == LabelKind::tokens) return encode_running(table, *run.config.tokenizer);
+  return encode(table, *run.config.tokenizer, run.labels, run.label_kind == LabelKind::numbers, run.input.pairs,
+                run.config.model->texts());
 }
 
 std::map<std::string, double> measure(TrainedRun& run, const Table& table) {
@@ -82,12 +83,14 @@ void write_vocabulary(const std::string& seed_folder, const ExperimentData& data
   json.set("labels", std::move(labels));
   json.set("regression", Json::of(data.train.regression));
   json.set("pairs", Json::of(data.train.pairs));
+  json.set("running", Json::of(data.train.label_kind() == LabelKind::tokens));
   write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
 }
 
 void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
   const ExperimentData& data = *trainee.data;
   if (!data.validation.size() || !fs::exists(seed_folder + "/checkpoints/best.json")) return;
+  if (data.validation.label_kind() == LabelKind::tokens) return;    // an answer for every token would be as long as the text
   load_parameters(find_checkpoint(seed_folder, "best"), trainee.store);
   const Predictions all = predict(*trainee.model, trainee.store, trainee.config.objective->task(), data.validation,
                                   trainee.config.evaluation.batch_size);
@@ -130,6 +133,7 @@ std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::strin
   read_labels(*run);
   run->input.vocabulary = run->config.tokenizer->vocabulary_size();
   run->input.max_length = run->config.tokenizer->max_length();
+  run->input.outputs = outputs_for(run->label_kind, run->labels.size(), run->input.vocabulary);
   run->model = run->config.model->build(Params(run->store), run->input);
   run->store.allocate(run->config.runtime.dtype, root_key(0));
   load_parameters(checkpoint, run->store);
@@ -159,11 +163,14 @@ std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& 
 }
 
 void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
+  if (run.label_kind == LabelKind::tokens)
+    throw Error(ErrorKind::usage, run.folder + " holds a language model, which predicts neither classes nor numbers",
+                "measure how well it tells a text: tapedeck eval RUN --data FILE");
   const Table table = run.config.data->read_file(path);
   const Dataset data = encode_for(run, table);
   const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size);
   for (size_t i = 0; i < data.examples.size(); ++i)
-    line(prediction(table.rows[i], data.examples[i], all, i, run.labels, run.regression).dump(-1));
+    line(prediction(table.rows[i], data.examples[i], all, i, run.labels, data.regression).dump(-1));
 }
 
 }  // namespace tapedeck

@@ -21,11 +21,12 @@ struct CrossEntropyLoss final : Loss {
   }
 
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
-    if (!batch.labels) throw Error(ErrorKind::config, "cross_entropy needs class labels, but the data have none", "use loss \"mse\" for numbers, or name the label column");
+    const Tensor& labels = batch.row_labels();
+    if (!labels) throw Error(ErrorKind::config, "cross_entropy needs class labels, but the data have none", "use loss \"mse\" for numbers, or name the label column");
     const double classes = double(logits.shape().cols());
     Smoothing smoothing{label_smoothing, label_smoothing / classes};
     if (convention == Convention::others && classes > 1) smoothing = {label_smoothing + label_smoothing / (classes - 1), label_smoothing / (classes - 1)};
-    return cross_entropy(logits, counted(batch.labels), smoothing, class_weights, -1, batch.total_weight);
+    return cross_entropy(logits, counted(labels), smoothing, class_weights, -1, batch.total_weight);
   }
 
   double weight(int32_t label) const override {
@@ -49,7 +50,7 @@ struct CrossEntropyLoss final : Loss {
     return copy;
   }
 };
-TAPEDECK_PART(Loss, CrossEntropyLoss, "cross_entropy", "-sum_c q_c log softmax(logits)_c, mean over labelled examples; q is the label, smoothed.");
+TAPEDECK_PART(Loss, CrossEntropyLoss, "cross_entropy", "-sum_c q_c log softmax(logits)_c, mean over labelled examples or tokens; q is the label, smoothed.");
 
 struct MseLoss final : Loss {
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {

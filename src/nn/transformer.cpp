@@ -52,6 +52,8 @@ class Transformer final : public Encoder {
   }
 
   int64_t width() const override { return spec_.width; }
+  bool causal() const override { return spec_.causal; }
+  Param word_table() const override { return embedding_.word(); }
   std::vector<std::string> sites() const override { return {"embedding"}; }
 
   Tensor forward(Pass& pass) const override {

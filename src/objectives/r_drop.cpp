@@ -68,7 +68,7 @@ struct RDrop final : Objective {
       ce = ce ? ce + one : one;
       logits.push_back(view.logits);
     }
-    const Tensor d = disagreement(logits, scale.reduction, double(step.batch().total_sequences));
+    const Tensor d = disagreement(logits, scale.reduction, double(step.batch().total_rows()));
     step.report("ce", ce.item() / double(passes));
     step.report("kl", d.item());
     return ce * scale.ce + d * (alpha * scale.kl);

@@ -10,6 +10,9 @@
 
 namespace tapedeck {
 
+/// Names of the metrics that measure such labels.
+std::vector<std::string> suited_metrics(LabelKind labels);
+
 class Evaluator {
  public:
   /// Resolves the metrics by name; throws Error{config} for an unknown one or one that does not suit the labels.
@@ -23,7 +26,7 @@ class Evaluator {
   bool better(double value, double than) const { return higher_ ? value > than : value < than; }
 
  private:
-  void add(const std::string& name, bool regression);
+  void add(const std::string& name, LabelKind labels);
   const TrainSetup& setup_;
   std::vector<std::pair<std::string, std::unique_ptr<Metric>>> metrics_;
   std::string best_;

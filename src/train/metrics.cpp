@@ -1,9 +1,10 @@
-// Metrics with the conventions of scikit-learn and scipy: accuracy, f1, matthews, pearson, spearman, loss. Examples without
-// a label do not count. Next: predict.cpp (where predictions come from).
+// Metrics with the conventions of scikit-learn and scipy; for running text perplexity and its kin. Examples without a label
+// do not count. Next: predict.cpp (where predictions come from).
 #include <tapedeck/train/metrics.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 namespace tapedeck {
@@ -31,6 +32,7 @@ struct Confusion {
 double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 struct Accuracy final : Metric {
+  bool measures(LabelKind kind) const override { return kind != LabelKind::numbers; }
   double compute(const Predictions& p) const override {
     double right = 0, labelled = 0;
     for (size_t i = 0; i < p.label.size(); ++i) {
@@ -40,7 +42,7 @@ struct Accuracy final : Metric {
     return share(right, labelled);
   }
 };
-TAPEDECK_PART(Metric, Accuracy, "accuracy", "Share of examples whose predicted class is the label.");
+TAPEDECK_PART(Metric, Accuracy, "accuracy", "Share of examples (of tokens in running text) whose predicted class is the label.");
 
 struct F1 final : Metric {
   double compute(const Predictions& p) const override {
@@ -116,8 +118,11 @@ std::pair<std::vector<double>, std::vector<double>> finite_pairs(const Predictio
   return kept;
 }
 
-struct Pearson final : Metric {
-  bool for_regression() const override { return true; }
+struct ForNumbers : Metric {
+  bool measures(LabelKind kind) const final { return kind == LabelKind::numbers; }
+};
+
+struct Pearson final : ForNumbers {
   double compute(const Predictions& p) const override {
     const auto [score, target] = finite_pairs(p);
     return correlation(score, target);
@@ -125,8 +130,7 @@ struct Pearson final : Metric {
 };
 TAPEDECK_PART(Metric, Pearson, "pearson", "Linear correlation of score and target; 0 when a side is constant.");
 
-struct Spearman final : Metric {
-  bool for_regression() const override { return true; }
+struct Spearman final : ForNumbers {
   double compute(const Predictions& p) const override {
     const auto [score, target] = finite_pairs(p);
     return correlation(ranks(score), ranks(target));
@@ -135,7 +139,24 @@ struct Spearman final : Metric {
 TAPEDECK_PART(Metric, Spearman, "spearman",
               "Correlation of the ranks of score and target, ties averaged; 0 when a side is constant.");
 
+struct ForRunningText : Metric {
+  bool measures(LabelKind kind) const final { return kind == LabelKind::tokens; }
+  bool higher_is_better() const final { return false; }
+};
+
+struct Perplexity final : ForRunningText {
+  double compute(const Predictions& p) const override { return std::exp(p.surprise); }
+};
+TAPEDECK_PART(Metric, Perplexity, "perplexity", "exp(mean of -log p(next token)): between so many tokens the model hesitates.");
+
+struct BitsPerCharacter final : ForRunningText {
+  double compute(const Predictions& p) const override { return p.surprise / std::numbers::ln2 / p.characters; }
+};
+TAPEDECK_PART(Metric, BitsPerCharacter, "bits_per_character",
+              "Mean of -log2 p(next token), divided by the mean number of characters of a token: comparable between tokenizers.");
+
 struct MeanLoss final : Metric {
+  bool measures(LabelKind) const override { return true; }
   double compute(const Predictions& p) const override { return p.loss; }
   bool higher_is_better() const override { return false; }
 };

@@ -5,8 +5,9 @@
 #include <limits>
 #include <numeric>
 
-#include <tapedeck/losses/loss.h>
 #include <tapedeck/train/metrics.h>
+
+#include "src/train/label_weight.h"
 
 namespace tapedeck {
 namespace {
@@ -25,9 +26,26 @@ int32_t read_row(const Tensor& logits, int64_t row, std::vector<double>& probabi
   return winner;
 }
 
-double weight_of(const Loss& loss, const Dataset& data, const Example& example) {
-  if (data.regression) return std::isfinite(example.target) ? 1 : 0;
-  return example.label >= 0 ? loss.weight(example.label) : 0;
+void append(std::vector<int32_t>& all, const Tensor& here) {
+  const auto values = here.data<int32_t>();
+  all.insert(all.end(), values.begin(), values.end());
+}
+
+/// What the model says about every token of a batch, and the sum of its surprise at them.
+double read_tokens(const Tensor& logits, const Batch& batch, Predictions& all) {
+  append(all.predicted, argmax(logits, 1));
+  append(all.label, batch.token_labels);
+  return sum(cross_entropy_rows(logits, batch.token_labels)).item();
+}
+
+void read_example(const Tensor& logits, int64_t row, const Example& example, bool regression, Predictions& all) {
+  if (regression) {
+    all.score.push_back(logits.item(row * logits.shape().cols()));
+    all.target.push_back(example.target);
+  } else {
+    all.predicted.push_back(read_row(logits, row, all.probabilities.emplace_back()));
+    all.label.push_back(example.label);
+  }
 }
 
 }  // namespace
@@ -37,7 +55,8 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
   Predictions all;
   std::vector<int64_t> order(size_t(data.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
-  double sum = 0, weight = 0;
+  const bool tokens = data.label_kind() == LabelKind::tokens;
+  double sum = 0, weight = 0, surprise = 0;
   for (int64_t begin = 0; begin < data.size(); begin += batch_size) {
     if (stop && *stop) throw Interrupted{*stop};
     const auto mine = std::span(order).subspan(size_t(begin), size_t(std::min(batch_size, data.size() - begin)));
@@ -46,16 +65,10 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
     const Tensor logits = model.forward(pass).logits;
     if (!logits) continue;
     double here = 0;
+    if (tokens) surprise += read_tokens(logits, batch, all);
     for (size_t i = 0; i < mine.size(); ++i) {
-      const Example& example = data.examples[size_t(mine[i])];
-      here += weight_of(loss, data, example);
-      if (data.regression) {
-        all.score.push_back(logits.item(int64_t(i) * logits.shape().cols()));
-        all.target.push_back(example.target);
-      } else {
-        all.predicted.push_back(read_row(logits, int64_t(i), all.probabilities.emplace_back()));
-        all.label.push_back(example.label);
-      }
+      here += label_weight(loss, data, mine[i]);
+      if (!tokens) read_example(logits, int64_t(i), data.examples[size_t(mine[i])], data.regression, all);
     }
     if (!data.regression) all.classes = logits.shape().cols();
     if (here == 0 || loss.regression() != data.regression) continue;
@@ -63,6 +76,9 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
     weight += here;
   }
   all.loss = weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN();
+  if (!tokens || data.size() == 0) return all;
+  all.surprise = surprise / double(all.label.size());
+  all.characters = double(data.running.characters) / double(data.running.ids.size());
   return all;
 }
 

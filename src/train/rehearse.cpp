@@ -16,9 +16,7 @@ namespace {
 std::vector<int64_t> longest_batch(const Dataset& data, int64_t batch_size) {
   std::vector<int64_t> order(size_t(data.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
-  const auto longer = [&](int64_t a, int64_t b) {
-    return data.examples[size_t(a)].ids.size() > data.examples[size_t(b)].ids.size();
-  };
+  const auto longer = [&](int64_t a, int64_t b) { return data.ids(a).size() > data.ids(b).size(); };
   std::stable_sort(order.begin(), order.end(), longer);
   order.resize(size_t(std::min(batch_size, data.size())));
   return order;

@@ -8,6 +8,8 @@
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 
+#include "src/train/label_weight.h"
+
 namespace tapedeck {
 namespace {
 
@@ -56,13 +58,8 @@ StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
 }
 
 double StepRunner::total_weight(std::span<const int64_t> order) const {
-  const Loss& task = setup_.objective->task();
   double total = 0;
-  for (int64_t i : order) {
-    const Example& e = setup_.train->examples[size_t(i)];
-    if (setup_.train->regression) total += std::isfinite(e.target);
-    else if (e.label >= 0) total += task.weight(e.label);
-  }
+  for (int64_t i : order) total += label_weight(setup_.objective->task(), *setup_.train, i);
   return total;
 }
 

@@ -2,6 +2,7 @@
 // (key, epoch): nothing but the step number is needed to resume. Next: nn/batch.h.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,13 +21,32 @@ struct Example {
   int32_t label = -1;               // class index; -1: none
   double target = 0;                // regression
 };
+/// Text without ends, read through windows that overlap when stride < context; every token but the first is a label.
+struct RunningText {
+  std::vector<int32_t> ids;
+  int64_t context = 0, stride = 0;  // tokens of a window; from the start of one to the start of the next
+  int64_t characters = 0;           // that the ids spell
+  int64_t windows() const;
+};
+/// What is known about the examples: a class each, a number each, or for every token the next one.
+enum class LabelKind { classes, numbers, tokens };
+std::string_view name_of(LabelKind kind);
+/// Logits per row that such labels need.
+int64_t outputs_for(LabelKind kind, size_t classes, int64_t vocabulary);
+
 struct Dataset {
   std::string name;                 // split or file, for messages
-  std::vector<Example> examples;
-  std::vector<std::string> labels;  // class names by index; empty for regression
+  std::vector<Example> examples;    // none when the data are running text
+  std::vector<std::string> labels;  // class names by index; empty for regression and running text
   bool regression = false, pairs = false;
   int64_t texts = 1;                // sequences per example
-  int64_t size() const { return int64_t(examples.size()); }
+  RunningText running = {};         // context 0: the data are examples
+  LabelKind label_kind() const;
+  int64_t size() const { return running.context ? running.windows() : int64_t(examples.size()); }
+  /// Tokens of an example, which for running text is a window.
+  std::span<const int32_t> ids(int64_t example) const;
+  /// The token that follows each of them; empty unless the data are running text.
+  std::span<const int32_t> next_ids(int64_t example) const;
 };
 
 /// Class names in index order: the declared ones, else those of train sorted (as numbers when all are numbers).
@@ -35,6 +55,9 @@ std::vector<std::string> label_names(const Splits& splits);
 /// Texts::apart: every text of a row becomes a sequence of its own; all rows of a table must then have equally many.
 Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
                bool pairs, Texts texts = Texts::joined);
+/// Windows of tokenizer.max_length() tokens over the rows of the table, one after another. stride: default max_length, so that
+/// every token is seen once. Throws Error{config} for a stride that leaves tokens out, Error{data} for a text of one token.
+Dataset encode_running(const Table& table, const Tokenizer& tokenizer, std::optional<int64_t> stride = {});
 
 struct Sampler : Part {
   static constexpr const char* kind = "sampler";

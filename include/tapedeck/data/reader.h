@@ -1,6 +1,7 @@
 // Files to rows of text. A reader is a part ("data": {"type": "tsv", ...}); each format is one file in src/data.
 // Next: tokenizer.h, dataset.h.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Splits {
   Table train, validation, test;    // validation and test may be empty
   bool pairs = false;
   bool regression = false;          // labels are numbers
+  bool running = false;             // rows are running text: every token's label is the next token
+  std::optional<int64_t> stride;    // running text: from the start of one training window to the next; default: its length
   std::vector<std::string> labels;  // declared order; empty: sorted unique labels of train (numbers by value)
 };
 

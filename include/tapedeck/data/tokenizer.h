@@ -19,6 +19,8 @@ struct Tokenizer : Part {
   virtual void fit(const Table& train) = 0;
   /// [CLS] a [SEP] or [CLS] a [SEP] b [SEP], cut to max_length (pairs: longest first, as BERT does).
   virtual Encoded encode(std::string_view a, std::string_view b = {}) const = 0;
+  /// The ids of a text of any length: no special tokens, nothing cut.
+  virtual std::vector<int32_t> running_ids(std::string_view text) const = 0;
   virtual int64_t vocabulary_size() const = 0;
   virtual int64_t max_length() const = 0;
   virtual std::string token(int32_t id) const = 0;

@@ -88,7 +88,7 @@ struct TrainedRun {
   ExperimentConfig config;
   std::vector<std::string> labels;
   ModelInput input;
-  bool regression = false;
+  LabelKind label_kind = LabelKind::classes;
   ParamStore store;
   std::unique_ptr<Model> model;
 };
@@ -102,7 +102,8 @@ std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string&
 /// Both of them, as far as the data have them; the data are read once.
 std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun& run);
 std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path);
-/// One JSON object per row: text, predicted, probabilities (or score), and label where there is one.
+/// One JSON object per row: text, predicted, probabilities (or score), and label where there is one. Error{usage} for a
+/// language model, which has none of these.
 void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
 
 /// One step on the longest batch, nothing kept.

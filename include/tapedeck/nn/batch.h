@@ -14,17 +14,21 @@ struct Batch {
   Tensor offsets;       // i32 [S+1], S sequences
   Tensor labels;        // i32 [B], B examples; -1: no label (ignored); undefined for regression and unlabelled data
   Tensor targets;       // float dtype of the run [B]: regression targets; undefined for classification
+  Tensor token_labels;  // i32 [T]: a label for every token, -1: ignored; undefined when labels belong to examples
   int64_t texts = 1;    // sequences per example, one after another: sequence e * texts + t is text t of example e
   int64_t sequences() const { return offsets ? offsets.size() - 1 : 0; }
   int64_t examples() const { return sequences() / texts; }
   int64_t token_count() const { return tokens.size(); }
+  /// One label per row of logits: per token if the data have that, else per sequence.
+  const Tensor& row_labels() const { return token_labels ? token_labels : labels; }
 
   /// Where this micro-batch starts inside the batch of the optimizer step. Dropout draws are indexed from here, so
   /// a batch cut into micro-batches sees the very same masks.
   int64_t first_token = 0, first_sequence = 0, first_pair = 0;     // pair: sum over earlier sequences of length^2
-  /// Examples and labelled examples of the whole step: what sums are divided by.
-  int64_t total_sequences = 0, total_labelled = 0;
-  /// Sum of Loss::weight over the labelled sequences of the whole step; 0: take it from this batch alone.
+  /// Examples, tokens and labelled rows (examples, or tokens with token_labels) of the whole step: what sums are divided by.
+  int64_t total_sequences = 0, total_tokens = 0, total_labelled = 0;
+  int64_t total_rows() const { return token_labels ? total_tokens : total_sequences; }    // rows of logits
+  /// Sum of Loss::weight over the labelled rows of the whole step; 0: take it from this batch alone.
   double total_weight = 0;
 };
 

@@ -50,6 +50,7 @@ class Embedding {
   Embedding() = default;
   Embedding(Params params, const EmbeddingOptions& options);
   Tensor operator()(Pass& pass) const;                          // [T, width]
+  Param word() const { return word_; }
 
  private:
   ScopeId scope_ = 0, norm_scope_ = 0;

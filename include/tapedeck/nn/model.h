@@ -11,7 +11,8 @@
 namespace tapedeck {
 
 struct Output {
-  Tensor logits;                                  // [B, classes] ([B, 1] for regression); undefined when the model gives none
+  Tensor logits;                                  // [B, classes] ([B, 1] for regression), or [T, classes]: see logit_rows;
+                                                  // undefined when the model gives none
   Tensor pooled;                                  // [S, width]: one row per sequence
   Tensor hidden;                                  // [T, width]
   Tensor projection = {};                         // [S, size]: what contrast compares; undefined: pooled itself
@@ -20,6 +21,8 @@ struct Output {
 struct Model {
   virtual ~Model() = default;
   virtual Output forward(Pass& pass) const = 0;
+  /// What a row of logits speaks about: a sequence, or a token (then the data must label every token).
+  virtual Rows logit_rows() const { return Rows::sequences; }
   /// Activation sites that forward names, for "at" options.
   virtual std::vector<std::string> sites() const { return {}; }
 };

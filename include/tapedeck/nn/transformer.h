@@ -33,6 +33,10 @@ struct Encoder {
   virtual ~Encoder() = default;
   virtual Tensor forward(Pass& pass) const = 0;                 // [T, width]
   virtual int64_t width() const = 0;
+  /// True when a token's vector depends on no later token.
+  virtual bool causal() const { return false; }
+  /// The table of word vectors [vocabulary, width], for heads that share it; none if the encoder has no such table.
+  virtual Param word_table() const { return {}; }
   virtual std::vector<std::string> sites() const { return {}; }
 };
 struct EncoderSpec : Part {

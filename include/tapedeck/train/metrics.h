@@ -1,4 +1,4 @@
-// Metrics over a whole split: accuracy, f1, matthews, pearson, spearman, loss. One registry entry each.
+// Metrics over a whole split: accuracy, f1, matthews, pearson, spearman, perplexity, loss, ... One registry entry each.
 #pragma once
 #include <atomic>
 #include <map>
@@ -13,10 +13,12 @@ namespace tapedeck {
 
 /// Everything a metric may need, one entry per example in data set order.
 struct Predictions {
-  std::vector<int32_t> predicted, label;          // classification
+  std::vector<int32_t> predicted, label;          // classes, or one per token of running text
   std::vector<double> score, target;              // regression
-  std::vector<std::vector<double>> probabilities; // classification, one row per example
+  std::vector<std::vector<double>> probabilities; // classification, one row per example; not kept for tokens
   double loss = 0;                                // mean task loss; NaN without labels
+  double surprise = 0;                            // running text: mean of -log p(next token), in nats
+  double characters = 0;                          // running text: mean number of characters of a token
   int64_t classes = 0;
 };
 
@@ -24,7 +26,7 @@ struct Metric : Part {
   static constexpr const char* kind = "metric";
   virtual double compute(const Predictions&) const = 0;
   virtual bool higher_is_better() const { return true; }
-  virtual bool for_regression() const { return false; }         // needs targets; false: needs labels (loss suits both)
+  virtual bool measures(LabelKind kind) const { return kind == LabelKind::classes; }
 };
 
 struct Loss;
