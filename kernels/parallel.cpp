@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "scratch.h"
 
@@ -156,10 +157,16 @@ void detail::run_tasks(int64_t tasks, Task task, const void* context) {
 
 namespace {
 
+std::atomic<size_t> scratch_held{0};
+
 struct Buffer {
   void* data = nullptr;
   size_t bytes = 0;
-  ~Buffer() { std::free(data); }
+  ~Buffer() { release(); }
+  void release() {
+    std::free(data);
+    scratch_held -= std::exchange(bytes, 0);
+  }
 };
 
 }  // namespace
@@ -169,12 +176,14 @@ void* scratch_bytes(Scratch slot, size_t bytes) {
   Buffer& buffer = buffers[size_t(slot)];
   if (bytes > buffer.bytes) {
     const size_t rounded = (bytes + bytes / 4 + 4095) / 4096 * 4096;
-    std::free(buffer.data);
+    buffer.release();
     buffer.data = std::aligned_alloc(64, rounded);
-    buffer.bytes = buffer.data ? rounded : 0;
     if (!buffer.data) throw std::bad_alloc();
+    scratch_held += buffer.bytes = rounded;
   }
   return buffer.data;
 }
+
+size_t scratch_total() { return scratch_held; }
 
 }  // namespace tapedeck::kernels

@@ -13,6 +13,9 @@ enum class Scratch { partials, offsets, packed_a, packed_b, packed_c, scores, gr
 /// At least `bytes` bytes, 64-byte aligned, contents undefined; valid until this thread asks for the slot again.
 void* scratch_bytes(Scratch slot, size_t bytes);
 
+/// Bytes held by the buffers of all threads.
+size_t scratch_total();
+
 template <class T>
 TAPEDECK_INLINE T* scratch(Scratch slot, int64_t n) {
   return static_cast<T*>(scratch_bytes(slot, size_t(n) * sizeof(T)));

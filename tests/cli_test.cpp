@@ -79,6 +79,9 @@ TEST_CASE("a run folder holds everything that went in and came out") {
   for (const char* part : {"best", "last", "test"})
     for (const char* key : {"step", "loss", "accuracy"}) CHECK(metrics[part].contains(key));
   CHECK(metrics["timings"]["seconds"].get<double>() > 0);
+  for (const char* part : {"parameters", "gradients", "activations", "batch"}) CHECK(metrics["memory"][part].get<int64_t>() > 0);
+  CHECK(metrics["memory"]["moments"] == 2 * metrics["memory"]["parameters"].get<int64_t>());
+  CHECK(metrics["memory"]["peak"] < metrics["memory"]["resident_peak"]);
   CHECK(shop.json(run + "summary.json")["n"] == 1);
   CHECK(shop.json(run + "checkpoints/best.json").contains("path"));
   CHECK(fs::exists(shop.folder / (run + "checkpoints/step-000010/model.safetensors")));
@@ -121,7 +124,7 @@ TEST_CASE("runs are never overwritten, and resolved.json is an experiment itself
   for (const fs::path& other : {runs[1], again}) {
     Parsed a = Parsed::parse(read_raw((runs[0] / "metrics.json").string())),
            b = Parsed::parse(read_raw((other / "metrics.json").string()));
-    a.erase("timings"), b.erase("timings");
+    for (const char* measured : {"timings", "memory"}) a.erase(measured), b.erase(measured);
     CHECK(a == b);
     CHECK(read_raw((runs[0] / "resolved.json").string()) == read_raw((other / "resolved.json").string()));
   }
@@ -250,6 +253,7 @@ TEST_CASE("check says what a run will cost") {
   CHECK(check["steps_per_epoch"] == 5);
   CHECK(check["parameters"].get<int>() > 500);
   CHECK(check["peak_bytes"].get<int64_t>() > 4 * 4 * 500);
+  CHECK(check["memory"]["peak"] == check["peak_bytes"]);
   CHECK(check["seconds_per_step"].get<double>() > 0);
   const Finished parameters = shop.run({"check", "tiny.json", "--parameters"});
   CHECK(parameters.out.find("encoder.embeddings.word") != std::string::npos);

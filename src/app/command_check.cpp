@@ -23,7 +23,10 @@ Json to_json(const Check& check, double seconds_left) {
   json.set("outputs", Json::of(data.input.outputs));
   json.set("vocabulary", Json::of(data.input.vocabulary));
   json.set("parameters", Json::of(r.parameters));
-  json.set("peak_bytes", Json::of(int64_t(r.peak_bytes)));
+  json.set("peak_bytes", Json::of(int64_t(total(r.memory.peak))));
+  Json memory = Json::dict();
+  for (const auto& [name, bytes] : memory_values(r.memory)) memory.set(name, Json::of(int64_t(bytes)));
+  json.set("memory", std::move(memory));
   json.set("seconds_per_step", Json::of(r.seconds_per_step));
   json.set("steps", Json::of(r.steps));
   json.set("steps_per_epoch", Json::of(r.steps_per_epoch));
@@ -65,7 +68,7 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
                                   data.test.size(), labels)},
              {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
              {"parameters", fmt::format("{}", r.parameters)},
-             {"memory", fmt::format("{:.0f} MiB at the longest batch", double(r.peak_bytes) / (1 << 20))},
+             {"memory", memory_text(memory_values(r.memory)) + " at the longest batch"},
              {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
              {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
              {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}));

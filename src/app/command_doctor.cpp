@@ -55,6 +55,7 @@ std::vector<Finding> examine() {
           {"cores", fmt::format("{} in the machine, {} usable", m.cores, m.usable)},
           {"kernels", m.instruction_set},
           {"blas", m.blas},
+          {"huge pages", m.huge_pages.empty() ? "unknown" : m.huge_pages + (m.huge_pages == "never" ? "" : ": tensors ask for them")},
           {"products", fmt::format("{} by default, {:.0f} GFLOP/s on {} threads", m.gemm, speed, threads())},
           {"precision", m.bf16 ? "f32, or bf16 operands" : "f32 (no bf16 instruction in these kernels)"},
           {"agreement", fmt::format("native and OpenBLAS differ by {:.1e}", difference), difference < 1e-3},

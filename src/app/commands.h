@@ -47,6 +47,8 @@ int report(const RunResult& result);
 std::string align(const std::vector<std::vector<std::string>>& rows);
 /// A path as short as it can be said from here.
 std::string shown_path(const std::string& path);
+/// "312.0 MiB at the peak (parameters 42.5, ...), resident 350 MiB" from SeedResult::memory.
+std::string memory_text(const std::map<std::string, double>& bytes);
 std::string figure(double value);                  // "0.9712", "-" for what is not a number
 Json values_json(const std::map<std::string, double>& values);
 

@@ -80,6 +80,14 @@ std::string several_seeds(const std::vector<SeedResult>& seeds) {
   return align(rows);
 }
 
+/// The seed that needed most.
+std::string memory_line(const std::vector<SeedResult>& seeds) {
+  const Values* most = nullptr;
+  for (const SeedResult& seed : seeds)
+    if (seed.memory.contains("peak") && (!most || seed.memory.at("peak") > most->at("peak"))) most = &seed.memory;
+  return most ? "memory " + memory_text(*most) + "\n" : "";
+}
+
 std::string result_table(const RunResult& result) {
   const std::vector<SeedResult>& seeds = result.seeds;
   std::string out;
@@ -96,7 +104,7 @@ std::string result_table(const RunResult& result) {
     }
     out += several_seeds(seeds) + fmt::format("{:.1f} s in all\n", seconds);
   }
-  return out + fmt::format("run directory: {}\n", shown_path(result.folder));
+  return out + memory_line(seeds) + fmt::format("run directory: {}\n", shown_path(result.folder));
 }
 
 }  // namespace
@@ -124,6 +132,14 @@ std::string align(const Rows& rows) {
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
+}
+
+std::string memory_text(const Values& bytes) {
+  const auto mib = [&](const std::string& name) { return bytes.contains(name) ? bytes.at(name) / (1 << 20) : 0; };
+  std::string parts;
+  for (std::string_view name : memory_names)
+    if (const double size = mib(std::string(name)); size >= 0.05) parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name, size);
+  return fmt::format("{:.1f} MiB at the peak ({}), resident {:.0f} MiB", mib("peak"), parts, mib("resident_peak"));
 }
 
 std::string figure(double value) { return std::isfinite(value) ? fmt::format("{:.4f}", value) : "-"; }

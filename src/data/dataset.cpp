@@ -226,6 +226,7 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   const Totals before = totals(data, order.first(size_t(begin))), here = totals(data, mine), step = totals(data, order);
   if (here.tokens > std::numeric_limits<int32_t>::max())
     throw Error(ErrorKind::value, text("collate: a batch of ", here.tokens, " tokens"), "use a smaller micro_batch_size");
+  const MemoryFor purpose(Memory::batch);
   Batch batch;
   pack(data, mine, here.tokens, batch);
   batch.first_token = before.tokens;

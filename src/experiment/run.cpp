@@ -132,7 +132,8 @@ class Session {
                       .seconds = trained.seconds,
                       .best = trained.best,
                       .last = trained.last,
-                      .test = trained.test};
+                      .test = trained.test,
+                      .memory = memory_values(trained.memory)};
     if (trained.signal) return result;
     write_best_predictions(*trainee, place.seed_folder);
     write_metrics(place.seed_folder, trained, seed);                 // last: its presence means that the seed is done

@@ -86,6 +86,12 @@ Statistics statistics(const std::vector<double>& values) {
   return s;
 }
 
+Values memory_values(const MemoryUse& use) {
+  Values values{{"peak", double(total(use.peak))}, {"resident_peak", double(use.resident_peak)}};
+  for (size_t i = 0; i < memory_names.size(); ++i) values.emplace(memory_names[i], double(use.peak[i]));
+  return values;
+}
+
 void write_metrics(const std::string& seed_folder, const TrainResult& trained, uint64_t seed) {
   Json json = Json::dict();
   json.set("best", to_json(trained.best));
@@ -98,6 +104,9 @@ void write_metrics(const std::string& seed_folder, const TrainResult& trained, u
   Json timings = Json::dict();
   timings.set("seconds", Json::of(trained.seconds));
   json.set("timings", std::move(timings));
+  Json memory = Json::dict();
+  for (const auto& [name, bytes] : memory_values(trained.memory)) memory.set(name, Json::of(int64_t(bytes)));
+  json.set("memory", std::move(memory));
   write_file_atomically(seed_folder + "/metrics.json", json.dump() + "\n");
 }
 
@@ -110,6 +119,7 @@ SeedResult read_seed_result(const std::string& seed_folder, uint64_t seed) {
   result.test = to_values(json, "test", path);
   if (const auto* reason = json.find("stop_reason")) result.stop_reason = reason->value.string;
   if (const auto* steps = json.find("steps")) result.steps = steps->value.integer;
+  if (json.find("memory")) result.memory = to_values(json, "memory", path);
   if (const auto* timings = json.find("timings"))
     if (const auto* seconds = timings->value.find("seconds")) result.seconds = seconds->value.number;
   return result;

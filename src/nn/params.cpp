@@ -12,6 +12,11 @@ namespace {
 
 constexpr int64_t alignment = 16;                 // elements: 64 bytes of f32
 
+Tensor slab(int64_t size, DType dtype, Memory purpose) {
+  const MemoryFor here(purpose);
+  return Tensor::zeros({size}, dtype);
+}
+
 void fill(const Parameter& p, Key key) {
   Tensor start;
   switch (p.init.kind) {
@@ -45,8 +50,8 @@ void ParamStore::allocate(DType dtype, Key key) {
     p.offset = end;
     end += (p.shape.size() + alignment - 1) / alignment * alignment;
   }
-  values_ = Tensor::zeros({end}, dtype);
-  gradients_ = Tensor::zeros({end}, dtype);
+  values_ = slab(end, dtype, Memory::parameters);
+  gradients_ = slab(end, dtype, Memory::gradients);
   for (auto& p : parameters_) {
     p.value = window(values_, p);
     p.gradient = window(gradients_, p);

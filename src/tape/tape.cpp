@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "check_finite.h"
 
@@ -116,6 +117,8 @@ struct Recorder {
         throw Error(ErrorKind::stale, text(box.op.name(), ": its inputs live on two different tapes"), "detach() one of them");
       tape = &own;
     }
+    std::optional<MemoryFor> purpose;
+    if (tape) purpose.emplace(Memory::activations);
     Tensors y;
     for (auto& spec : box.op.infer(x))
       y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));

@@ -41,6 +41,13 @@ int quota_cores() {
 
 bool rounds_to_bf16 = false;
 
+// "always [madvise] never": the word in brackets.
+std::string huge_pages() {
+  std::ifstream setting("/sys/kernel/mm/transparent_hugepage/enabled");
+  for (std::string word; setting >> word;) if (word.front() == '[') return word.substr(1, word.size() - 2);
+  return "";
+}
+
 }  // namespace
 
 int usable_cores() {
@@ -57,7 +64,8 @@ Machine machine() {
           .instruction_set = std::string(kernels::instruction_set()),
           .blas = std::string(kernels::blas_description()),
           .gemm = kernels::gemm_backend() == kernels::GemmBackend::native ? "native" : "openblas",
-          .bf16 = can_multiply_bf16()};
+          .bf16 = can_multiply_bf16(),
+          .huge_pages = huge_pages()};
 }
 
 void set_threads(int count) {

@@ -1,79 +1,65 @@
-// Size classes grow by an eighth of a power of two, so at most 1/8 of a buffer is unused. Large buffers ask for huge pages.
+// Two heaps, so that small buffers that live long never split the space of large ones; who holds what is counted here.
 #include <tapedeck/tensor/pool.h>
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <bit>
-#include <cstdlib>
-#include <new>
+#include <utility>
 
 #include <tapedeck/base/error.h>
+
+#include "heap.h"
 
 namespace tapedeck {
 namespace {
 
-constexpr size_t smallest = 256, alignment = 64, huge_page = size_t{2} << 20;
-
-/// Class c holds (8 + c % 8) / 8 * 256 * 2^(c / 8) bytes.
-size_t class_bytes(int c) { return (smallest / 8 * size_t(8 + c % 8)) << (c / 8); }
-
-int class_of(size_t bytes) {
-  if (bytes <= smallest) return 0;
-  const int power = std::bit_width((bytes - 1) / smallest) - 1;
-  int c = power * 8;
-  while (class_bytes(c) < bytes) ++c;
-  return c;
-}
-
-std::byte* system_take(size_t bytes) {
-  const size_t align = bytes >= huge_page ? huge_page : alignment;
-  void* p = std::aligned_alloc(align, (bytes + align - 1) / align * align);
-  if (!p) throw Error(ErrorKind::internal, text("out of memory: a buffer of ", bytes, " bytes is not to be had"),
-                      "use a smaller batch_size or micro_batch_size");
-  if (bytes >= huge_page) madvise(p, bytes, MADV_HUGEPAGE);
-  return static_cast<std::byte*>(p);
-}
+constexpr size_t small_limit = size_t{32} << 10, small_region = size_t{2} << 20, large_region = size_t{1} << 30;
+constexpr size_t alignment = 64;
 
 }  // namespace
 
+Pool::Pool()
+    : records_(std::make_unique<StorageRecords>()),
+      small_(std::make_unique<Heap>(*records_, small_region)),
+      large_(std::make_unique<Heap>(*records_, large_region)) {}
+
+Pool::~Pool() = default;
+
+// When its thread ends the pool goes too, unless tensors of static storage duration still hold buffers: then it stays for
+// them, without what is unused.
 Pool& Pool::instance() {
-  // The pool itself is never destroyed, because tensors of static storage duration may still give buffers back at exit;
-  // what it holds unused goes back to the system when its thread ends.
+  static thread_local Pool* pool = nullptr;
   struct Owner {
-    Pool* pool = new Pool;
-    ~Owner() { pool->trim(); }
+    ~Owner() {
+      pool->trim();
+      if (pool->live_ == 0) delete std::exchange(pool, nullptr);
+    }
   };
-  static thread_local Owner owner;
-  return *owner.pool;
+  if (!pool) {
+    pool = new Pool;
+    static thread_local Owner owner;
+  }
+  return *pool;
 }
 
 Storage* Pool::take(size_t bytes) {
-  const int c = class_of(bytes);
-  if (c >= classes) throw Error(ErrorKind::internal, text("a buffer of ", bytes, " bytes is larger than any tensor may be"));
-  Storage* s = free_[c];
-  if (s) {
-    free_[c] = s->next_free;
-  } else {
-    s = new Storage;
-    s->bytes = class_bytes(c);
-    s->size_class = c;
-    try { s->data = system_take(s->bytes); } catch (...) { delete s; throw; }
-    stats_.reserved_bytes += s->bytes;
-    ++stats_.system_allocations;
+  Heap& heap = bytes <= small_limit ? *small_ : *large_;
+  Storage* s = heap.take(bytes);
+  if (!s)
+    throw Error(ErrorKind::internal, text("out of memory: a buffer of ", bytes, " bytes is not to be had"),
+                "use a smaller batch_size or micro_batch_size, or training.recompute");
+  s->purpose = purpose_;
+  now_[size_t(purpose_)] += s->bytes;
+  live_ += s->bytes;
+  if (live_ > peak_) {
+    peak_ = live_;
+    at_peak_ = now_;
   }
-  stats_.live_bytes += s->bytes;
-  stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.live_bytes);
   return s;
 }
 
 Storage* Pool::window(Storage* parent, size_t offset, size_t bytes) {
-  Storage* s = free_windows_;
-  if (s) free_windows_ = s->next_free;
-  else s = new Storage;
+  Storage* s = records_->take();
   s->data = parent->data + offset;
   s->bytes = bytes;
-  s->size_class = -1;
   s->parent = parent;
   ++parent->references;
   return s;
@@ -81,15 +67,13 @@ Storage* Pool::window(Storage* parent, size_t offset, size_t bytes) {
 
 void Pool::give(Storage* s) {
   if (Storage* parent = s->parent) {
-    s->parent = nullptr;
-    s->next_free = free_windows_;
-    free_windows_ = s;
+    records_->give(s);
     if (--parent->references == 0) give(parent);
     return;
   }
-  stats_.live_bytes -= s->bytes;
-  s->next_free = free_[s->size_class];
-  free_[s->size_class] = s;
+  now_[size_t(s->purpose)] -= s->bytes;
+  live_ -= s->bytes;
+  s->heap->give(s);
 }
 
 void* Pool::allocate(size_t bytes) {
@@ -101,16 +85,17 @@ void* Pool::allocate(size_t bytes) {
 void Pool::release(void* memory) { give(*reinterpret_cast<Storage**>(static_cast<std::byte*>(memory) - alignment)); }
 
 void Pool::trim() {
-  for (Storage*& head : free_) {
-    while (Storage* s = head) {
-      head = s->next_free;
-      stats_.reserved_bytes -= s->bytes;
-      std::free(s->data);
-      delete s;
-    }
-  }
+  small_->trim();
+  large_->trim();
 }
 
-Pool::~Pool() { trim(); }
+PoolStats Pool::stats() const {
+  return {live_, peak_, small_->reserved_bytes() + large_->reserved_bytes(), small_->regions_taken() + large_->regions_taken()};
+}
+
+void Pool::reset_peak() {
+  peak_ = live_;
+  at_peak_ = now_;
+}
 
 }  // namespace tapedeck

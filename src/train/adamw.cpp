@@ -20,6 +20,7 @@ struct AdamW final : Optimizer {
   void bind(const ParamStore& store) override {
     store_ = &store;
     runs_ = parameter_runs(store, groups, lr, weight_decay_);
+    const MemoryFor moments(Memory::moments);
     first_ = Tensor::zeros(store.values().shape(), store.dtype());
     second_ = Tensor::zeros(store.values().shape(), store.dtype());
   }

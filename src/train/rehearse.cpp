@@ -4,8 +4,6 @@
 #include <chrono>
 #include <numeric>
 
-#include <tapedeck/tensor/pool.h>
-
 #include "src/train/plan.h"
 #include "src/train/step_runner.h"
 
@@ -26,7 +24,7 @@ std::vector<int64_t> longest_batch(const Dataset& data, int64_t batch_size) {
 
 Rehearsal rehearse(const TrainSetup& setup) {
   using Clock = std::chrono::steady_clock;
-  Pool::instance().reset_peak();
+  reset_memory_peak();
   StepRunner runner(setup);
   const Plan plan = make_plan(setup);
   const auto examples = longest_batch(*setup.train, setup.training->batch_size);
@@ -39,7 +37,7 @@ Rehearsal rehearse(const TrainSetup& setup) {
     seconds[i] = std::chrono::duration<double>(Clock::now() - start).count();
   }
   std::sort(seconds.begin(), seconds.end());
-  return {setup.store->count(), Pool::instance().stats().peak_bytes, seconds[1], plan.counts.total, plan.counts.per_epoch};
+  return {setup.store->count(), memory_use(), seconds[1], plan.counts.total, plan.counts.per_epoch};
 }
 
 }  // namespace tapedeck

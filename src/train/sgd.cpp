@@ -22,6 +22,7 @@ struct Sgd final : Optimizer {
       throw Error(ErrorKind::config, "optimizer.nesterov needs momentum", "set optimizer.momentum, for example to 0.9");
     store_ = &store;
     runs_ = parameter_runs(store, groups, lr, weight_decay_);
+    const MemoryFor moments(Memory::moments);
     if (momentum_ > 0) velocity_ = Tensor::zeros(store.values().shape(), store.dtype());
   }
 

@@ -33,6 +33,7 @@ class Trainer {
         order_(setup) {
     if (!setup.folder.empty())
       checkpoints_.emplace(setup.folder, setup.checkpoints->keep, "validation/" + evaluator_.best_metric());
+    reset_memory_peak();
     state_.seed = setup.seed;
     state_.config_hash = setup.config_hash;
     state_.vocabulary_hash = setup.vocabulary_hash;
@@ -199,6 +200,7 @@ class Trainer {
     out.steps = state_.step;
     out.epochs = epochs();
     out.seconds = seconds_since(start_);
+    out.memory = memory_use();
     if (!state_.ranking.empty()) {
       out.best = state_.best_values;
       out.best["step"] = double(state_.ranking[0].step);

@@ -9,10 +9,10 @@
 
 namespace tapedeck::testing {
 
-/// metrics.json without "timings".
+/// metrics.json without "timings" and "memory".
 inline nlohmann::json figures(const std::string& folder) {
   nlohmann::json json = nlohmann::json::parse(read_raw(folder + "/metrics.json"));
-  json.erase("timings");
+  json.erase("timings"), json.erase("memory");
   return json;
 }
 

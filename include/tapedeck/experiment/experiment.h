@@ -66,7 +66,9 @@ struct SeedResult {
   int64_t steps = 0;
   double seconds = 0;
   std::map<std::string, double> best = {}, last = {}, test = {};
+  std::map<std::string, double> memory = {};      // bytes at the peak by purpose, their sum "peak", and "resident_peak"
 };
+std::map<std::string, double> memory_values(const MemoryUse& use);
 struct RunResult {
   std::string folder, name;
   std::vector<SeedResult> seeds;

@@ -14,6 +14,7 @@ struct Machine {
   std::string blas;                               // "OpenBLAS 0.3.21 openmp, SkylakeX kernels"
   std::string gemm;                               // "native" or "openblas"
   bool bf16 = false;                              // runtime.precision bf16 is possible
+  std::string huge_pages;                         // what the system does: "always", "madvise", "never"; empty if unknown
 };
 Machine machine();
 int usable_cores();

@@ -88,6 +88,7 @@ struct TrainResult {
   int64_t steps = 0;
   double epochs = 0, seconds = 0;
   std::map<std::string, double> best, last, test; // metrics; "step" included in best and last
+  MemoryUse memory;                               // since train() began
 };
 
 /// Trains from the start, or from folder's last checkpoint when resume is set (bit-exact continuation).
@@ -95,7 +96,7 @@ struct TrainResult {
 TrainResult train(const TrainSetup& setup, bool resume = false);
 
 /// What one step needs: runs a forward, loss, backward and update on the longest batch and restores nothing; for `check`.
-struct Rehearsal { int64_t parameters = 0; size_t peak_bytes = 0; double seconds_per_step = 0; int64_t steps = 0, steps_per_epoch = 0; };
+struct Rehearsal { int64_t parameters = 0; MemoryUse memory; double seconds_per_step = 0; int64_t steps = 0, steps_per_epoch = 0; };
 Rehearsal rehearse(const TrainSetup& setup);
 
 /// Loads the values of a checkpoint folder into the store; Error{checkpoint} naming the first difference and listing all.
