@@ -72,10 +72,12 @@ Tensor total(const Tensors& parts) {
 }
 }  // namespace
 
-/// Recorded passes above the rows this step started from: what a sweep of it walks through.
-int64_t Step::passes_swept() const {
+/// Recorded passes between the rows this step started from and the loss: what a sweep from it walks through.
+int64_t Step::passes_swept(const Tensor& loss) const {
+  if (!loss.on_tape()) return 0;                  // the sweep will say so
   const auto& live = ledger_->live;
-  return std::count_if(live.begin(), live.end(), [&](NodeId end) { return end > base_.node; });
+  const NodeId last = tape_->owner(loss.place().value) + 1;
+  return std::count_if(live.begin(), live.end(), [&](NodeId end) { return end > base_.node && end <= last; });
 }
 
 void Step::drop_rows() {
@@ -86,20 +88,20 @@ void Step::drop_rows() {
 }
 
 void Step::backward(const Tensor& loss) {
-  ledger_->passes.backward += passes_swept();
+  ledger_->passes.backward += passes_swept(loss);
   tapedeck::backward(loss);
   drop_rows();
 }
 
 Tensor Step::backward(const Tensor& loss, std::string_view site) {
-  ledger_->passes.backward += passes_swept();
+  ledger_->passes.backward += passes_swept(loss);
   const Tensor gradient = total(tapedeck::backward(loss, values_at(site)));
   drop_rows();
   return gradient;
 }
 
 Tensor Step::grad(const Tensor& loss, std::string_view site, Order order) {
-  const int64_t swept = passes_swept();
+  const int64_t swept = passes_swept(loss);
   ledger_->passes.backward += swept;
   const Tensor gradient = total(gradients(loss, values_at(site), order));
   if (order == Order::differentiable) ledger_->live.insert(ledger_->live.end(), size_t(swept), tape_->mark().node);
@@ -113,7 +115,7 @@ Tensor Step::probe(const Tensor& loss, std::string_view site) {
 }
 
 Tensor Step::grad(const Tensor& loss) {
-  ledger_->passes.backward += passes_swept();
+  ledger_->passes.backward += passes_swept(loss);
   const Tensor& slab = store_->gradients();
   const Tensor before = slab.clone();
   slab.copy_from(Tensor::zeros(slab.shape(), slab.dtype()));

@@ -79,7 +79,7 @@ class Step {
     List<NodeId> live;
   };
   List<Tensor> values_at(std::string_view site) const;
-  int64_t passes_swept() const;
+  int64_t passes_swept(const Tensor& loss) const;
   void drop_rows();
 
   Tape* tape_;
