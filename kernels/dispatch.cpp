@@ -46,6 +46,7 @@ struct State {
     const char* wanted = std::getenv("TAPEDECK_ISA");
     variant = wanted ? find(wanted) : nullptr;
     if (!variant) variant = find(instruction_sets().back());
+    if (const char* gemm = std::getenv("TAPEDECK_GEMM")) backend = std::string_view(gemm) == "openblas" ? GemmBackend::openblas : GemmBackend::native;
     fill();
   }
   void fill() {
