@@ -10,8 +10,8 @@
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
 
-/// Enough independent chains to fill two pipes of latency 5, few enough to stay in 16 registers.
-constexpr int chains = 12;
+/// Enough independent chains to fill two pipes of latency 5 or 6, few enough to stay in 16 or 32 registers.
+constexpr int chains = vector_bytes == 64 ? 24 : 12;
 
 template <class T>
 double fma_loop(int64_t repeats, T* sink) {
@@ -19,7 +19,7 @@ double fma_loop(int64_t repeats, T* sink) {
   for (int c = 0; c < chains; ++c) sum[c] = Vector<T>{} + T(c);
   const Vector<T> shrink = Vector<T>{} + sink[0], add = Vector<T>{} + sink[1];
   for (int64_t i = 0; i < repeats; ++i)
-#pragma GCC unroll 12
+#pragma GCC unroll 24
     for (int c = 0; c < chains; ++c) sum[c] = sum[c] * shrink + add;
   for (int c = 1; c < chains; ++c) sum[0] += sum[c];
   sink[2] = sum[0][0];
@@ -41,7 +41,7 @@ __attribute__((target("avx512bf16,avx512vl"))) double bf16_loop(int64_t repeats,
   const __m512 ones = _mm512_set1_ps(sink[0]);
   const __m512bh left = _mm512_cvtne2ps_pbh(ones, ones), right = _mm512_cvtne2ps_pbh(_mm512_set1_ps(sink[1]), ones);
   for (int64_t i = 0; i < repeats; ++i)
-#pragma GCC unroll 12
+#pragma GCC unroll 24
     for (int c = 0; c < chains; ++c) sum[c] = _mm512_dpbf16_ps(sum[c], left, right);
   for (int c = 1; c < chains; ++c) sum[0] = _mm512_add_ps(sum[0], sum[c]);
   sink[2] = _mm512_cvtss_f32(sum[0]);

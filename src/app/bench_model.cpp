@@ -15,17 +15,6 @@ namespace {
 struct Size { const char* name; int64_t layers, width, heads, feed_forward, batch, length; };
 constexpr Size sizes[] = {{"tiny", 2, 128, 4, 512, 32, 32}, {"mini", 6, 384, 6, 1536, 32, 64}, {"base", 4, 768, 12, 3072, 16, 128}};
 
-void fill_in(TrainFlags& flags) {
-  const Size& size = *std::find_if(std::begin(sizes), std::end(sizes), [&](const Size& s) { return flags.model == s.name; });
-  const auto otherwise = [](int64_t& value, int64_t preset) { if (!value) value = preset; };
-  otherwise(flags.feed_forward, flags.width ? 4 * flags.width : size.feed_forward);
-  otherwise(flags.layers, size.layers);
-  otherwise(flags.width, size.width);
-  otherwise(flags.heads, size.heads);
-  otherwise(flags.batch, size.batch);
-  otherwise(flags.length, size.length);
-}
-
 /// One length per example: all the same, or those of the file in turn.
 std::vector<int64_t> example_lengths(const TrainFlags& flags) {
   std::vector<int64_t> in_turn = {flags.length};
@@ -84,14 +73,25 @@ Json parts_json(const TrainFlags& flags, Complaints& complaints) {
 
 }  // namespace
 
+TrainFlags filled_in(TrainFlags flags) {
+  const Size& size = *std::find_if(std::begin(sizes), std::end(sizes), [&](const Size& s) { return flags.model == s.name; });
+  const auto otherwise = [](int64_t& value, int64_t preset) { if (!value) value = preset; };
+  otherwise(flags.feed_forward, flags.width ? 4 * flags.width : size.feed_forward);
+  otherwise(flags.layers, size.layers);
+  otherwise(flags.width, size.width);
+  otherwise(flags.heads, size.heads);
+  otherwise(flags.batch, size.batch);
+  otherwise(flags.length, size.length);
+  return flags;
+}
+
 void BenchParts::describe(Fields& f) {
   f("model", model, "");
   f("objective", objective, "");
   f("optimizer", optimizer, "");
 }
 
-BenchTrainee::BenchTrainee(const TrainFlags& given) : flags(given) {
-  fill_in(flags);
+BenchTrainee::BenchTrainee(const TrainFlags& given) : flags(filled_in(given)) {
   Complaints complaints;
   read_fields(parts, parts_json(flags, complaints), "", complaints);
   if (!complaints.empty()) complaints.raise();
@@ -135,7 +135,7 @@ double BenchTrainee::flops_per_step() const {
   return 3 * flops / double(flags.batches);
 }
 
-void add_train_flags(Command& command, TrainFlags& flags) {
+void add_size_flags(Command& command, TrainFlags& flags) {
   command.choice("--model", flags.model, {"tiny", "mini", "base"}, "sizes of model and batch; the options below change single ones")
       .number("--layers", flags.layers, "number of layers; 0: the model's, here and below", int64_t{0})
       .number("--width", flags.width, "size of a token's vector", int64_t{0})
@@ -143,11 +143,15 @@ void add_train_flags(Command& command, TrainFlags& flags) {
       .number("--feed-forward", flags.feed_forward, "hidden size of the feed-forward block", int64_t{0})
       .number("--batch", flags.batch, "sequences a step", int64_t{0})
       .number("--length", flags.length, "tokens of every sequence", int64_t{0})
-      .text("--lengths", flags.lengths, "file with one sentence length per line, taken in turn instead of --length", "FILE")
       .number("--vocabulary", flags.vocabulary, "rows of the embedding table", int64_t{1})
       .number("--classes", flags.classes, "classes", int64_t{2})
+      .number("--dropout", flags.dropout, "drop probability", 0.0);
+}
+
+void add_train_flags(Command& command, TrainFlags& flags) {
+  add_size_flags(command, flags);
+  command.text("--lengths", flags.lengths, "file with one sentence length per line, taken in turn instead of --length", "FILE")
       .number("--batches", flags.batches, "different batches, taken in turn", int64_t{1})
-      .number("--dropout", flags.dropout, "drop probability", 0.0)
       .choice("--norm", flags.norm, {"post", "pre"}, "layer norm before or after each block")
       .text("--objective", flags.objective, "plain, r_drop, fgm, gradient_penalty, ... or its JSON")
       .number("--lr", flags.lr, "learning rate of AdamW", 0.0)

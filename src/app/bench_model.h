@@ -19,6 +19,10 @@ struct TrainFlags : BenchFlags {
   std::string norm = "post", objective = "plain", lengths, save_weights;
   bool once_loss = false;
 };
+/// Sizes that are 0 replaced by those of flags.model.
+TrainFlags filled_in(TrainFlags flags);
+/// The sizes alone, and everything.
+void add_size_flags(Command& command, TrainFlags& flags);
 void add_train_flags(Command& command, TrainFlags& flags);
 
 struct BenchParts : Part {

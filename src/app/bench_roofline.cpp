@@ -19,14 +19,16 @@ std::vector<Row> measure(int most, double seconds) {
   }
   for (const auto& [name, level] :
        {std::pair("L2", MemoryLevel::l2), std::pair("L3", MemoryLevel::l3), std::pair("memory", MemoryLevel::memory)}) {
-    Row& row = rows.emplace_back(Row{fmt::format("triad {}", name), "GB/s", {}});
-    for (int count = 1; count <= most; ++count) row.per_second.push_back(triad_bandwidth(level, count, seconds));
+    for (const bool in_place : {false, true}) {
+      Row& row = rows.emplace_back(Row{fmt::format("{} {}", in_place ? "in place" : "triad", name), "GB/s", {}});
+      for (int count = 1; count <= most; ++count) row.per_second.push_back(triad_bandwidth(level, count, in_place, seconds));
+    }
   }
   return rows;
 }
 
 int run(const BenchFlags& flags, double seconds) {
-  use_bench_flags(flags);
+  set_bench_threads(flags);
   const std::vector<Row> rows = measure(threads(), seconds);
   Json out = Json::dict(), list = Json::list();
   std::vector<std::vector<std::string>> table = {{"", ""}};

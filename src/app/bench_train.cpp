@@ -124,7 +124,8 @@ std::string to_table(const Json& json) {
 
 int run(TrainFlags flags) {
   if (flags.once_loss) flags.dropout = 0, flags.warmup = 0, flags.steps = 1;
-  use_bench_flags(flags);
+  set_bench_threads(flags);
+  use_gemm(flags.gemm);
   const int64_t resident_before = peak_resident_bytes();
   const BenchTrainee trainee(flags);
   if (!flags.save_weights.empty()) save_weights(trainee);

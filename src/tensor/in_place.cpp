@@ -1,6 +1,8 @@
 // The door from unrecorded buffer work to the kernels. Next: kernels/kernels.h.
 #include <tapedeck/tensor/in_place.h>
 
+#include <tapedeck/base/error.h>
+
 #include "kernels/kernels.h"
 
 namespace tapedeck {
@@ -9,6 +11,17 @@ void add_into(const Tensor& to, const Tensor& from) {
   dispatch(to.dtype(), [&](auto tag) {
     using T = decltype(tag);
     kernels::menu<T>().add_scaled(to.size(), 1.0, from.raw<T>(), to.raw<T>());
+  });
+}
+
+void multiply_into(const Tensor& c, const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed, bool accumulate) {
+  const int64_t m = a.shape()[a_transposed], k = a.shape()[!a_transposed], n = b.shape()[!b_transposed];
+  if (a.shape().rank() != 2 || b.shape().rank() != 2 || b.shape()[b_transposed] != k || c.shape() != Shape{m, n})
+    throw Error(ErrorKind::shape, text("multiply_into: ", a.shape().str(), " and ", b.shape().str(), " do not give ", c.shape().str()));
+  dispatch(c.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const kernels::Gemm gemm{.m = m, .n = n, .k = k, .a_transposed = a_transposed, .b_transposed = b_transposed, .accumulate = accumulate};
+    kernels::menu<T>().gemm(gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
   });
 }
 

@@ -73,19 +73,22 @@ std::optional<double> fma_peak(DType dtype, int count, double seconds) {
   return fma_rate(loop, count, seconds);
 }
 
-size_t triad_bytes(MemoryLevel level, int count) {
+size_t stream_bytes(MemoryLevel level, int count) {
   const size_t third = cache_bytes(3, size_t{16} << 20);
   if (level == MemoryLevel::l2) return cache_bytes(2, size_t{512} << 10) / 2 * size_t(count);
-  return level == MemoryLevel::l3 ? third / 4 : std::min(third * 8, size_t{512} << 20);
+  return level == MemoryLevel::l3 ? third / 4 : std::min(third * 4, size_t(count) << 27);
 }
 
-double triad_bandwidth(MemoryLevel level, int count, double seconds) {
-  const auto n = int64_t(triad_bytes(level, count) / (3 * sizeof(float) * size_t(count)));
-  const Tensor a = Tensor::zeros({count, n}), b = Tensor::full({count, n}, 1), c = Tensor::full({count, n}, 2);
+double triad_bandwidth(MemoryLevel level, int count, bool in_place, double seconds) {
+  const int64_t arrays = in_place ? 1 : 3, n = int64_t(stream_bytes(level, count) / sizeof(float)) / (arrays * count);
+  std::vector<Tensor> data;                                     // one each: a large machine's exceed what a tensor may hold
+  for (int thread = 0; thread < count; ++thread) data.push_back(Tensor::full({arrays, n}, 1));
   const auto triad = kernels::menu<float>().triad;
-  return best_rate(count, seconds, 3.0 * sizeof(float) * double(n), [&](int64_t thread, int64_t repeats) {
-    const int64_t at = thread * n;
-    for (int64_t i = 0; i < repeats; ++i) triad(n, 0.5, b.raw<float>() + at, c.raw<float>() + at, a.raw<float>() + at);
+  const double bytes = double(in_place ? 2 : 3) * sizeof(float) * double(n);
+  return best_rate(count, seconds, bytes, [&](int64_t thread, int64_t repeats) {
+    float* a = data[size_t(thread)].raw<float>();
+    const float *b = a + (arrays - 1) * n, *c = a + (arrays / 2) * n;
+    for (int64_t i = 0; i < repeats; ++i) triad(n, 0, b, c, a);
   });
 }
 

@@ -14,10 +14,11 @@ namespace tapedeck {
 std::optional<double> fma_peak(DType dtype, int count, double seconds = 0.2);
 
 enum class MemoryLevel { l2, l3, memory };
-/// Bytes of the three arrays of all threads together: half of the second-level caches, a quarter of the third, or eight
-/// times the third (at most 512 MiB).
-size_t triad_bytes(MemoryLevel level, int count);
-/// Bytes per second of a = b + alpha c in f32, three arrays a thread, every array counted once (as STREAM does).
-double triad_bandwidth(MemoryLevel level, int count, double seconds = 0.2);
+/// Bytes that the loops below go through, all threads together: half of the second-level caches, a quarter of the third,
+/// or four times the third (at most 128 MiB a thread).
+size_t stream_bytes(MemoryLevel level, int count);
+/// Bytes per second of a = b + alpha c in f32, arrays of its own for every thread, each counted once as STREAM does (to write
+/// a, the machine may read it as well: not counted). in_place: a = a + alpha a, counted as read and written.
+double triad_bandwidth(MemoryLevel level, int count, bool in_place = false, double seconds = 0.2);
 
 }  // namespace tapedeck

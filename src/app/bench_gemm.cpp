@@ -1,0 +1,107 @@
+// tapedeck bench gemm: the products of linear layers, forward and both gradients, as a share of the multiply-add peak.
+#include <fmt/core.h>
+
+#include <cstdio>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+#include <tapedeck/tensor/in_place.h>
+#include <tapedeck/tensor/machine.h>
+#include <tapedeck/tensor/roofline.h>
+
+#include "src/app/bench.h"
+
+namespace tapedeck::app {
+namespace {
+
+struct GemmFlags : BenchFlags {
+  GemmFlags() { gemm = "both"; }
+  std::vector<std::string> shapes = {"1024x384x384", "1024x1536x384", "1024x384x1536", "2048x768x768", "2048x3072x768", "512x128x128"};
+  int64_t repeats = 7;
+  double seconds = 0.1;
+};
+
+struct Product { int64_t m, n, k; };              // y[m,n] = x[m,k] w[n,k]^T
+
+/// What a linear layer multiplies: its output, the gradient of its input and, added up, that of its weight.
+struct Form { const char *name, *what; void (*run)(const Tensor& x, const Tensor& w, const Tensor& y, const Tensor& dx, const Tensor& dw); };
+constexpr Form forms[] = {
+    {"NT", "y = x w^T", [](auto& x, auto& w, auto& y, auto&, auto&) { multiply_into(y, x, false, w, true, false); }},
+    {"NN", "dx = dy w", [](auto&, auto& w, auto& y, auto& dx, auto&) { multiply_into(dx, y, false, w, false, false); }},
+    {"TN", "dw += dy^T x", [](auto& x, auto&, auto& y, auto&, auto& dw) { multiply_into(dw, y, true, x, false, true); }}};
+
+struct Row { Product product; std::string backend; const Form* form; DType dtype; double seconds, peak = 0; };
+
+Product parse_shape(const std::string& text) {
+  Product p{};
+  int end = 0;
+  const bool sound = std::sscanf(text.c_str(), "%ldx%ldx%ld%n", &p.m, &p.n, &p.k, &end) == 3 && size_t(end) == text.size() &&
+                     std::min({p.m, p.n, p.k}) > 0 && std::max({p.m, p.n, p.k}) <= 1 << 16;
+  if (!sound) throw Error(ErrorKind::usage, in_quotes(text) + " is no shape", "write m x n x k, each from 1 to 65536: 1024x384x384");
+  return p;
+}
+
+std::vector<Row> measure(const GemmFlags& flags) {
+  std::vector<std::string> backends = {flags.gemm};
+  if (flags.gemm == "both") backends = {"native", "openblas"};
+  std::vector<Row> rows;
+  double peak = 0;
+  for (const std::string& shape : flags.shapes) {
+    const Product p = parse_shape(shape);
+    const Key key = root_key(1);
+    const Tensor x = Tensor::uniform({p.m, p.k}, key / "x", -1, 1), w = Tensor::uniform({p.n, p.k}, key / "w", -1, 1),
+                 y = Tensor::uniform({p.m, p.n}, key / "y", -1, 1), dx = Tensor::zeros({p.m, p.k}), dw = Tensor::zeros({p.n, p.k});
+    for (const Form& form : forms)
+      for (const std::string& backend : backends) {
+        use_gemm(backend);
+        const double seconds = median_seconds(flags.repeats, flags.seconds, [&] { form.run(x, w, y, dx, dw); });
+        rows.push_back({p, machine().gemm, &form, DType::f32, seconds});
+        peak = std::max(peak, *fma_peak(DType::f32, threads(), flags.seconds));
+      }
+  }
+  for (Row& row : rows) row.peak = peak;
+  return rows;
+}
+
+int run(const GemmFlags& flags) {
+  set_bench_threads(flags);
+  const std::vector<Row> rows = measure(flags);
+  Json out = Json::dict(), list = Json::list();
+  std::vector<std::vector<std::string>> table = {{"m x n x k", "form", "backend", "us", "GF/s", "share of the peak"}};
+  for (const Row& row : rows) {
+    const Product& p = row.product;
+    const double rate = 2.0 * double(p.m) * double(p.n) * double(p.k) / row.seconds;
+    Json entry = Json::dict();
+    entry.set("m", Json::of(p.m));
+    entry.set("n", Json::of(p.n));
+    entry.set("k", Json::of(p.k));
+    entry.set("form", Json::of(row.form->name));
+    entry.set("backend", Json::of(row.backend));
+    entry.set("precision", Json::of(std::string(name_of(row.dtype))));
+    entry.set("seconds", Json::of(row.seconds));
+    entry.set("flops_per_second", Json::of(rate));
+    entry.set("share_of_peak", Json::of(rate / row.peak));
+    list.items.push_back(std::move(entry));
+    table.push_back({fmt::format("{}x{}x{} {}", p.m, p.n, p.k, name_of(row.dtype)), row.form->what, row.backend,
+                     fmt::format("{:.1f}", 1e6 * row.seconds), giga(rate), fmt::format("{:.3f}", rate / row.peak)});
+  }
+  out.set("machine", machine_json());
+  out.set("fma_peak", Json::of(rows.front().peak));
+  out.set("rows", std::move(list));
+  const std::string head = fmt::format("{} threads, multiply-add peak {} GF/s\n", threads(), giga(rows.front().peak));
+  print(flags.json ? out.dump() + "\n" : head + align(table));
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_gemm(CommandLine& line) {
+  auto flags = std::make_shared<GemmFlags>();
+  Command command = line.add("bench gemm", "matrix products of linear layers, forward and gradients", [flags] { return run(*flags); });
+  command.list("--shape", flags->shapes, "m x n x k of y[m,n] = x[m,k] w[n,k]^T, e.g. 1024x384x384; may be repeated", "MxNxK")
+      .number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
+      .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);
+  add_bench_flags(command, *flags, {"both", "native", "openblas"});
+}
+
+}  // namespace tapedeck::app

@@ -1,0 +1,187 @@
+// tapedeck bench ops: the hot ops at the sizes of a model, their kernels alone, forward and backward. A row's share is the
+// time that the roofline allows (the larger of flops by peak and bytes by bandwidth) divided by the time it took.
+#include <fmt/core.h>
+
+#include <tapedeck/ops/fused.h>
+#include <tapedeck/tape/tape.h>
+#include <tapedeck/tensor/machine.h>
+#include <tapedeck/tensor/roofline.h>
+
+#include "src/app/bench_model.h"
+
+namespace tapedeck::app {
+namespace {
+
+struct OpsFlags : TrainFlags { int64_t repeats = 7; double seconds = 0.05; };
+
+/// A call that records one op. Inputs from `parameters` on are parameters: their gradients are added up, as in a step.
+struct Subject {
+  std::string name;
+  std::vector<Tensor> inputs;
+  size_t parameters;
+  std::function<Tensor(In)> call;
+};
+/// elements: of the activation that goes in or comes out, whichever is larger.
+struct Row { std::string name, direction; int64_t elements; double seconds, flops, bytes; };
+
+/// What the machine does at best: flops a second, and bytes a second from each level, the better of triad and in place.
+struct Roof {
+  double flops = 0, bytes[3] = {}, room[3] = {};  // room: bytes that a level holds, all threads together
+  double seconds(double work, double traffic) const {
+    const int level = traffic <= room[0] ? 0 : traffic <= room[1] ? 1 : 2;
+    return std::max(work / flops, traffic / bytes[level]);
+  }
+};
+Roof measure_roof() {
+  const int n = threads();
+  Roof roof{.flops = *fma_peak(DType::f32, n)};
+  for (int i = 0; i < 3; ++i) {
+    const auto level = MemoryLevel(i);
+    roof.bytes[i] = std::max(triad_bandwidth(level, n), triad_bandwidth(level, n, true));
+    roof.room[i] = double(stream_bytes(level, n)) * (level == MemoryLevel::l2 ? 2 : 4);
+  }
+  return roof;
+}
+
+Tensor numbers(Shape shape, const char* name) { return Tensor::uniform(shape, root_key(1) / name, -1, 1); }
+
+Tensor indices(int64_t n, const std::function<int64_t(int64_t)>& value) {
+  const Tensor t = Tensor::empty({n}, DType::i32);
+  for (int64_t i = 0; i < n; ++i) t.raw<int32_t>()[i] = int32_t(value(i));
+  return t;
+}
+
+std::vector<Subject> subjects(const TrainFlags& f) {
+  const int64_t t = f.batch * f.length, d = f.width, h = f.feed_forward, v = f.vocabulary, heads = f.heads;
+  const Tensor x = numbers({t, d}, "x"), residual = numbers({t, d}, "residual"), gain = numbers({d}, "gain"), bias = numbers({d}, "bias");
+  const Tensor qkv = numbers({t, 3 * d}, "qkv"), wide = numbers({t, h}, "wide"), logits = numbers({t, v}, "logits"),
+               other = numbers({t, v}, "other"), word = numbers({v, d}, "word"), position = numbers({f.length, d}, "position");
+  const Tensor offsets = indices(f.batch + 1, [&](int64_t i) { return i * f.length; });
+  const Tensor tokens = indices(t, [&](int64_t i) { return int64_t(root_key(uint64_t(i)).bits % uint64_t(v)); });
+  const Tensor positions = indices(t, [&](int64_t i) { return i % f.length; });
+  const double p = f.dropout;
+  const Key key = root_key(2);
+  const auto weight = [&](int64_t out, int64_t in) { return numbers({out, in}, "weight"); };
+  const auto lin = [](Act act) { return [act](In in) { return linear(in[0], in[1], in[2], act); }; };
+  const auto attend = [heads, key](double rate) {
+    return [=](In in) { return attention(in[0], in[1], {heads, false, {rate, key, 0}}); };
+  };
+  const auto sum_norm = [key](double rate) {
+    return [=](In in) { return residual_norm(in[0], in[1], in[2], in[3], 1e-5, {rate, key, 0}).norm; };
+  };
+  return {{"linear to q, k, v", {x, weight(3 * d, d), numbers({3 * d}, "b")}, 1, lin(Act::none)},
+          {"linear, gelu", {x, weight(h, d), numbers({h}, "b")}, 1, lin(Act::gelu)},
+          {"linear back", {wide, weight(d, h), bias}, 1, lin(Act::none)},
+          {"attention", {qkv, offsets}, 2, attend(0)},
+          {"attention, dropout", {qkv, offsets}, 2, attend(p)},
+          {"residual, norm", {x, residual, gain, bias}, 2, sum_norm(0)},
+          {"residual, dropout, norm", {x, residual, gain, bias}, 2, sum_norm(p)},
+          {"layer norm", {x, gain, bias}, 1, [](In in) { return layer_norm(in[0], in[1], in[2]); }},
+          {"dropout", {x}, 1, [=](In in) { return dropout(in[0], p, key); }},
+          {"gelu", {wide}, 1, [](In in) { return gelu(in[0]); }},
+          {"embedding, norm", {word, tokens, position, positions, gain, bias}, 0,
+           [](In in) { return embedding_norm(in[0], in[1], in[2], in[3], {}, {}, in[4], in[5], 1e-5); }},
+          {"softmax", {logits}, 1, [](In in) { return softmax(in[0]); }},
+          {"cross entropy", {logits, tokens}, 1, [](In in) { return cross_entropy_rows(in[0], in[1]); }},
+          {"symmetric kl", {logits, other}, 2, [](In in) { return symmetric_kl_rows(in[0], in[1]); }}};
+}
+
+double bytes_of(const Tensor& t) { return t ? double(t.size()) * double(size_of(t.dtype())) : 0; }
+
+/// The op's own kernels on the tensors of its row. Backward's flops are counted as twice forward's, its bytes as the
+/// values it saves, the gradient that comes and those that go (twice where they are added up).
+void measure(const Subject& subject, const OpsFlags& flags, std::vector<Row>& rows) {
+  Tape tape;
+  Tensors leaves;
+  for (const Tensor& input : subject.inputs) leaves.push_back(is_floating(input.dtype()) ? tape.leaf(input) : input);
+  subject.call(leaves);
+  const Node& node = tape.node(tape.size() - 1);
+  const Cost cost = node.op->cost(node.in);
+  Tensors out, dy;
+  for (const Tensor& t : node.out) out.push_back(t.detach());
+  for (size_t i = 0; i < out.size(); ++i) dy.push_back(i == 0 ? Tensor::full(out[0].shape(), 0.5) : Tensor());
+  const auto forward = [&] { node.op->forward(node.in, out); };
+  const int64_t elements = subject.parameters ? std::max(node.in[0].size(), out[0].size()) : out[0].size();
+  rows.push_back({subject.name, "forward", elements, median_seconds(flags.repeats, flags.seconds, forward), cost.flops, cost.bytes});
+  Few<Grad, max_inputs> grads;
+  double bytes = bytes_of(dy[0]);
+  for (size_t i = 0; i < node.in.size(); ++i) {
+    const Tensor& input = node.in[i];
+    Grad grad;
+    grad.wanted = input && is_floating(input.dtype());
+    grad.accumulate = grad.wanted && i >= subject.parameters;
+    if (grad.wanted) grad.into = Tensor::zeros(input.shape());
+    bytes += bytes_of(grad.into) * (grad.accumulate ? 2 : 1);
+    grads.push_back(grad);
+  }
+  for (const Save& save : node.op->saves()) bytes += bytes_of(save.kind == Save::input ? node.in[size_t(save.index)] : out[size_t(save.index)]);
+  const auto backward = [&] { node.op->backward(node.in, out, dy, grads); };
+  rows.push_back({"", "backward", elements, median_seconds(flags.repeats, flags.seconds, backward), 2 * cost.flops, bytes});
+}
+
+/// Clipping's norm and the update of every parameter of the model.
+void measure_update(const OpsFlags& flags, std::vector<Row>& rows) {
+  const BenchTrainee trainee(flags);
+  const ParamStore& store = trainee.store;
+  Optimizer& optimizer = *trainee.setup.optimizer;
+  optimizer.bind(store);
+  const double bytes = bytes_of(store.values());
+  int64_t step = 0;
+  const double norm = median_seconds(flags.repeats, flags.seconds, [&] { gradient_norm(store); });
+  rows.push_back({"gradient norm", "", store.values().size(), norm, 2 * double(store.values().size()), bytes});
+  const double update = median_seconds(flags.repeats, flags.seconds, [&] { optimizer.update(1, 1, ++step); });
+  rows.push_back({"adamw", "", store.values().size(), update, 14 * double(store.values().size()), 8 * bytes});
+}
+
+int run(const OpsFlags& given) {
+  set_bench_threads(given);
+  use_gemm(given.gemm);
+  OpsFlags flags = given;
+  static_cast<TrainFlags&>(flags) = filled_in(given);
+  const Roof roof = measure_roof();
+  std::vector<Row> rows;
+  for (const Subject& subject : subjects(flags)) measure(subject, flags, rows);
+  measure_update(flags, rows);
+  Json out = Json::dict(), list = Json::list();
+  std::vector<std::vector<std::string>> table = {{"op", "", "us", "ns/element", "GF/s", "GB/s", "share of the roofline"}};
+  std::string name;
+  for (const Row& row : rows) {
+    const double share = roof.seconds(row.flops, row.bytes) / row.seconds;
+    if (!row.name.empty()) name = row.name;
+    Json entry = Json::dict();
+    entry.set("op", Json::of(name));
+    entry.set("direction", Json::of(row.direction));
+    entry.set("elements", Json::of(row.elements));
+    entry.set("seconds", Json::of(row.seconds));
+    entry.set("flops", Json::of(row.flops));
+    entry.set("bytes", Json::of(row.bytes));
+    entry.set("share_of_roofline", Json::of(share));
+    list.items.push_back(std::move(entry));
+    table.push_back({row.name, row.direction, fmt::format("{:.1f}", 1e6 * row.seconds), fmt::format("{:.3f}", 1e9 * row.seconds / double(row.elements)),
+                     giga(row.flops / row.seconds), giga(row.bytes / row.seconds), fmt::format("{:.3f}", share)});
+  }
+  out.set("machine", machine_json());
+  out.set("fma_peak", Json::of(roof.flops));
+  out.set("bandwidth_l2", Json::of(roof.bytes[0]));
+  out.set("bandwidth_l3", Json::of(roof.bytes[1]));
+  out.set("bandwidth_memory", Json::of(roof.bytes[2]));
+  out.set("rows", std::move(list));
+  const std::string head = fmt::format("{}: {} tokens of {}, {} threads, {} GF/s, {} / {} / {} GB/s from L2 / L3 / memory\n", flags.model,
+                                       flags.batch * flags.length, flags.width, threads(), giga(roof.flops), giga(roof.bytes[0]),
+                                       giga(roof.bytes[1]), giga(roof.bytes[2]));
+  print(flags.json ? out.dump() + "\n" : head + align(table));
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_ops(CommandLine& line) {
+  auto flags = std::make_shared<OpsFlags>();
+  Command command = line.add("bench ops", "the hot ops at the sizes of a model, forward and backward", [flags] { return run(*flags); });
+  add_size_flags(command, *flags);
+  command.number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
+      .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);
+  add_bench_flags(command, *flags);
+}
+
+}  // namespace tapedeck::app
