@@ -36,7 +36,8 @@ TEST_CASE("bench roofline measures every figure it has") {
   REQUIRE(finished.exit_code == 0);
   const Parsed report = Parsed::parse(finished.out);
   CHECK(report["machine"]["threads"] == 2);
-  for (const char* what : {"multiply-add f32", "multiply-add f64", "multiply-add bf16", "triad L2", "triad L3", "triad memory"}) {
+  for (const char* what : {"multiply-add f32", "multiply-add f64", "multiply-add bf16", "triad L2", "in place L2",
+                           "triad L3", "in place L3", "triad memory", "in place memory"}) {
     CAPTURE(what);
     const auto& rows = report["rows"];
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const Parsed& r) { return r["what"] == what; });
@@ -46,6 +47,39 @@ TEST_CASE("bench roofline measures every figure it has") {
       if (!rate.is_null()) CHECK(rate.get<double>() > 1e6);
       else CHECK(std::string(what) == "multiply-add bf16");
   }
+}
+
+TEST_CASE("bench gemm has a row for each shape, form and backend") {
+  const Finished finished = bench({"gemm", "--shape", "33x20x17", "--shape", "4x8x16", "--repeats", "1", "--seconds", "0.0001", "--json"});
+  CAPTURE(finished.err);
+  REQUIRE(finished.exit_code == 0);
+  const Parsed report = Parsed::parse(finished.out);
+  CHECK(report["rows"].size() == 2 * 3 * 2);
+  for (const Parsed& row : report["rows"]) {
+    const double flops = 2.0 * row["m"].get<double>() * row["n"].get<double>() * row["k"].get<double>();
+    CHECK(row["flops_per_second"].get<double>() == doctest::Approx(flops / row["seconds"].get<double>()));
+    CHECK(row["share_of_peak"].get<double>() == doctest::Approx(row["flops_per_second"].get<double>() / report["fma_peak"].get<double>()));
+  }
+}
+
+TEST_CASE("bench ops measures forward and backward of every op it lists, and the update") {
+  std::vector<std::string> words = {"ops", "--repeats", "1", "--seconds", "0.0001", "--json"};
+  const Finished finished = bench(words, small);
+  CAPTURE(finished.err);
+  REQUIRE(finished.exit_code == 0);
+  const Parsed rows = Parsed::parse(finished.out)["rows"];
+  std::map<std::string, int> directions;
+  for (const Parsed& row : rows) {
+    ++directions[row["op"].get<std::string>()];
+    CHECK(row["seconds"].get<double>() > 0);
+    CHECK(row["bytes"].get<double>() > 0);
+    CHECK(row["share_of_roofline"].get<double>() > 0);
+  }
+  for (const auto& [op, count] : directions) {
+    CAPTURE(op);
+    CHECK(count == (op == "adamw" || op == "gradient norm" ? 1 : 2));
+  }
+  CHECK(directions.size() == 16);
 }
 
 TEST_CASE("bench train reports time, loss and memory of real steps") {
@@ -82,6 +116,9 @@ TEST_CASE("what cannot be measured is refused with its exit code and a remedy") 
   const Row rows[] = {
       {{}, 2, "bench --help"},
       {{"speed"}, 2, "bench --help"},
+      {{"gemm", "--shape", "3x4"}, 2, "is no shape"},
+      {{"gemm", "--shape", "3x4x0"}, 2, "is no shape"},
+      {{"ops", "--model", "huge"}, 2, "--model"},
       {{"train", "--model", "huge"}, 2, "--model"},
       {{"train", "--modle", "mini"}, 2, "did you mean \"--model\"?"},
       {{"train", "--steps", "0"}, 2, "--steps"},

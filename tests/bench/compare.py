@@ -1,6 +1,6 @@
 """Times tapedeck against PyTorch, and tapedeck's methods against each other: whole training steps, both sides in turn.
 
-python3 tests/bench/compare.py build/tapedeck [--rows 3 4 6 9] [--models mini] [--against eager compile] [--out compare]
+python3 tests/bench/compare.py build/tapedeck [--rows 3 4 5 6 9] [--models mini] [--against eager compile] [--out compare]
 Writes OUT.json (every run) and OUT.md (the table). First every side computes the loss of the same weights with dropout 0:
 a difference ends the comparison. Then round after round (A B C A B C ...) each side runs in a process of its own; a ratio is
 formed within a round, and the median and p10..p90 over the rounds are reported. Rows have the numbers of docs/guide/bench.md.
@@ -8,6 +8,7 @@ formed within a round, and the median and p10..p90 over the rounds are reported.
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -18,11 +19,19 @@ STEPS = {"tiny": (100, 10), "mini": (10, 3), "base": (6, 2)}  # timed, warm-up
 FASTER = {"eager": {"tiny": 2.0, "mini": 2.2, "base": 1.8}, "compile": {"tiny": 1.6, "mini": 1.6, "base": 1.4}}
 
 
-class Group:
-    """Programs that run in turn, and the ratios that are read off them."""
+SENTENCES = {  # a file under the data folder, and the line's texts
+    "SST-2": ("sst_sentence/stsa.binary.train", lambda line: line.split(" ", 1)[1:]),
+    "TREC": ("trec/TREC.train.all", lambda line: line.split(" ", 1)[1:]),
+    "RTE": ("rte_glue/train.tsv", lambda line: line.split("\t")[1:3]),
+}
 
-    def __init__(self, model, name, sides, claims, dropout=0.1, parity=(), time="median"):
-        self.model, self.name, self.sides, self.claims = model, name, sides, claims
+
+class Group:
+    """Programs that run in turn, and the ratios that are read off them. steps: (timed, warm-up) of one process; time: the figure
+    of a process that counts, the mean where batches differ."""
+
+    def __init__(self, name, sides, claims, steps, dropout=0.1, parity=(), time="median"):
+        self.name, self.sides, self.claims, self.steps = name, sides, claims, steps
         self.dropout, self.parity, self.time = dropout, parity, time
 
 
@@ -44,8 +53,12 @@ def options():
     parser.add_argument("--gemm", default="auto", choices=["auto", "native", "openblas"])
     parser.add_argument("--chrt", action="store_true", help="run both sides under real-time priority (chrt -f 5)")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has PyTorch")
+    parser.add_argument("--data", default=os.environ.get("TAPEDECK_DATA"), help="folder of the data sets, for row 5 (default: $TAPEDECK_DATA)")
     parser.add_argument("--out", default="compare")
-    return parser.parse_args()
+    o = parser.parse_args()
+    if 5 in o.rows and not o.data:
+        parser.error("row 5 takes sentence lengths from --data or TAPEDECK_DATA")
+    return o
 
 
 class Runner:
@@ -84,23 +97,45 @@ def against_pytorch(o, model, dropout):
     if dropout and model != "tiny":
         claims.append(Claim(4, "share", "tapedeck", None, {"mini": 0.70, "base": 0.78}[model], True))
         claims += [Claim(9, "memory", "tapedeck", "eager", 0.4, False)] if "eager" in o.against else []
-    return Group(model, f"{model}, dropout {dropout}", sides, claims, dropout, parity=tuple(sides))
+    return Group(f"{model}, dropout {dropout}", sides, claims, STEPS[model], dropout, parity=tuple(sides))
 
 
 def methods(model):
     words = ["tapedeck", "--model", model]
     sides = {name: words + ["--objective", name] for name in ("plain", "r_drop", "fgm", "gradient_penalty")}
     limits = {"r_drop": 1.95, "fgm": 2.0, "gradient_penalty": 4.0}
-    return Group(model, f"{model}, methods", sides, [Claim(6, "time", name, "plain", limit, False) for name, limit in limits.items()])
+    return Group(f"{model}, methods", sides, [Claim(6, "time", name, "plain", limit, False) for name, limit in limits.items()], STEPS[model])
 
 
-def groups(o):
+def sentence_lengths(o, name, folder):
+    """Words and marks of 1,024 training sentences in random order, with the marks that begin, part and end them; the file's path."""
+    path, texts_of = SENTENCES[name]
+    with open(os.path.join(o.data, path), encoding="latin-1") as file:
+        texts = [texts_of(line.rstrip("\n")) for line in file]
+    texts = [t for t in texts if t and t[-1] != "sentence2"]
+    lengths = [sum(len(text.split()) for text in t) + len(t) + 1 for t in random.Random(1).sample(texts, 1024)]
+    place = os.path.join(folder, name + ".txt")
+    with open(place, "w") as file:
+        file.write("\n".join(map(str, lengths)) + "\n")
+    return place
+
+
+def ragged(o, name, folder):
+    words = ["--model", "mini", "--batches", "32", "--lengths", sentence_lengths(o, name, folder)]
+    sides = {"tapedeck": ["tapedeck"] + words} | {kind: torch_side(kind, words) for kind in o.against}
+    claims = [Claim(5, "time", kind, "tapedeck", 3.0, True) for kind in o.against]
+    return Group(f"mini on lengths of {name}", sides, claims, (32, 32), parity=tuple(sides), time="mean")
+
+
+def groups(o, folder):
     found = []
     for model in o.models:
         if {3, 4, 9} & set(o.rows):
             found.append(against_pytorch(o, model, 0.1))
         if 3 in o.rows:
             found.append(against_pytorch(o, model, 0))
+    if 5 in o.rows:
+        found += [ragged(o, name, folder) for name in SENTENCES]
     if 6 in o.rows:
         found += [methods(model) for model in o.models if model != "base"]
     return found
@@ -174,12 +209,11 @@ def main():
     o, results, raw = options(), [], []
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(o, folder)
-        for group in groups(o):
+        for group in groups(o, folder):
             parity = check_parity(runner, group)
             rounds = []
             for i in range(o.rounds):
-                steps, warmup = STEPS[group.model]
-                extra = ["--steps", str(steps), "--warmup", str(warmup), "--dropout", str(group.dropout)]
+                extra = ["--steps", str(group.steps[0]), "--warmup", str(group.steps[1]), "--dropout", str(group.dropout)]
                 rounds.append({name: runner.run(side, extra) for name, side in group.sides.items()})
                 times = ", ".join(f"{n} {1e3 * r['seconds'][group.time]:.1f} ms" for n, r in rounds[-1].items())
                 print(f"{group.name}, round {i + 1}: {times}", file=sys.stderr, flush=True)
