@@ -14,11 +14,13 @@ struct BenchFlags {
   std::string gemm = "auto", precision = "f32";
   bool json = false;
 };
-/// both: "both" is a GEMM backend and a precision as well.
-void add_bench_flags(Command& command, BenchFlags& flags, bool both = false);
-void set_bench_threads(const BenchFlags& flags);
+/// --threads and --json.
+void add_bench_flags(Command& command, BenchFlags& flags);
+/// --gemm and --precision as well; both: "both" is one of each.
+void add_product_flags(Command& command, BenchFlags& flags, bool both = false);
+void use_threads(const BenchFlags& flags);
 /// Sets threads, GEMM backend and precision.
-void use_bench_flags(const BenchFlags& flags);
+void use_products(const BenchFlags& flags);
 
 void add_bench_roofline(CommandLine& line);
 void add_bench_gemm(CommandLine& line);

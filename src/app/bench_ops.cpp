@@ -134,8 +134,7 @@ void measure_update(const OpsFlags& flags, std::vector<Row>& rows) {
 }
 
 int run(const OpsFlags& given) {
-  set_bench_threads(given);
-  use_gemm(given.gemm);
+  use_products(given);
   OpsFlags flags = given;
   static_cast<TrainFlags&>(flags) = filled_in(given);
   const Roof roof = measure_roof();
@@ -181,7 +180,7 @@ void add_bench_ops(CommandLine& line) {
   add_size_flags(command, *flags);
   command.number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
       .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);
-  add_bench_flags(command, *flags);
+  add_product_flags(command, *flags);
 }
 
 }  // namespace tapedeck::app

@@ -28,7 +28,7 @@ std::vector<Row> measure(int most, double seconds) {
 }
 
 int run(const BenchFlags& flags, double seconds) {
-  set_bench_threads(flags);
+  use_threads(flags);
   const std::vector<Row> rows = measure(threads(), seconds);
   Json out = Json::dict(), list = Json::list();
   std::vector<std::vector<std::string>> table = {{"", ""}};

@@ -124,8 +124,7 @@ std::string to_table(const Json& json) {
 
 int run(TrainFlags flags) {
   if (flags.once_loss) flags.dropout = 0, flags.warmup = 0, flags.steps = 1;
-  set_bench_threads(flags);
-  use_gemm(flags.gemm);
+  use_products(flags);
   const int64_t resident_before = peak_resident_bytes();
   const BenchTrainee trainee(flags);
   if (!flags.save_weights.empty()) save_weights(trainee);
@@ -142,7 +141,7 @@ void add_bench_train(CommandLine& line) {
   auto flags = std::make_shared<TrainFlags>();
   Command command = line.add("bench train", "time whole training steps: forward, loss, backward, clip, AdamW", [flags] { return run(*flags); });
   add_train_flags(command, *flags);
-  add_bench_flags(command, *flags);
+  add_product_flags(command, *flags);
 }
 
 }  // namespace tapedeck::app

@@ -20,21 +20,23 @@ void add_bench(CommandLine& line) {
   add_bench_train(line);
 }
 
-void add_bench_flags(Command& command, BenchFlags& flags, bool both) {
-  std::vector<std::string> backends = {"auto", "native", "openblas"}, precisions = {"f32", "bf16"};
-  if (both) backends.push_back("both"), precisions.push_back("both");
-  command.number("--threads", flags.threads, "threads; 0: the cores this process may use", int64_t{0})
-      .choice("--gemm", flags.gemm, backends, "who multiplies matrices")
-      .choice("--precision", flags.precision, precisions, "operands of products in linear layers");
+void add_bench_flags(Command& command, BenchFlags& flags) {
+  command.number("--threads", flags.threads, "threads; 0: the cores this process may use", int64_t{0});
   add_json(command, flags.json);
 }
 
-void set_bench_threads(const BenchFlags& flags) {
-  set_threads(flags.threads ? int(std::min<int64_t>(flags.threads, 1024)) : usable_cores());
+void add_product_flags(Command& command, BenchFlags& flags, bool both) {
+  std::vector<std::string> backends = {"auto", "native", "openblas"}, precisions = {"f32", "bf16"};
+  if (both) backends.push_back("both"), precisions.push_back("both");
+  command.choice("--gemm", flags.gemm, backends, "who multiplies matrices")
+      .choice("--precision", flags.precision, precisions, "operands of products in linear layers");
+  add_bench_flags(command, flags);
 }
 
-void use_bench_flags(const BenchFlags& flags) {
-  set_bench_threads(flags);
+void use_threads(const BenchFlags& flags) { set_threads(flags.threads ? int(std::min<int64_t>(flags.threads, 1024)) : usable_cores()); }
+
+void use_products(const BenchFlags& flags) {
+  use_threads(flags);
   use_gemm(flags.gemm);
   use_precision(flags.precision);
 }

@@ -2,6 +2,7 @@
 #include <tapedeck/tensor/in_place.h>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/tensor/machine.h>
 
 #include "kernels/kernels.h"
 
@@ -21,7 +22,8 @@ void multiply_into(const Tensor& c, const Tensor& a, bool a_transposed, const Te
   dispatch(c.dtype(), [&](auto tag) {
     using T = decltype(tag);
     const kernels::Gemm gemm{.m = m, .n = n, .k = k, .a_transposed = a_transposed, .b_transposed = b_transposed, .accumulate = accumulate};
-    kernels::menu<T>().gemm(gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
+    const auto product = multiplies_bf16() && kernels::menu<T>().gemm_bf16 ? kernels::menu<T>().gemm_bf16 : kernels::menu<T>().gemm;
+    product(gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
   });
 }
 

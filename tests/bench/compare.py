@@ -1,6 +1,6 @@
 """Times tapedeck against PyTorch, and tapedeck's methods against each other: whole training steps, both sides in turn.
 
-python3 tests/bench/compare.py build/tapedeck [--rows 3 4 5 6 9] [--models mini] [--against eager compile] [--out compare]
+python3 tests/bench/compare.py build/tapedeck [--rows 3 4 5 6 7 9] [--models mini] [--against eager compile] [--out compare]
 Writes OUT.json (every run) and OUT.md (the table). First every side computes the loss of the same weights with dropout 0:
 a difference ends the comparison. Then round after round (A B C A B C ...) each side runs in a process of its own; a ratio is
 formed within a round, and the median and p10..p90 over the rounds are reported. Rows have the numbers of docs/guide/bench.md.
@@ -127,6 +127,11 @@ def ragged(o, name, folder):
     return Group(f"mini on lengths of {name}", sides, claims, (32, 32), parity=tuple(sides), time="mean")
 
 
+def precisions(model, target):
+    words = ["tapedeck", "--model", model, "--precision"]
+    return Group(f"{model}, precision", {"f32": words + ["f32"], "bf16": words + ["bf16"]}, [Claim(7, "time", "f32", "bf16", target, True)], STEPS[model])
+
+
 def groups(o, folder):
     found = []
     for model in o.models:
@@ -138,6 +143,8 @@ def groups(o, folder):
         found += [ragged(o, name, folder) for name in SENTENCES]
     if 6 in o.rows:
         found += [methods(model) for model in o.models if model != "base"]
+    if 7 in o.rows:
+        found += [precisions(model, target) for model, target in (("mini", 1.35), ("base", 1.5)) if model in o.models]
     return found
 
 
