@@ -1,52 +1,147 @@
-// Steps to the border of an L2, L1 or L-infinity ball, for attacks on sites. Next: fgm.cpp.
+// Steps, projections and random starts in L2, L1 and L-infinity balls, for attacks on sites. Next: adversary.cpp.
 #include <tapedeck/objectives/perturbation.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include <tapedeck/base/error.h>
 
 namespace tapedeck {
 namespace {
 
+/// Calls f(first row, last row) for every part that the scope names.
+template <class F>
+void for_parts(const Shape& shape, NormScope scope, const Tensor& offsets, F f) {
+  const int64_t rows = shape.rows();
+  const auto starts = scope == NormScope::sample && offsets ? offsets.data<int32_t>() : std::span<int32_t>{};
+  const bool of_sequences = !starts.empty() && int64_t(starts.size()) - 1 == rows;   // a row per sequence: pooled vectors
+  if (scope == NormScope::token || (scope == NormScope::sample && of_sequences)) {
+    for (int64_t r = 0; r < rows; ++r) f(r, r + 1);
+  } else if (scope == NormScope::sample) {
+    if (starts.empty() || starts.back() != rows)
+      throw Error(ErrorKind::shape, text("scope \"sample\": offsets end at ", starts.empty() ? 0 : starts.back(), " but the site has ", rows, " rows"),
+                  "it needs an activation with one row per token or per sequence");
+    for (size_t b = 0; b + 1 < starts.size(); ++b) f(int64_t{starts[b]}, int64_t{starts[b + 1]});
+  } else {
+    f(int64_t{0}, rows);
+  }
+}
+
+struct Size { double squares = 0, sum = 0, largest = 0; int64_t at = 0; bool finite = true; };
+
+template <class T>
+Size measure(const T* x, int64_t n) {
+  Size s;
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = std::abs(double(x[i]));
+    s.squares += v * v;
+    s.sum += v;
+    if (v > s.largest) { s.largest = v; s.at = i; }
+  }
+  s.finite = std::isfinite(s.sum);
+  return s;
+}
+
+/// |part|, safe where the squares of its elements leave the range of a double.
+template <class T>
+double norm_of(const T* x, int64_t n, const Size& s, Ball ball) {
+  if (ball != Ball::l2) return ball == Ball::linf ? s.largest : s.sum;
+  if (s.squares > 1e-280 && std::isfinite(s.squares)) return std::sqrt(s.squares);
+  if (s.largest == 0) return 0;
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) { const double v = double(x[i]) / s.largest; sum += v * v; }
+  return s.largest * std::sqrt(sum);
+}
+
 template <class T>
 void step_of_part(const T* g, T* step, int64_t n, double epsilon, Ball ball) {
-  double squares = 0, largest = 0;
-  int64_t at = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const double v = double(g[i]);
-    squares += v * v;
-    if (std::abs(v) > largest) { largest = std::abs(v); at = i; }
-  }
-  if (largest == 0 || !std::isfinite(squares)) return;
-  if (ball == Ball::l1) { step[at] = T(std::copysign(epsilon, double(g[at]))); return; }
-  const double scale = epsilon / std::sqrt(squares);
+  const Size s = measure(g, n);
+  if (s.largest == 0 || !s.finite) return;
+  if (ball == Ball::l1) { step[s.at] = T(std::copysign(epsilon, double(g[s.at]))); return; }
+  const double length = norm_of(g, n, s, ball);
   for (int64_t i = 0; i < n; ++i)
-    step[i] = ball == Ball::l2 ? T(double(g[i]) * scale) : g[i] == 0 ? T(0) : T(std::copysign(epsilon, double(g[i])));
+    step[i] = ball == Ball::l2 ? T(double(g[i]) / length * epsilon) : g[i] == 0 ? T(0) : T(std::copysign(epsilon, double(g[i])));
+}
+
+/// theta with sum max(|x_i| - theta, 0) = epsilon, for a part whose L1 norm exceeds epsilon.
+template <class T>
+double soft_threshold(const T* x, int64_t n, double epsilon) {
+  const Tensor sorted = Tensor::empty({n}, DType::f64);
+  double* u = sorted.raw<double>();
+  for (int64_t i = 0; i < n; ++i) u[i] = std::abs(double(x[i]));
+  std::sort(u, u + n, std::greater<>());
+  double sum = 0, theta = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    sum += u[i];
+    if (u[i] * double(i + 1) > sum - epsilon) theta = (sum - epsilon) / double(i + 1);
+  }
+  return theta;
+}
+
+template <class T>
+void project_part(const T* x, T* y, int64_t n, double epsilon, Ball ball) {
+  const Size s = measure(x, n);
+  if (!s.finite) return;
+  const double length = norm_of(x, n, s, ball);
+  const bool outside = length > epsilon;
+  const double theta = outside && ball == Ball::l1 ? soft_threshold(x, n, epsilon) : 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = double(x[i]);
+    if (!outside) y[i] = x[i];
+    else if (ball == Ball::l2) y[i] = T(v / length * epsilon);
+    else if (ball == Ball::linf) y[i] = T(std::clamp(v, -epsilon, epsilon));
+    else y[i] = T(std::copysign(std::max(0.0, std::abs(v) - theta), v));
+  }
+}
+
+template <class T>
+void rescale_part(const T* x, T* y, int64_t n, double length, Ball ball) {
+  const Size s = measure(x, n);
+  if (!s.finite) return;
+  const double scale = length / (norm_of(x, n, s, ball) + 1e-6);
+  for (int64_t i = 0; i < n; ++i) y[i] = T(double(x[i]) * scale);
+}
+
+/// part(x, y, n) on every part; y starts as zeros.
+template <class F>
+Tensor by_parts(const Tensor& x, NormScope scope, const Tensor& offsets, F part) {
+  const Tensor y = Tensor::zeros(x.shape(), x.dtype());
+  const int64_t cols = x.shape().cols();
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    for_parts(x.shape(), scope, offsets,
+              [&](int64_t first, int64_t last) { part(x.raw<T>() + first * cols, y.raw<T>() + first * cols, (last - first) * cols); });
+  });
+  return y;
 }
 
 }  // namespace
 
 Tensor steepest_step(const Tensor& g, double epsilon, Ball ball, NormScope scope, const Tensor& offsets) {
-  const Tensor step = Tensor::zeros(g.shape(), g.dtype());
-  const int64_t rows = g.shape().rows(), cols = g.shape().cols();
-  dispatch(g.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    auto part = [&](int64_t first, int64_t last) {
-      step_of_part(g.raw<T>() + first * cols, step.raw<T>() + first * cols, (last - first) * cols, epsilon, ball);
-    };
-    if (scope == NormScope::token) {
-      for (int64_t r = 0; r < rows; ++r) part(r, r + 1);
-    } else if (scope == NormScope::sample) {
-      const auto starts = offsets.data<int32_t>();
-      if (starts.empty() || starts.back() != rows)
-        throw Error(ErrorKind::shape, text("steepest_step: offsets end at ", starts.empty() ? 0 : starts.back(), " but the gradient has ", rows, " rows"),
-                    "scope \"sample\" needs an activation with one row per token");
-      for (size_t b = 0; b + 1 < starts.size(); ++b) part(starts[b], starts[b + 1]);
-    } else {
-      part(0, rows);
-    }
+  return by_parts(g, scope, offsets, [&](auto* x, auto* y, int64_t n) { step_of_part(x, y, n, epsilon, ball); });
+}
+
+Tensor project(const Tensor& x, double epsilon, Ball ball, NormScope scope, const Tensor& offsets) {
+  return by_parts(x, scope, offsets, [&](auto* from, auto* to, int64_t n) { project_part(from, to, n, epsilon, ball); });
+}
+
+Tensor rescale(const Tensor& x, double length, Ball ball, NormScope scope, const Tensor& offsets) {
+  return by_parts(x, scope, offsets, [&](auto* from, auto* to, int64_t n) { rescale_part(from, to, n, length, ball); });
+}
+
+Tensor Noise::draw(const Shape& shape, DType dtype, const Batch& batch) const {
+  const int64_t rows = shape.rows();
+  const int64_t before = rows == batch.token_count() ? batch.first_token : rows == batch.sequences() ? batch.first_sequence : 0;
+  const auto first = uint64_t(before * shape.cols());
+  if (kind == Kind::uniform) return Tensor::uniform(shape, key, -size, size, dtype, first);
+  if (kind == Kind::normal) return Tensor::normal(shape, key, 0, size, dtype, first);
+  if (kind == Kind::direction)
+    return steepest_step(Tensor::normal(shape, key, 0, 1, dtype, first), size, ball, scope, batch.offsets);
+  return by_parts(Tensor::uniform(shape, key, -1, 1, dtype, first), scope, batch.offsets, [&](auto* from, auto* to, int64_t n) {
+    const double scale = ball == Ball::linf ? size : ball == Ball::l1 ? size / double(n) : size / std::sqrt(double(n));
+    for (int64_t i = 0; i < n; ++i) to[i] = std::remove_reference_t<decltype(*to)>(double(from[i]) * scale);
   });
-  return step;
 }
 
 }  // namespace tapedeck

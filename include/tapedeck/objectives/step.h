@@ -64,6 +64,7 @@ class Step {
   /// Asks later passes to remember `site` (activation sites are remembered anyway once watched here).
   void watch(std::string_view site);
   bool is_parameter(std::string_view site) const { return store_->find(site) != nullptr; }
+  const Loss& task() const { return *loss_; }
   const Batch& batch() const { return *batch_; }
   const ParamStore& store() const { return *store_; }
   Key key() const { return key_; }

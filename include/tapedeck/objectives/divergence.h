@@ -1,0 +1,35 @@
+// How far two predictions for the same examples are apart, and how strongly a regulariser counts at an update: the two
+// groups of options that VAT, SMART, noise consistency and R3F share. Next: adversary.h.
+#pragma once
+#include <optional>
+
+#include <tapedeck/objectives/step.h>
+
+namespace tapedeck {
+
+enum class Distance { kl, reverse_kl, symmetric_kl, js, bernoulli, mse };
+
+/// sum over positions of D(clean, other) / examples of the update, from logits (predictions for mse).
+///   kl: KL(P||Q), P clean; reverse_kl: KL(Q||P); symmetric_kl: both; js: (KL(P||M) + KL(Q||M)) / 2, M = (P + Q) / 2;
+///   bernoulli: sum (sigmoid(a) - sigmoid(b))(a - b), for logits that are decisions of their own (multi-label, span scores:
+///   kexue.fm/archives/9039; cells that are not finite in either count 0); mse: sum (a - b)^2.
+struct Divergence : Part {
+  std::optional<std::string> distance;                          // default: mse for regression, else the owner's choice
+  Distance usual = Distance::kl;
+  bool detach_clean = false;
+
+  void describe(Fields& f) override;
+  Tensor operator()(const View& clean, const View& other, const Step& step) const;
+};
+
+/// weight(n) = weight * min(1, n / ramp) at update n, and 0 on updates that are not every k-th: what a regulariser is
+/// multiplied by. Where it is 0 the passes of the regulariser are not made.
+struct Strength {
+  double weight = 1;
+  int64_t every = 1;
+  Duration ramp;
+  void describe(Fields& f, const char* what);                   // "weight", "every", "ramp"
+  double at(const Step& step) const;
+};
+
+}  // namespace tapedeck

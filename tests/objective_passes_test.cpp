@@ -1,0 +1,75 @@
+// What an update of each method costs, counted in passes over the batch: the table of the methods' published costs. A sweep
+// back through two forward passes counts as two; a recorded sweep is swept again by the next one.
+#include <doctest/doctest.h>
+
+#include "support/model_fixture.h"
+
+using namespace tapedeck;
+using namespace tapedeck::test;
+
+namespace {
+
+const char* tiny = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}})";
+
+PassCount passes_of(const std::string& objective, bool run, int64_t number = 0) {
+  ModelFixture f(std::string("{") + tiny + ", \"objective\": " + objective + "}");
+  const Batch b = f.batch();
+  Step s(f.tape, *f.model, f.store, f.config.objective->task(), b, root_key(9) / "step" / number, number);
+  if (run) f.config.objective->run(s);
+  else s.backward(f.config.objective->loss(s));
+  return s.passes();
+}
+
+struct MethodPasses { std::string name, objective; int64_t forward, backward; };
+const MethodPasses rows[] = {
+    {"one pass", R"("cross_entropy")", 1, 1},
+    {"R-Drop", R"({"type": "r_drop"})", 2, 2},
+    {"R-Drop, m passes", R"({"type": "r_drop", "passes": 4})", 4, 4},
+    {"FGM", R"({"type": "fgm"})", 2, 2},
+    {"FGM, shifted loss alone", R"({"type": "fgm", "train": "adversarial"})", 2, 2},
+    {"FGSM", R"({"type": "fgsm"})", 2, 2},
+    {"PGD, K = 1", R"({"type": "pgd", "steps": 1})", 2, 2},
+    {"PGD, K = 3", R"({"type": "pgd", "steps": 3})", 4, 4},
+    {"PGD, K = 3, shifted loss alone", R"({"type": "pgd", "steps": 3, "train": "adversarial"})", 4, 4},
+    {"PGD, K = 3, Madry's random start", R"({"type": "pgd", "steps": 3, "start": 1, "train": "adversarial"})", 4, 4},
+    {"PGD, K = 3, random start and clean loss", R"({"type": "pgd", "steps": 3, "start": 1})", 5, 5},
+    {"FreeLB, K = 1", R"({"type": "freelb", "steps": 1})", 1, 1},
+    {"FreeLB, K = 3", R"({"type": "freelb", "steps": 3})", 3, 3},
+    {"FreeLB, K = 3, random start", R"({"type": "freelb", "steps": 3, "start": 0.2})", 3, 3},
+    {"VAT", R"({"type": "vat"})", 3, 3},
+    {"VAT, two iterations", R"({"type": "vat", "iterations": 2})", 4, 4},
+    {"random noise alone", R"({"type": "adversarial", "adversary": "random", "train": "adversarial"})", 1, 1},
+    {"random noise", R"({"type": "adversarial", "adversary": "random"})", 2, 2},
+    {"gradient penalty: back, then back through both", R"({"type": "gradient_penalty"})", 1, 3},
+    {"FGM around R-Drop", R"({"type": "fgm", "loss": {"type": "r_drop"}})", 4, 4},
+};
+
+}  // namespace
+
+TEST_CASE("passes of one update") {
+  for (const MethodPasses& row : rows) {
+    CAPTURE(row.name);
+    const PassCount count = passes_of(row.objective, true);
+    CHECK(count.forward == row.forward);
+    CHECK(count.backward == row.backward);
+  }
+}
+
+TEST_CASE("nested inside another method an objective makes the same forward passes") {
+  for (const MethodPasses& row : rows) {
+    CAPTURE(row.name);
+    CHECK(passes_of(row.objective, false).forward == row.forward);
+  }
+}
+
+TEST_CASE("updates without the regulariser make one pass") {
+  for (const char* objective : {R"({"type": "r_drop", "every": 3})", R"({"type": "vat", "every": 3})", R"({"type": "vat", "weight": 0})"}) {
+    CAPTURE(objective);
+    const PassCount skipped = passes_of(objective, true, 4);
+    CHECK(skipped.forward == 1);
+    CHECK(skipped.backward == 1);
+  }
+  CHECK(passes_of(R"({"type": "vat", "every": 3})", true, 6).forward == 3);
+  CHECK(passes_of(R"({"type": "vat", "ramp": "10 steps"})", true, 0).forward == 1);
+  CHECK(passes_of(R"({"type": "vat", "ramp": "10 steps"})", true, 1).forward == 3);
+}
