@@ -2,6 +2,8 @@
 // can be set apart before anything is added up.
 #include <tapedeck/losses/divergence.h>
 
+#include <tapedeck/tensor/list.h>
+
 #include "support.h"
 
 namespace tapedeck {
@@ -41,7 +43,7 @@ Tensor reduce_positions(Tensor each, Reduction reduction, const Divisor& by, con
 }
 
 /// Rows set to a fixed value: NaN where a row keeps its own.
-Tensor with_fixed(const Tensor& each, const std::vector<double>& fixed) {
+Tensor with_fixed(const Tensor& each, const List<double>& fixed) {
   const Tensor own = mask_of(each.shape(), [&](int64_t i) { return std::isnan(fixed[size_t(i)]); });
   const Tensor value =
       constant(each.shape(), each.dtype(), [&](int64_t i) { return own.raw<uint8_t>()[i] ? 0 : fixed[size_t(i)]; });
@@ -58,7 +60,7 @@ bool excludes_all(const Tensor& x, int64_t row) {
 /// Rows of symmetric_kl_rows that came out +inf or NaN, again without their logits.
 Tensor settled(const Tensor& a, const Tensor& b, const Tensor& each) {
   const int64_t cols = a.shape()[1];
-  std::vector<double> fixed(size_t(each.size()), std::nan(""));
+  List<double> fixed(size_t(each.size()), std::nan(""));
   for (int64_t i = 0; i < each.size(); ++i) {
     const bool no_a = excludes_all(a, i), no_b = excludes_all(b, i);
     if (no_a || no_b) fixed[size_t(i)] = no_a && no_b ? 0 : infinity;
@@ -78,7 +80,7 @@ Tensor kl_divergence(const Tensor& p_logits, const Tensor& q_logits, Reduction r
   require_same("kl_divergence", p_logits, q_logits);
   const Tensor log_p = log_softmax(as_rows(p_logits)), log_q = log_softmax(as_rows(q_logits));
   const int64_t cols = log_p.shape()[1];
-  std::vector<double> fixed(size_t(log_p.shape()[0]), std::nan(""));
+  List<double> fixed(size_t(log_p.shape()[0]), std::nan(""));
   const Tensor both = above_minus_infinity(log_p);
   dispatch(log_p.dtype(), [&](auto tag) {
     using T = decltype(tag);
