@@ -45,7 +45,7 @@ struct Tiles {
     return {col + part.begin * width, smaller(col + n, col + part.end * width)};
   }
   /// Columns of B that one task packs.
-  int64_t packing_grain() const { return larger(1, elementwise_grain / (k * width)) * width; }
+  int64_t packing_grain() const { return larger(1, 4096 / (k * width)) * width; }
   template <class Body>
   void for_each(const Body& body) const {
     if (m * n * k > serial_work) return parallel_tasks(down * across, body);
