@@ -97,7 +97,8 @@ std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
   trainee->data = own_data ? read_data(trainee->config) : experiment.data;
   trainee->model = trainee->config.model->build(Params(trainee->store), trainee->data->input);
   trainee->store.allocate(trainee->config.runtime.dtype, root_key(seed) / "init");
-  if (!trainee->config.freeze.empty()) trainee->store.freeze(trainee->config.freeze);
+  trainee->store.freeze(trainee->config.freeze);
+  trainee->store.recompute(trainee->config.training.recompute);
   return trainee;
 }
 

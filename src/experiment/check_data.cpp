@@ -90,12 +90,15 @@ class DataCheck {
     if (!attempt("TD0320", "model", [&] { model = config_.model->build(Params(store), data_.input); })) return;
     if ((model->logit_rows() == Rows::tokens) != (data_.train->label_kind() == LabelKind::tokens)) return logit_rows(*model);
     memory(store);
-    for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store, config_.freeze[i], "freeze", text("freeze.", i));
+    for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store.paths(), "parameter", config_.freeze[i], "freeze", text("freeze.", i));
+    const auto& recompute = config_.training.recompute;
+    for (size_t i = 0; i < recompute.size(); ++i)
+      pattern(store.segments(), "layer", recompute[i], "training.recompute", text("training.recompute.", i));
     if (config_.optimizer) {
       const auto& groups = config_.optimizer->groups;
       for (size_t g = 0; g < groups.size(); ++g)
         for (size_t i = 0; i < groups[g].match.size(); ++i)
-          pattern(store, groups[g].match[i], "optimizer.groups", text("optimizer.groups.", g, ".match.", i));
+          pattern(store.paths(), "parameter", groups[g].match[i], "optimizer.groups", text("optimizer.groups.", g, ".match.", i));
     }
     const auto& all = store.all();
     const bool trains = std::any_of(all.begin(), all.end(), [&](const Parameter& p) {
@@ -135,8 +138,9 @@ class DataCheck {
              locate(tree_, "model"), "make it smaller");
   }
 
-  void pattern(const ParamStore& store, const std::string& glob, const char* what, const std::string& path) {
-    const std::vector<std::string> paths = store.paths();
+  /// paths: what the pattern is matched against; noun: what they are of.
+  void pattern(const std::vector<std::string>& paths, const std::string& noun, const std::string& glob, const char* what,
+               const std::string& path) {
     const auto matches = [&](const std::string& pattern) {
       return std::count_if(paths.begin(), paths.end(), [&](auto& p) { return glob_match(pattern, p); });
     };
@@ -148,10 +152,10 @@ class DataCheck {
     const std::string nearest = did_you_mean(glob, {candidates.begin(), candidates.end()});
     std::set<std::string> sections;
     for (const std::string& p : paths) sections.insert(in_quotes(p.substr(0, p.find('.')) + ".*"));
-    complain("TD0312", text(what, " pattern ", in_quotes(glob), " matches no parameter"), locate(tree_, path), "",
+    complain("TD0312", text(what, " pattern ", in_quotes(glob), " matches no ", noun), locate(tree_, path), "",
              nearest.empty() ? "there are: " + join({sections.begin(), sections.end()})
                              : text("nearest: ", in_quotes(nearest), " (", matches(nearest),
-                                    matches(nearest) == 1 ? " parameter)" : " parameters)"));
+                                    " ", noun, matches(nearest) == 1 ? ")" : "s)"));
   }
 
   void sites(const ParamStore& store, const Model& model) {

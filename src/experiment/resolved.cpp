@@ -14,7 +14,7 @@ namespace {
 
 // What a run may change when it goes on, and what therefore does not count as another configuration.
 constexpr const char* free_options[] = {
-    "logging", "notes", "tags", "output", "runtime.threads", "training.duration", "training.time_limit"};
+    "logging", "notes", "tags", "output", "runtime.threads", "training.duration", "training.time_limit", "training.recompute"};
 
 void erase_at(Json& tree, std::string_view path) {
   const size_t dot = path.find('.');
@@ -47,7 +47,7 @@ Json resolved_tree(ExperimentConfig& config) {
   tree.set("format", Json::of(1));
   for (Json::Member& member : write_fields(config).members) tree.set(member.key, std::move(member.value));
   erase_nulls(tree);
-  for (const char* path : {"notes", "tags", "seeds", "freeze", "evaluation.best", "evaluation.direction"}) {
+  for (const char* path : {"notes", "tags", "seeds", "freeze", "training.recompute", "evaluation.best", "evaluation.direction"}) {
     const Json* value = value_at(tree, path);
     if (value && value->string.empty() && value->items.empty()) erase_at(tree, path);
   }

@@ -230,7 +230,7 @@ RunResult resume_run(const std::string& given, const RunOptions& options) {
   const std::vector<std::string> changes = forbidden_changes(before, after);
   if (!changes.empty())
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),
-                "only training.duration, training.time_limit, logging, notes and runtime.threads may change; start a new run for "
+                "only training.duration, training.time_limit, training.recompute, logging, notes and runtime.threads may change; start a new run for "
                 "the rest");
   Session session(experiment, folder, options);
   if (after.dump() != before.dump()) write_file_atomically(resolved_path, after.dump() + "\n");

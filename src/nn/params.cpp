@@ -17,6 +17,22 @@ Tensor slab(int64_t size, DType dtype, Memory purpose) {
   return Tensor::zeros({size}, dtype);
 }
 
+/// Which names match any glob, in order; Error{config} for a glob that matches none. noun: what the names are of.
+std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::vector<std::string>& names, const char* what, const char* noun) {
+  std::vector<int32_t> hits;
+  for (auto& glob : globs) {
+    const size_t before = hits.size();
+    for (size_t i = 0; i < names.size(); ++i) if (glob_match(glob, names[i])) hits.push_back(int32_t(i));
+    if (hits.size() > before) continue;
+    const std::string near = did_you_mean(glob, names);
+    throw Error(ErrorKind::config, text(what, ": pattern \"", glob, "\" matches no ", noun),
+                !near.empty() ? "did you mean " + near + "?" : names.empty() ? text("the model has no ", noun) : text("the first of ", names.size(), " ", noun, "s is ", names[0]));
+  }
+  std::sort(hits.begin(), hits.end());
+  hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
+  return hits;
+}
+
 void fill(const Parameter& p, Key key) {
   Tensor start;
   switch (p.init.kind) {
@@ -69,22 +85,22 @@ void ParamStore::freeze(const std::vector<std::string>& globs) {
 }
 
 std::vector<int32_t> ParamStore::match(const std::vector<std::string>& globs, const char* what) const {
-  std::vector<int32_t> hits;
-  for (auto& glob : globs) {
-    bool any = false;
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      if (!glob_match(glob, parameters_[i].path)) continue;
-      any = true;
-      hits.push_back(int32_t(i));
-    }
-    if (any) continue;
-    const std::string near = did_you_mean(glob, paths());
-    throw Error(ErrorKind::config, text(what, ": pattern \"", glob, "\" matches no parameter"),
-                near.empty() ? text("the first of ", parameters_.size(), " parameters is ", parameters_.empty() ? "" : parameters_[0].path) : "did you mean " + near + "?");
-  }
-  std::sort(hits.begin(), hits.end());
-  hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
-  return hits;
+  return matches(globs, paths(), what, "parameter");
+}
+
+Segment ParamStore::declare_segment(std::string path) {
+  segments_.push_back({std::move(path)});
+  return {int32_t(segments_.size() - 1)};
+}
+
+void ParamStore::recompute(const std::vector<std::string>& globs) {
+  for (int32_t i : matches(globs, segments(), "training.recompute", "segment")) segments_[size_t(i)].recomputed = true;
+}
+
+std::vector<std::string> ParamStore::segments() const {
+  std::vector<std::string> all;
+  for (auto& s : segments_) all.push_back(s.path);
+  return all;
 }
 
 const Parameter* ParamStore::find(std::string_view path) const {

@@ -30,6 +30,11 @@ Tensor Pass::site(std::string_view name, Tensor x) {
   return x;
 }
 
+Tape* Pass::recording() const {
+  for (auto& leaf : leaves_) if (leaf.on_tape()) return &Tape::of(leaf);
+  return nullptr;
+}
+
 double Pass::rate(double p) const { return !training() || p == 0 ? 0 : dropout_.value_or(p); }
 
 DropoutSpec Pass::dropout_spec(double p, Rows rows, int64_t cols) const {

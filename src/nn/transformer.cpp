@@ -22,10 +22,12 @@ namespace {
 
 struct Layer {
   Layer(Params params, const TransformerSpec& spec, const AttentionOptions& attention_options)
-      : attention(params / "attention", attention_options, spec.initializer),
+      : segment(params.segment()),
+        attention(params / "attention", attention_options, spec.initializer),
         attention_norm(params / "attention" / "layer_norm", spec.width, spec.epsilon),
         feed_forward(params / "feed_forward", spec.width, spec.feed_forward.value_or(4 * spec.width), spec.activation, spec.initializer),
         feed_forward_norm(params / "feed_forward" / "layer_norm", spec.width, spec.epsilon) {}
+  Segment segment;
   MultiHeadAttention attention;
   LayerNorm attention_norm;                       // post: after the residual; pre: before attention
   FeedForward feed_forward;
@@ -64,8 +66,10 @@ class Transformer final : public Encoder {
  private:
   Tensor post(Pass& pass, Tensor x) const {
     for (auto& layer : layers_) {
-      x = layer.attention_norm.after(pass, layer.attention(pass, x), x, spec_.dropout).norm;
-      x = layer.feed_forward_norm.after(pass, layer.feed_forward(pass, x), x, spec_.dropout).norm;
+      x = pass.segment(layer.segment, [&]() -> Tensors {
+        const Tensor h = layer.attention_norm.after(pass, layer.attention(pass, x), x, spec_.dropout).norm;
+        return {layer.feed_forward_norm.after(pass, layer.feed_forward(pass, h), h, spec_.dropout).norm};
+      })[0];
     }
     return x;
   }
@@ -76,8 +80,12 @@ class Transformer final : public Encoder {
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const LayerNorm& next = i + 1 < layers_.size() ? layers_[i + 1].attention_norm : last_norm_;
-      state = layer.feed_forward_norm.after(pass, layer.attention(pass, state.norm), state.sum, spec_.dropout);
-      state = next.after(pass, layer.feed_forward(pass, state.norm), state.sum, spec_.dropout);
+      const Tensors out = pass.segment(layer.segment, [&]() -> Tensors {
+        const ResidualNorm h = layer.feed_forward_norm.after(pass, layer.attention(pass, state.norm), state.sum, spec_.dropout);
+        const auto [sum, norm] = next.after(pass, layer.feed_forward(pass, h.norm), h.sum, spec_.dropout);
+        return {sum, norm};
+      });
+      state = {out[0], out[1]};
     }
     return state.norm;
   }

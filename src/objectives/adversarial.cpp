@@ -17,6 +17,7 @@ class AdversarialTraining : public Objective {
     return all;
   }
   bool needs_labels() const override { return inner->needs_labels(); }
+  bool second_order() const override { return inner->second_order(); }
   bool couples_examples() const override { return inner->couples_examples() || adversary().couples_examples(); }
 
   Tensor loss(Step& step) override {

@@ -23,6 +23,7 @@ struct FreeLb final : Objective {
     return all;
   }
   bool needs_labels() const override { return inner->needs_labels(); }
+  bool second_order() const override { return inner->second_order(); }
   bool couples_examples() const override { return inner->couples_examples() || search.couples_examples(); }
 
   Tensor loss(Step& step) override {

@@ -26,6 +26,7 @@ struct GradientPenalty final : Objective {
     all.push_back(at);
     return all;
   }
+  bool second_order() const override { return true; }
   bool couples_examples() const override { return inner->couples_examples() || at.find('.') != at.npos; }
 
   Tensor loss(Step& step) override {

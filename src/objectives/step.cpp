@@ -89,13 +89,13 @@ void Step::drop_rows() {
 
 void Step::backward(const Tensor& loss) {
   ledger_->passes.backward += passes_swept(loss);
-  tapedeck::backward(loss);
+  tapedeck::backward(loss, {}, {}, base_.node);
   drop_rows();
 }
 
 Tensor Step::backward(const Tensor& loss, std::string_view site) {
   ledger_->passes.backward += passes_swept(loss);
-  const Tensor gradient = total(tapedeck::backward(loss, values_at(site)));
+  const Tensor gradient = total(tapedeck::backward(loss, values_at(site), {}, base_.node));
   drop_rows();
   return gradient;
 }

@@ -26,15 +26,17 @@ struct Accumulate final : Op {
 
 }  // namespace
 
-Sweep::Sweep(Tape& tape, NodeId low, Order order, Sinks sinks)
-    : tape_(tape), order_(order), sinks_(sinks), low_(low), high_(low),
-      first_(low < tape.size() ? tape.node(low).first : tape.values()), end_(tape.values()), base_(tape.slots_.size()) {
+Sweep::Sweep(Tape& tape, NodeId low, Order order, Sinks sinks, NodeId release)
+    : tape_(tape), order_(order), sinks_(sinks), low_(low), high_(low), release_(release),
+      first_(low < tape.size() ? tape.node(low).first : tape.values()), end_(tape.values()), base_(tape.slots_.size()),
+      computed_(tape.computed_.size()) {
   tape_.slots_.resize(base_ + (end_ - first_));
   tape_.flags_.resize(base_ + (end_ - first_));
   if (sinks_ == Sinks::fill) for (auto& [value, gradient] : tape_.sinks_) if (value >= first_) flags(value) = reaches | sink;
 }
 
 Sweep::~Sweep() {
+  tape_.forget_computed(computed_);
   tape_.slots_.resize(base_);
   tape_.flags_.resize(base_);
 }
@@ -70,7 +72,11 @@ void Sweep::mark() {
 
 void Sweep::run() {
   mark();
-  for (NodeId i = high_; i-- > low_;) pull(i);
+  for (NodeId i = high_; i-- > low_;) {
+    pull(i);
+    Node& node = tape_.row(i);
+    Tape::hold(node, i >= release_ ? 0 : node.keeps);
+  }
   if (sinks_ == Sinks::leave) return;
   for (auto& [value, gradient] : tape_.sinks_)        // a leaf that is wanted as well got a buffer of its own
     if (value >= first_ && (flags(value) & wanted) && slot(value)) add_into(gradient, slot(value));
@@ -95,7 +101,10 @@ void Sweep::pull(NodeId row) {
     any = any || asked[asked.size() - 1];
   }
   if (!any) return;
+  if (node.keeps != Node::everything) tape_.provide(row, detail::reads(*node.op, node.traits));
   if (order_ == Order::first && node.traits.has_backward && pull_by_kernel(node, dy, asked)) return;
+  // saves() speaks of the kernel where there is one, and a recorded rule is differentiated again
+  if (order_ == Order::differentiable || node.traits.has_backward) tape_.provide(row, Node::everything);
   pull_by_rule(node, row, dy, asked);
 }
 
@@ -211,10 +220,10 @@ Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& seed) {
   return results;
 }
 
-Tensors backward(const Tensor& loss, In also, const Tensor& seed) {
+Tensors backward(const Tensor& loss, In also, const Tensor& seed, NodeId release) {
   const Tensor start = seed_of(loss, seed);
   Tape& tape = Tape::of(loss);
-  Sweep sweep(tape, 0, Order::first, Sweep::Sinks::fill);
+  Sweep sweep(tape, 0, Order::first, Sweep::Sinks::fill, release);
   for (auto& t : also) {
     if (!t.on_tape()) throw Error(ErrorKind::value, text("backward: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"), "make it a leaf first");
     tape.check(t);

@@ -9,7 +9,7 @@ class Sweep {
  public:
   enum class Sinks { leave, fill };   // fill: add into the gradient buffers of leaves
   /// Looks at rows low.. of the tape only.
-  Sweep(Tape& tape, NodeId low, Order order, Sinks sinks);
+  Sweep(Tape& tape, NodeId low, Order order, Sinks sinks, NodeId release = no_node);
   ~Sweep();
   Sweep(const Sweep&) = delete;
   Sweep& operator=(const Sweep&) = delete;
@@ -35,8 +35,10 @@ class Sweep {
   Order order_;
   Sinks sinks_;
   NodeId low_, high_;                 // rows
+  NodeId release_;                    // from here on rows give up their values when they have been passed
   ValueId first_, end_;               // values
   size_t base_;                       // of this sweep's slots on the stack
+  size_t computed_;                   // rows that were computed again before it began
 };
 
 }  // namespace tapedeck

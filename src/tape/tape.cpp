@@ -67,9 +67,11 @@ Node& Tape::append(const Op* op, OpTraits traits, In in, Out out) {
   node.out = copy(out);
   node.scope = current_scope();
   node.origin = origin_;
+  node.keeps = Node::everything;
   for (size_t i = 0; i < out.size(); ++i) owner_.push_back(size_);
   values_ += ValueId(out.size());
   ++size_;
+  hold_needed(node);
   return node;
 }
 
@@ -98,6 +100,7 @@ void Tape::rewind(Mark mark) {
   owner_.resize(mark.value);
   while (!sinks_.empty() && sinks_.back().first >= mark.value) sinks_.pop_back();
   epoch_ = new_epoch();
+  segment_ = no_segment;
 }
 
 void Tape::check(const Tensor& t) const {

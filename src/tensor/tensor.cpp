@@ -51,9 +51,28 @@ Tensor Tensor::of(std::initializer_list<T> values, Shape shape) { return from(st
   template Tensor Tensor::of<T>(std::initializer_list<T>, Shape);   \
   template std::span<T> Tensor::data<T>() const;
 
+namespace {
+
+/// What shells refer to; never given back, because it holds a reference to itself.
+thread_local constinit Storage nothing{.references = 1};
+
+[[noreturn]] void no_elements(const char* who, const Shape& shape) {
+  throw Error(ErrorKind::stale, text(who, ": the elements of this value of shape ", shape.str(), " were forgotten by the tape"),
+              "read a value while the step that made it runs, or record with Keep::all");
+}
+
+}  // namespace
+
+Tensor Tensor::shell() const {
+  Tensor t = adopt(&nothing, shape_, dtype_);
+  t.place_ = place_;
+  return t;
+}
+
 template <class T>
 std::span<T> Tensor::data() const {
   if (!storage_) throw Error(ErrorKind::value, "data: the tensor is undefined");
+  if (!storage_->data) no_elements("data", shape_);
   if (dtype_of<T> != dtype_)
     throw Error(ErrorKind::dtype, text("data: asked for ", name_of(dtype_of<T>), ", but the tensor holds ", name_of(dtype_)),
                 "convert it with to() or ask for its own dtype");
@@ -105,6 +124,7 @@ Tensor::~Tensor() {
 
 double Tensor::item(int64_t i) const {
   if (!storage_) throw Error(ErrorKind::value, "item: the tensor is undefined");
+  if (!storage_->data) no_elements("item", shape_);
   if (i < 0 || i >= size()) throw Error(ErrorKind::index, text("item: index ", i, " is outside shape ", shape_.str()));
   switch (dtype_) {
     case DType::f32: return double(raw<float>()[i]);

@@ -55,6 +55,7 @@ StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
   setup.optimizer->bind(*setup.store);
   setup.schedule->base_lr = setup.optimizer->lr;
   zero_gradients(*setup.store);
+  tape_.keep(setup.objective->second_order() ? Keep::all : Keep::needed);
 }
 
 double StepRunner::total_weight(std::span<const int64_t> order) const {

@@ -38,6 +38,9 @@ struct Parameter {
 /// Handle that a layer keeps.
 struct Param { int32_t index = -1; explicit operator bool() const { return index >= 0; } };
 
+/// A stretch of a model, such as a layer, whose values may be computed again in the backward sweep instead of kept.
+struct Segment { int32_t index = -1; };
+
 class ParamStore {
  public:
   Param declare(std::string path, Shape shape, Init init);      // a path declared twice throws Error{internal}
@@ -45,6 +48,11 @@ class ParamStore {
   void allocate(DType dtype, Key key);
   /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest names.
   void freeze(const std::vector<std::string>& globs);
+  Segment declare_segment(std::string path);
+  /// Segments that match any glob keep their results only; same error.
+  void recompute(const std::vector<std::string>& globs);
+  bool recomputes(Segment s) const { return segments_[size_t(s.index)].recomputed; }
+  std::vector<std::string> segments() const;                    // their paths
   std::vector<int32_t> match(const std::vector<std::string>& globs, const char* what) const;   // same error
 
   std::span<const Parameter> all() const { return parameters_; }
@@ -60,6 +68,8 @@ class ParamStore {
 
  private:
   std::vector<Parameter> parameters_;
+  struct Stretch { std::string path; bool recomputed = false; };
+  std::vector<Stretch> segments_;
   Tensor values_, gradients_;
   DType dtype_ = DType::f32;
 };
@@ -71,6 +81,7 @@ class Params {
   Params operator/(std::string_view name) const { return Params(*store_, path_.empty() ? std::string(name) : path_ + "." + std::string(name)); }
   Params operator/(int64_t index) const { return *this / std::to_string(index); }
   Param make(std::string_view name, Shape shape, Init init) const { return store_->declare((*this / name).path_, shape, init); }
+  Segment segment() const { return store_->declare_segment(path_); }
   const std::string& path() const { return path_; }
   ScopeId scope() const { return scope_id(path_); }
 

@@ -41,6 +41,13 @@ class Pass {
   bool watches(std::string_view name) const;
   void watch(std::string_view name) { watched_.push_back(interned(name)); }
 
+  /// f(), a Tensors; where training.recompute names the segment only these results are kept (Tape::segment).
+  template <class F>
+  Tensors segment(Segment s, F&& f) {
+    Tape* tape = store_.recomputes(s) ? recording() : nullptr;
+    return tape ? tape->segment(f) : f();
+  }
+
   /// p, key and first draw of a dropout at the current scope; p is 0 outside training.
   DropoutSpec dropout_spec(double p, Rows rows, int64_t cols) const;
   DropoutSpec attention_dropout(double p, int64_t heads) const;
@@ -50,6 +57,7 @@ class Pass {
 
  private:
   double rate(double p) const;
+  Tape* recording() const;                        // the tape that the leaves are on, if any
   Tensor shifted(std::string_view name, Tensor x) const;
   const ParamStore& store_;
   const Batch& batch_;

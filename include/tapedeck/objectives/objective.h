@@ -20,6 +20,8 @@ struct Objective : Part {
   virtual std::vector<std::string> sites() const { return {}; }
   /// False for methods that learn from texts alone: the task loss then only measures, where the data have labels.
   virtual bool needs_labels() const { return true; }
+  /// True when the method asks for Order::differentiable: the tape then keeps what such a sweep reads instead of computing it again.
+  virtual bool second_order() const { return false; }
   /// True when examples of a batch influence each other, so that micro-batches would change the method.
   virtual bool couples_examples() const { return false; }
 };

@@ -8,6 +8,7 @@
 
 #include <tapedeck/tape/op.h>
 #include <tapedeck/tape/scope.h>
+#include <tapedeck/tensor/list.h>
 
 namespace tapedeck {
 
@@ -18,11 +19,13 @@ constexpr NodeId no_node = ~NodeId{0};
 struct OpTraits {
   bool has_backward = false, has_rule = false, has_reference = false;
   bool differentiable = true;                     // `static constexpr bool differentiable = false;` opts out
+  bool has_saves = false;
   bool may_be_infinite = false;                   // `static constexpr bool may_be_infinite = true;`: masked scores
 };
 
-/// A row: outputs are the values first, first+1, ...
+/// A row: outputs are the values first, first+1, ... Handles that `keeps` does not name may be shells.
 struct Node {
+  static constexpr uint32_t everything = ~uint32_t{0};
   const Op* op = nullptr;
   OpTraits traits;
   ValueId first = 0;
@@ -32,8 +35,12 @@ struct Node {
   ScopeId scope = 0;
   NodeId origin = no_node;                        // the forward row that this row of a recorded sweep came from
   size_t arena_begin = 0;
+  uint32_t keeps = everything;                    // bit k: input k; bit max_inputs + k: output k
 };
 
+/// What rows hold of their inputs and outputs. all: every value, to be looked at. needed: what the first-order backward sweep
+/// reads (Op::saves); anything else is computed again should somebody ask, with the same bits.
+enum class Keep { all, needed };
 enum class Order { first, differentiable };
 
 class Tape {
@@ -51,6 +58,17 @@ class Tape {
   /// Forgets every row after the mark; handles to them turn stale (using one throws Error{stale}).
   void rewind(Mark mark);
   void clear() { rewind({}); }
+
+  void keep(Keep what) { keep_ = what; }          // of the rows to come
+  /// f(), of whose rows only the results (a Tensors) and what came from outside are kept: the backward sweep computes the rest
+  /// again, once, with the same bits. Inside another segment it is part of that one.
+  template <class F>
+  Tensors segment(F&& f) {
+    const ValueId outer = open_segment();
+    Tensors results = f();
+    close_segment(outer, results);
+    return results;
+  }
 
   NodeId size() const { return size_; }
   ValueId values() const { return values_; }
@@ -71,6 +89,17 @@ class Tape {
   Node& row(NodeId i) { return chunks_[i / chunk_rows][i % chunk_rows]; }
   void* arena(size_t bytes, size_t alignment);
   Node& append(const Op* op, OpTraits traits, In in, Out out);
+  const Tensor& value(ValueId v) const { return node(owner_[v]).out[v - node(owner_[v]).first]; }
+
+  // recompute.cpp
+  ValueId open_segment();
+  void close_segment(ValueId outer, In results);
+  void hold_needed(Node& node);                   // of a new row
+  void provide(NodeId i, uint32_t mask);          // gives the handles named by mask their data
+  void compute(NodeId wanted);
+  void forward_again(Node& node);
+  static void hold(Node& node, uint32_t mask);    // turns all other handles into shells
+  void forget_computed(size_t from);
 
   static constexpr size_t arena_chunk = size_t{1} << 16;
   std::vector<std::unique_ptr<Node[]>> chunks_;
@@ -85,6 +114,10 @@ class Tape {
   uint32_t epoch_ = 0;                            // unique over all tapes of the thread, new after every rewind
   NodeId origin_ = no_node;
   bool check_finite_ = false;
+  Keep keep_ = Keep::all;
+  static constexpr ValueId no_segment = ~ValueId{0};
+  ValueId segment_ = no_segment;                  // the first value of the segment that is being recorded
+  List<NodeId> computed_;                         // rows computed again, by the sweeps that run; each forgets its own
 };
 
 /// d(loss)/d(wrt): one tensor per entry of wrt, zeros where the loss does not reach it. loss must hold one element unless
@@ -95,7 +128,8 @@ inline Tensor gradient(const Tensor& loss, const Tensor& wrt, Order order = Orde
   return gradients(loss, In(&wrt, 1), order, seed)[0];
 }
 /// Adds d(loss)/d(leaf) into the gradient buffer of every leaf that has one, and returns the (detached) gradients at `also`.
-Tensors backward(const Tensor& loss, In also = {}, const Tensor& seed = {});
+/// Rows from `release` on give up their values as the sweep passes them: nothing but rewind may follow.
+Tensors backward(const Tensor& loss, In also = {}, const Tensor& seed = {}, NodeId release = no_node);
 
 /// Applies an op: infers, takes buffers from the pool, computes, and appends a row when an input is on a tape.
 template <class O>
@@ -109,12 +143,14 @@ Tensor apply(const O& op, std::initializer_list<Tensor> x) { return apply_all(op
 namespace detail {
 struct OpBox { const Op& op; OpTraits traits; size_t size, alignment; const Op* (*copy)(const Op&, void* at); };
 Tensors run(const OpBox& box, In x);
+uint32_t reads(const Op& op, const OpTraits& traits);   // what backward reads, as bits of Node::keeps
 
 template <class O>
 constexpr OpTraits traits_of() {
   OpTraits t;
   t.has_backward = !std::is_same_v<decltype(&O::backward), decltype(&Op::backward)>;
   t.has_rule = !std::is_same_v<decltype(&O::vjp), decltype(&Op::vjp)>;
+  t.has_saves = !std::is_same_v<decltype(&O::saves), decltype(&Op::saves)>;
   t.has_reference = !std::is_same_v<decltype(&O::reference), decltype(&Op::reference)>;
   if constexpr (requires { O::differentiable; }) t.differentiable = O::differentiable;
   if constexpr (requires { O::may_be_infinite; }) t.may_be_infinite = O::may_be_infinite;

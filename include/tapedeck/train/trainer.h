@@ -20,6 +20,7 @@ struct TrainingOptions : Part {
   Duration duration{3, Duration::Unit::epochs};
   int64_t batch_size = 32;                        // examples per update
   std::optional<int64_t> micro_batch_size;        // examples per forward pass; same update, less memory
+  std::vector<std::string> recompute;             // segments whose values the backward sweep computes again
   Choice<Sampler> sampler{"shuffle"};
   std::optional<double> clip_grad_norm;
   Duration time_limit;                            // of one session, in s, min, h; none: no limit

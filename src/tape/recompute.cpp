@@ -1,0 +1,125 @@
+// Values that rows do not hold: forgotten because backward never reads them, or to be computed again when it does. An op
+// is a pure function (its dropout key is an attribute), so what comes back has the same bits. Next: sweep.cpp, which asks.
+#include <tapedeck/tape/tape.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tapedeck {
+namespace {
+
+constexpr uint32_t bit(size_t k) { return uint32_t{1} << k; }
+constexpr uint32_t output_bit(size_t k) { return bit(max_inputs + k); }
+
+/// Rows own their handles; they are shown as constant to everybody else.
+Tensor& handle(const Tensor& t) { return const_cast<Tensor&>(t); }
+
+void forget_handle(const Tensor& t) { if (t.has_data()) handle(t) = t.shell(); }
+
+}  // namespace
+
+uint32_t detail::reads(const Op& op, const OpTraits& traits) {
+  if (!traits.has_saves) return Node::everything;
+  uint32_t mask = 0;
+  for (auto& save : op.saves()) mask |= save.kind == Save::input ? bit(size_t(save.index)) : output_bit(size_t(save.index));
+  return mask;
+}
+
+/// What a new row holds: all of it, or what backward reads, what is not on the tape, and what a segment got from outside.
+void Tape::hold_needed(Node& node) {
+  if (keep_ == Keep::all || node.in.empty()) return;
+  uint32_t keeps = detail::reads(*node.op, node.traits);
+  for (size_t k = 0; k < node.in.size(); ++k) {
+    const Tensor& t = node.in[k];
+    if (!t || !t.on_tape()) { keeps |= bit(k); continue; }
+    if (segment_ != no_segment && t.place().value < segment_) keeps |= bit(k);
+    if (!(keeps & bit(k))) continue;
+    Node& maker = row(owner_[t.place().value]);   // it holds what any reader holds, so nothing is computed again needlessly
+    const size_t output = t.place().value - maker.first;
+    maker.keeps |= output_bit(output);
+    if (!maker.out[output].has_data()) handle(maker.out[output]) = t;
+  }
+  node.keeps = keeps;
+  hold(node, keeps);
+}
+
+void Tape::hold(Node& node, uint32_t keeps) {
+  if (keeps == Node::everything) return;
+  for (size_t k = 0; k < node.in.size(); ++k) if (!(keeps & bit(k))) forget_handle(node.in[k]);
+  for (size_t k = 0; k < node.out.size(); ++k) if (!(keeps & output_bit(k))) forget_handle(node.out[k]);
+}
+
+ValueId Tape::open_segment() {
+  const ValueId outer = segment_;
+  if (outer == no_segment) segment_ = values_;
+  return outer;
+}
+
+void Tape::close_segment(ValueId outer, In results) {
+  if (outer != no_segment) return;                // inside another one, which forgets more
+  const ValueId first = std::exchange(segment_, no_segment);
+  const auto kept = [&](const Tensor& t) {
+    return std::any_of(results.begin(), results.end(), [&](auto& r) { return r.on_tape() && r.place().value == t.place().value; });
+  };
+  for (NodeId i = size_; i-- > 0 && row(i).first >= first;) {
+    Node& node = row(i);
+    for (size_t k = 0; k < node.in.size(); ++k)
+      if (node.in[k] && node.in[k].on_tape() && node.in[k].place().value >= first) node.keeps &= ~bit(k);
+    for (size_t k = 0; k < node.out.size(); ++k) if (!kept(node.out[k])) node.keeps &= ~output_bit(k);
+    hold(node, node.keeps);
+  }
+}
+
+void Tape::provide(NodeId i, uint32_t mask) {
+  Node& node = row(i);
+  for (size_t k = 0; k < node.out.size(); ++k)
+    if ((mask & output_bit(k)) && !node.out[k].has_data()) { compute(i); break; }
+  for (size_t k = 0; k < node.in.size(); ++k) {
+    const Tensor& t = node.in[k];
+    if (!(mask & bit(k)) || !t || t.has_data()) continue;
+    const Tensor& made = value(t.place().value);
+    if (!made.has_data()) compute(owner_[t.place().value]);
+    handle(t) = made;
+  }
+}
+
+// Depth first with a list of its own, because a chain of forgotten values may be longer than the stack.
+void Tape::compute(NodeId wanted) {
+  List<NodeId> waiting{wanted};
+  while (!waiting.empty()) {
+    Node& node = row(waiting.back());
+    bool ready = true;
+    if (std::all_of(node.out.begin(), node.out.end(), [](auto& t) { return t.has_data(); })) { waiting.pop_back(); continue; }
+    for (auto& t : node.in) {
+      if (!t || t.has_data()) continue;
+      const Tensor& made = value(t.place().value);
+      if (made.has_data()) handle(t) = made;
+      else waiting.push_back(owner_[t.place().value]), ready = false;
+    }
+    if (!ready) continue;
+    forward_again(node);
+    computed_.push_back(waiting.back());
+    waiting.pop_back();
+    const uint32_t outputs = Node::everything << max_inputs;
+    hold(node, node.keeps | outputs);
+  }
+}
+
+void Tape::forward_again(Node& node) {
+  const MemoryFor purpose(Memory::activations);
+  Tensors y;
+  const Specs specs = node.op->infer(node.in);
+  for (size_t k = 0; k < specs.size(); ++k)
+    y.push_back(node.out[k].has_data()    ? node.out[k]
+                : specs[k].shares >= 0 ? node.in[size_t(specs[k].shares)].view(specs[k].shape)
+                                          : Tensor::empty(specs[k].shape, specs[k].dtype));
+  node.op->forward(node.in, y);
+  for (size_t k = 0; k < y.size(); ++k) if (!node.out[k].has_data()) handle(node.out[k]) = y[k].placed(node.out[k].place());
+}
+
+void Tape::forget_computed(size_t from) {
+  for (size_t k = from; k < computed_.size(); ++k) if (computed_[k] < size_) hold(row(computed_[k]), row(computed_[k]).keeps);
+  computed_.resize(from);
+}
+
+}  // namespace tapedeck
