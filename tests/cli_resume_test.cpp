@@ -14,7 +14,7 @@ constexpr const char* long_run = R"({
   "name": "long",
   "data": {"type": "builtin", "train": 64, "validation": 16, "test": 16},
   "model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 16}},
-  "training": {"duration": "1500 steps", "batch_size": 8},
+  "training": {"duration": "4000 steps", "batch_size": 8},
   "evaluation": {"every": "100 steps"},
   "logging": {"every": "1 steps"},
   "runtime": {"threads": 1}
@@ -86,7 +86,7 @@ TEST_CASE("two processes do not work in one folder") {
   const std::string root = folder / "runs";
   Finished second;
   bool tried = false;
-  const Finished first = run_tool({"run", "long.json", "-q", "-o", root},
+  const Finished first = run_tool({"run", "long.json", "-q", "-o", root, "--set", "training.duration=1000000 steps"},
                                   {.directory = folder.path(), .meanwhile = [&](pid_t child) {
                                      if (tried || !fs::exists(root + "/long") || !fs::exists(run_in(root) + "/metrics.jsonl"))
                                        return;
