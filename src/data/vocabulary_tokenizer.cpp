@@ -107,7 +107,8 @@ void VocabularyTokenizer::set_counted(const std::map<std::string, int64_t>& coun
 }
 
 void VocabularyTokenizer::describe_length(Fields& f) {
-  f("max_length", max_length_, "longest sequence of tokens, special ones included; longer texts are cut").range(3, 1 << 20);
+  f("max_length", max_length_, "longest sequence of tokens, special ones included; longer texts are cut, running text into windows of it")
+      .range(3, 1 << 20);
 }
 
 void VocabularyTokenizer::describe_counts(Fields& f) {
