@@ -24,6 +24,7 @@ struct Arguments {
     const auto it = tensors.find(name);
     return it == tensors.end() ? Tensor{} : it->second;
   }
+  Tensor cells() const { return (*this)[tensors.contains("scores") ? "scores" : "logits"]; }
   Tensor marks(const char* name) const {  // given as i32
     const Tensor given = (*this)[name];
     if (!given) return given;
@@ -112,7 +113,7 @@ inline const std::vector<LossCall>& loss_calls() {
       {"self_adjusting_dice", Reads::logits,
        [](Args a) { return self_adjusting_dice(a["logits"], a["labels"], a("alpha", 1), a("smooth", 1), a.average()); }},
       {"entropy", Reads::logits, [](Args a) { return entropy(a["logits"], a["counts"]); }},
-      {"soft_cross_entropy", Reads::cells, [](Args a) { return soft_cross_entropy(a["logits"], a["q"]); }},
+      {"soft_cross_entropy", Reads::cells, [](Args a) { return soft_cross_entropy(a.cells(), a["q"]); }},
       {"kl_divergence", Reads::two_logits,
        [](Args a) { return kl_divergence(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
       {"symmetric_kl", Reads::two_logits,
@@ -126,15 +127,21 @@ inline const std::vector<LossCall>& loss_calls() {
       {"huber", Reads::numbers, [](Args a) { return huber(a["prediction"], a["target"], a("delta", 1)); }},
       {"log_cosh", Reads::numbers, [](Args a) { return log_cosh(a["prediction"], a["target"]); }},
       {"pinball", Reads::numbers, [](Args a) { return pinball(a["prediction"], a["target"], a("quantile", 0.5)); }},
-      {"bce_with_logits", Reads::cells, [](Args a) { return bce_with_logits(a["logits"], a["target"]); }},
+      {"bce_with_logits", Reads::cells, [](Args a) { return bce_with_logits(a.cells(), a["target"]); }},
       {"asymmetric_multilabel", Reads::cells,
        [](Args a) {
-         return asymmetric_multilabel(a["logits"], a["target"], a("gamma_positive", 1), a("gamma_negative", 4), a("clip", 0.05));
+         return asymmetric_multilabel(a.cells(), a["target"], a("gamma_positive", 1), a("gamma_negative", 4), a("clip", 0.05));
        }},
       {"zlpr", Reads::cells, [](Args a) { return zlpr(a["scores"], a.marks("positive")); }},
       {"zlpr_soft", Reads::cells, [](Args a) { return zlpr_soft(a["scores"], a["target"]); }},
       {"pairwise_multilabel", Reads::cells, [](Args a) { return pairwise_multilabel(a["scores"], a.marks("positive")); }},
-      {"global_pointer", Reads::cells, [](Args a) { return global_pointer(a["scores"], a.marks("positive"), a["offsets"]); }},
+      {"global_pointer", Reads::cells,
+       [](Args a) {  // a matrix is one cell per row
+         const Tensor x = a["scores"], offsets = Tensor::zeros({x.shape()[0] + 1}, DType::i32);
+         if (x.shape().rank() == 1) return global_pointer(x, a.marks("positive"), a["offsets"]);
+         for (int64_t r = 1; r < offsets.size(); ++r) offsets.raw<int32_t>()[r] = int32_t(r * x.shape()[1]);
+         return global_pointer(reshape(x, {x.size()}), a.marks("positive").view({x.size()}), offsets);
+       }},
       {"dice", Reads::probabilities, [](Args a) { return dice(a["p"], a["target"], a("smooth", 1), a("squared", 0) != 0); }},
       {"info_nce", Reads::two_embeddings, [](Args a) { return info_nce(a["a"], a["b"], a("temperature", 0.1), a.similarity()); }},
       {"info_nce_both_ways", Reads::two_embeddings,

@@ -1,0 +1,395 @@
+// Every loss on a table of inputs at the edge of the number line, in f32 and f64: a NaN in value or gradient must have been
+// promised in the header, and promised zeros must be exact. Next: support/loss_calls.h, where a new loss joins.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <iostream>
+#include <limits>
+
+#include "support/loss_calls.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+/// Stand for the largest and a subnormal number of the type under test.
+constexpr double huge = 1.25e300, tiny = 1.25e-300;
+
+/// finite: value and gradient are numbers. unbounded: the value may be +inf (promised), the gradient is finite. zero: value and
+/// gradient are exactly 0. no_number: the input is no number, so the value must say so.
+enum class Promise { finite, unbounded, zero, no_number };
+const char* name_of(Promise p) {
+  constexpr const char* names[] = {"finite", "finite gradient", "exactly 0", "NaN"};
+  return names[size_t(p)];
+}
+
+/// inputs are differentiated; the rest is in the arguments. only: names of the losses concerned, empty for all that read this.
+struct Extreme {
+  std::string name;
+  Reads reads;
+  std::vector<std::pair<const char*, Tensor>> inputs;
+  Arguments arguments;
+  Promise promise = Promise::finite;
+  std::vector<std::string> but_unbounded, but_zero, but_finite, skip;  // losses for which another promise holds, or none
+};
+
+Tensor matrix(const std::vector<double>& v, Shape shape) { return Tensor::from<double>(v, shape); }
+Tensor indices(std::vector<int32_t> v) { return Tensor::from<int32_t>(v, {int64_t(v.size())}); }
+
+/// f64 numbers as the type under test, with its own largest and subnormal numbers.
+Tensor as(const Tensor& t, DType dtype) {
+  if (!is_floating(t.dtype())) return t;
+  const bool f64 = dtype == DType::f64;
+  const Tensor y = Tensor::empty(t.shape(), dtype);
+  for (int64_t i = 0; i < t.size(); ++i) {
+    double v = t.item(i);
+    if (std::abs(v) == huge) v = std::copysign(f64 ? 1.7e308 : 3e38, v);
+    if (std::abs(v) == tiny) v = std::copysign(f64 ? 1e-310 : 1e-40, v);
+    if (f64) y.raw<double>()[i] = v;
+    else y.raw<float>()[i] = float(v);
+  }
+  return y;
+}
+
+Promise promise_for(const Extreme& row, const LossCall& call) {
+  const auto names = [&](const std::vector<std::string>& list) { return std::count(list.begin(), list.end(), call.name) > 0; };
+  if (names(row.but_unbounded)) return Promise::unbounded;
+  if (names(row.but_zero)) return Promise::zero;
+  return names(row.but_finite) ? Promise::finite : row.promise;
+}
+
+void check(const Extreme& row, const LossCall& call, DType dtype) {
+  CAPTURE(row.name);
+  CAPTURE(call.name);
+  CAPTURE(tapedeck::name_of(dtype));
+  const Promise promise = promise_for(row, call);
+  Tape tape;
+  Arguments all = row.arguments;
+  for (auto& [name, t] : all.tensors) t = as(t, dtype);
+  Tensors leaves;
+  for (auto& [name, t] : row.inputs) {
+    leaves.push_back(tape.leaf(as(t, dtype)));
+    all.tensors[name] = leaves[leaves.size() - 1];
+  }
+  const Tensor value = call.call(all);
+  const double v = value.item();
+  if (promise == Promise::no_number) {
+    CHECK_MESSAGE(std::isnan(v), v << " hides that the input is no number");
+    return;
+  }
+  const bool allowed = promise == Promise::zero     ? v == 0
+                       : promise == Promise::finite ? std::isfinite(v)
+                                                    : !std::isnan(v) && v != -infinity;
+  CHECK_MESSAGE(allowed, "value " << v << ", promised: " << name_of(promise));
+  if (!value.on_tape()) return;
+  const Tensors g = gradients(value, leaves);
+  for (size_t k = 0; k < g.size(); ++k)
+    for (int64_t i = 0; i < g[k].size(); ++i)
+      CHECK_MESSAGE(
+          (promise == Promise::zero ? g[k].item(i) == 0 : std::isfinite(g[k].item(i))),
+          "gradient of " << row.inputs[k].first << "[" << i << "] is " << g[k].item(i) << ", promised: " << name_of(promise));
+}
+
+// ---- the table ------------------------------------------------------------------------------------------------------------
+
+using Table = std::vector<Extreme>;
+
+void add_logits(Table& table) {
+  const auto row = [&](const char* name, std::vector<double> x, std::vector<int32_t> labels,
+                       Promise promise = Promise::finite) -> Extreme& {
+    const int64_t n = int64_t(labels.size()), classes = n ? int64_t(x.size()) / n : 3;
+    Arguments a;
+    a.tensors["labels"] = indices(labels);
+    return table.emplace_back(Extreme{name, Reads::logits, {{"logits", matrix(x, {n, classes})}}, a, promise, {}, {}, {}, {}});
+  };
+  const double inf = infinity;
+  row("large, right", {1e4, -1e4, 0}, {0});
+  row("large, wrong", {1e4, -1e4, 0}, {1});
+  row("all large", {1e4, 1e4, 1e4}, {2});
+  row("all very negative", {-1e4, -1e4, -1e4}, {2});
+  row("equal", {0, 0, 0}, {1});
+  row("subnormal", {tiny, -tiny, 0}, {1});
+  row("the largest number, right", {huge, 0, -huge}, {0}, Promise::unbounded);
+  row("the largest number, wrong", {huge, 0, -huge}, {2}, Promise::unbounded);
+  row("all the largest number", {huge, huge, huge}, {0});
+  row("a masked class", {1, -inf, 2}, {0});
+  row("all but the label masked", {-inf, 3, -inf}, {1});
+  row("the label masked", {1, -inf, 2}, {1}, Promise::unbounded).but_finite = {"generalised_cross_entropy", "self_adjusting_dice",
+                                                                               "entropy"};
+  row("everything masked", {-inf, -inf, -inf}, {1}, Promise::zero);
+  row("one of two rows masked", {1, 2, 3, -inf, -inf, -inf}, {2, 0});
+  row("an unlabelled row of nonsense", {1, 2, 3, nan, inf, -inf}, {2, -1}).skip = {"entropy"};
+  row("all labels ignored", {1, 2, 3, 4, 5, 6}, {-1, -1}, Promise::zero).but_finite = {"entropy"};
+  row("an empty batch", {}, {}, Promise::zero);
+  row("one class", {5, -7}, {0, 0});
+  row("identical rows", {1, 2, 3, 1, 2, 3}, {0, 1});
+  row("NaN", {nan, 0, 1}, {1}, Promise::no_number);
+}
+
+void add_two_logits(Table& table) {
+  const auto row = [&](const char* name, std::vector<double> a, std::vector<double> b, int64_t rows = 1,
+                       Promise promise = Promise::finite) -> Extreme& {
+    const Shape shape{rows, rows ? int64_t(a.size()) / rows : 3};
+    return table.emplace_back(
+        Extreme{name, Reads::two_logits, {{"a", matrix(a, shape)}, {"b", matrix(b, shape)}}, {}, promise, {}, {}, {}, {}});
+  };
+  const double inf = infinity;
+  const std::vector<std::string> bounded{"jensen_shannon", "hellinger", "sigmoid_divergence"};
+  row("equal", {1, 2, 3}, {1, 2, 3});
+  row("opposite", {1e4, -1e4, 0}, {-1e4, 1e4, 0});
+  row("against flat", {1e4, 0, 0}, {0, 0, 0});
+  row("subnormal", {tiny, 0, 0}, {0, tiny, -tiny});
+  row("the largest numbers", {huge, -huge, 0}, {-huge, huge, 0}, 1, Promise::unbounded).but_finite = {"jensen_shannon",
+                                                                                                      "hellinger"};
+  row("the same class masked", {1, -inf, 2}, {2, -inf, 1});
+  row("a class masked on the left", {1, -inf, 2}, {2, 1, 1}, 1, Promise::unbounded).but_finite = bounded;
+  row("a class masked on the right", {2, 1, 1}, {1, -inf, 2}, 1, Promise::unbounded).but_finite = bounded;
+  row("masked beside a row that is not", {2, 1, 1, 0, 1, 2}, {1, -inf, 2, 2, 1, 0}, 2, Promise::unbounded).but_finite = bounded;
+  row("masked where nothing is left to lose", {2, -1e4, 1}, {1, -inf, 2});
+  row("both masked throughout", {-inf, -inf}, {-inf, -inf}, 1, Promise::zero);
+  row("left masked throughout", {-inf, -inf}, {1, 2}, 1, Promise::unbounded).but_finite = bounded;
+  row("an empty batch", {}, {}, 0, Promise::zero);
+  row("one class", {4, 5}, {-3, 2}, 2);
+  row("NaN", {nan, 0, 1}, {0, 0, 0}, 1, Promise::no_number);
+}
+
+void add_cells(Table& table) {
+  const auto row = [&](const char* name, std::vector<double> x, std::vector<double> target, int64_t rows = 1,
+                       Promise promise = Promise::finite) -> Extreme& {
+    const int64_t n = int64_t(x.size());
+    const Shape shape{rows, rows ? n / rows : 3};
+    Arguments a;
+    a.tensors["target"] = a.tensors["q"] = matrix(target, shape);
+    const Tensor marks = Tensor::empty(shape, DType::i32);
+    for (int64_t i = 0; i < n; ++i) marks.raw<int32_t>()[i] = target[size_t(i)] > 0;
+    a.tensors["positive"] = marks;
+    return table.emplace_back(Extreme{name, Reads::cells, {{"scores", matrix(x, shape)}}, a, promise, {}, {}, {}, {}});
+  };
+  const double inf = infinity;
+  row("large, right", {1e4, -1e4, -1e4}, {1, 0, 0});
+  row("large, wrong", {-1e4, 1e4, 1e4}, {1, 0, 0});
+  row("all zero", {0, 0, 0}, {1, 0, 0});
+  row("subnormal", {tiny, -tiny, 0}, {1, 0, 0});
+  row("the largest numbers, right", {huge, -huge, -huge}, {1, 0, 0}, 1, Promise::unbounded);
+  row("the largest numbers, wrong", {-huge, huge, huge}, {1, 0, 0}, 1, Promise::unbounded);
+  row("masked negatives", {2, -inf, -inf}, {1, 0, 0});
+  row("a masked positive", {-inf, 1, 2}, {1, 0, 0}, 1, Promise::unbounded);
+  row("everything masked", {-inf, -inf, -inf}, {0, 0, 0}, 1, Promise::zero);
+  row("no positives", {1, 2, 3}, {0, 0, 0});
+  row("only positives", {1, 2, 3}, {1, 1, 1});
+  row("soft targets", {1e4, -1e4, 0}, {0.5, 0.25, 0.25});
+  row("soft targets, a masked cell", {1, -inf, 0}, {0.5, 0, 0.5});
+  row("an empty batch", {}, {}, 0, Promise::zero);
+  row("identical rows", {1, 2, 1, 2}, {1, 0, 1, 0}, 2);
+  row("NaN", {nan, 0, 1}, {1, 0, 0}, 1, Promise::no_number);
+}
+
+void add_embeddings(Table& table) {
+  struct Case {
+    const char* name;
+    std::vector<double> z;
+    std::vector<int32_t> labels;
+    Promise promise;
+    bool cosines_only;
+  };
+  const std::vector<std::string> distances{"triplet", "triplet_mined", "contrastive_pair", "n_pairs", "barlow_twins", "vicreg"};
+  const Case cases[] = {
+      {"ordinary", {1, 2, 2, 1, -1, 0, 0, 1}, {0, 1, 0, 1}, Promise::finite, false},
+      {"identical rows", {1, 2, 1, 2, 1, 2, 1, 2}, {0, 1, 0, 1}, Promise::finite, false},
+      {"all rows zero", {0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 1}, Promise::finite, false},
+      {"one row zero", {0, 0, 1, 2, 2, 1, -1, 0}, {0, 1, 0, 1}, Promise::finite, false},
+      {"large", {1e4, -1e4, 1e4, 1e4, -1e4, 0, 0, 1e4}, {0, 1, 0, 1}, Promise::finite, false},
+      {"the largest numbers", {huge, -huge, huge, huge, -huge, 0, 0, huge}, {0, 1, 0, 1}, Promise::finite, true},
+      {"subnormal", {tiny, tiny, -tiny, 0, 0, tiny, tiny, -tiny}, {0, 1, 0, 1}, Promise::finite, false},
+      {"small", {1e-30, 0, 0, 1e-30, -1e-30, 0, 0, -1e-30}, {0, 1, 0, 1}, Promise::finite, false},
+      {"large beside small", {1e4, 0, 1e-20, 0, 0, 1e-20, 0, 1e4}, {0, 1, 0, 1}, Promise::finite, false},
+      {"antipodal", {1, 0, -1, 0, 0, 1, 0, -1}, {0, 1, 0, 1}, Promise::finite, false},
+      {"anchors without positives", {1, 2, 2, 1, -1, 0, 0, 1}, {0, 1, 2, 3}, Promise::finite, false},
+      {"one class", {1, 2, 2, 1, -1, 0, 0, 1}, {5, 5, 5, 5}, Promise::finite, false},
+      {"all labels ignored", {1, 2, 2, 1, -1, 0, 0, 1}, {-1, -1, -1, -1}, Promise::finite, false},
+      {"a batch of one", {1, 2}, {0}, Promise::finite, false},
+      {"a batch of one zero", {0, 0}, {0}, Promise::finite, false},
+      {"an empty batch", {}, {}, Promise::zero, false},
+      {"NaN", {nan, 1, 1, 2, 2, 1, -1, 0}, {0, 1, 0, 1}, Promise::no_number, false},
+  };
+  for (const Case& c : cases) {
+    const int64_t n = int64_t(c.labels.size());
+    const Tensor z = matrix(c.z, {n, 2});
+    const Tensor turned = matrix(std::vector<double>(c.z.rbegin(), c.z.rend()), {n, 2});
+    Arguments a;
+    a.tensors["labels"] = indices(c.labels);
+    a.tensors["target"] = Tensor::zeros({n}, DType::f64);
+    for (int64_t i = 0; i < n; ++i) a.tensors["target"].raw<double>()[i] = c.labels[size_t(i)];
+    a.tensors["same"] = Tensor::full({n}, 1, DType::i32);
+    if (n) a.tensors["same"].raw<int32_t>()[0] = 0;
+    Extreme one{c.name, Reads::embeddings, {{"z", z}}, a, c.promise, {}, {}, {}, {}};
+    if (c.cosines_only) one.skip = distances;
+    const std::string name = c.name;
+    // Nothing to compare is exactly nothing.
+    if (name == "anchors without positives") one.but_zero = {"sup_con", "triplet_mined", "circle"};
+    if (name == "one class") one.but_zero = {"triplet_mined", "circle"};
+    if (name == "all labels ignored") one.but_zero = {"sup_con", "triplet_mined", "circle", "multi_similarity"};
+    if (name.starts_with("a batch of one"))
+      one.but_zero = {"sup_con",  "triplet_mined",      "circle",  "multi_similarity", "uniformity", "cosent", "simcse",
+                      "info_nce", "info_nce_both_ways", "nt_xent", "sup_con_views"};
+    table.push_back(one);
+    Extreme two = one, three = one;
+    two.reads = Reads::two_embeddings;
+    two.inputs = {{"a", z}, {"b", turned}};
+    table.push_back(two);
+    three.reads = Reads::three_embeddings;
+    three.inputs = {{"anchor", z}, {"positive", turned}, {"hard", z.clone()}};
+    table.push_back(three);
+    Extreme proxies = one;
+    proxies.reads = Reads::proxies;
+    proxies.inputs = {{"x", z}, {"proxies", matrix({1, 0, 0, 0, -1, 1, 2, 2, 1, 0, 3, 3}, {6, 2})}};
+    if (name == "all labels ignored") proxies.but_zero = {"proxy_anchor"};
+    table.push_back(proxies);
+  }
+}
+
+void add_cosines(Table& table) {
+  const auto row = [&](const char* name, std::vector<double> x, std::vector<int32_t> labels, Promise promise = Promise::finite) {
+    Arguments a;
+    a.tensors["labels"] = indices(labels);
+    const int64_t n = int64_t(labels.size());
+    table.emplace_back(
+        Extreme{name, Reads::cosines, {{"cosines", matrix(x, {n, n ? int64_t(x.size()) / n : 3})}}, a, promise, {}, {}, {}, {}});
+  };
+  row("cosine 1", {1, 0, -1}, {0});
+  row("cosine -1", {-1, 1, 0}, {0});
+  row("cosine 0", {0, 0, 0}, {2});
+  row("just beyond 1", {1.0000001, 0, -1.0000001}, {0});
+  row("all labels ignored", {0.5, 0.1, 0.2}, {-1}, Promise::zero);
+  row("an empty batch", {}, {}, Promise::zero);
+  row("one class", {0.5}, {0}, Promise::zero);
+  row("an unlabelled row of nonsense", {0.5, 0.1, nan, infinity}, {1, -1});
+  row("NaN", {nan, 0.1}, {0}, Promise::no_number);
+}
+
+void add_numbers(Table& table) {
+  const auto row = [&](const char* name, std::vector<double> p, std::vector<double> t, Promise promise = Promise::finite) {
+    const Shape shape{int64_t(p.size())};
+    table.emplace_back(Extreme{
+        name, Reads::numbers, {{"prediction", matrix(p, shape)}, {"target", matrix(t, shape)}}, {}, promise, {}, {}, {}, {}});
+  };
+  row("equal", {1, 2}, {1, 2});
+  row("far apart", {1e4, -1e4}, {-1e4, 1e4});
+  row("subnormal", {tiny, 0}, {0, tiny});
+  row("squares beyond the range", {huge, 0}, {0, 0}, Promise::unbounded);
+  row("an empty batch", {}, {}, Promise::zero);
+  row("NaN", {nan, 0}, {0, 0}, Promise::no_number);
+}
+void add_probabilities(Table& table) {
+  const auto row = [&](const char* name, std::vector<double> p, std::vector<double> t, int64_t rows = 1,
+                       Promise promise = Promise::finite) {
+    const Shape shape{rows, rows ? int64_t(p.size()) / rows : 3};
+    Arguments a;
+    a.tensors["target"] = matrix(t, shape);
+    table.emplace_back(Extreme{name, Reads::probabilities, {{"p", matrix(p, shape)}}, a, promise, {}, {}, {}, {}});
+  };
+  row("certain and right", {1, 0, 0}, {1, 0, 0});
+  row("certain and wrong", {0, 1, 0}, {1, 0, 0});
+  row("nothing there", {0, 0, 0}, {0, 0, 0});
+  row("subnormal", {tiny, tiny, 0}, {1, 0, 0});
+  row("an empty batch", {}, {}, 0, Promise::zero);
+  row("NaN", {nan, 0, 0}, {1, 0, 0}, 1, Promise::no_number);
+}
+
+void add_chains(Table& table) {
+  struct Case {
+    const char* name;
+    std::vector<double> e;
+    std::vector<double> between;
+    std::vector<int32_t> tags, offsets;
+    Promise promise;
+  };
+  const double inf = infinity;
+  const std::vector<double> flat{0, 0, 0, 0};
+  const Case cases[] = {
+      {"large, right", {1e4, -1e4, 1e4, -1e4}, flat, {0, 0}, {0, 2}, Promise::finite},
+      {"large, wrong", {1e4, -1e4, 1e4, -1e4}, flat, {1, 1}, {0, 2}, Promise::finite},
+      {"large transitions", {0, 0, 0, 0}, {1e4, -1e4, -1e4, 1e4}, {0, 1}, {0, 2}, Promise::finite},
+      {"the largest numbers", {huge, 0, 0, 0}, flat, {0, 1}, {0, 2}, Promise::unbounded},
+      {"subnormal", {tiny, 0, 0, tiny}, flat, {0, 1}, {0, 2}, Promise::finite},
+      {"a forbidden tag that is not taken", {-inf, 0, 0, -inf}, flat, {1, 0}, {0, 2}, Promise::finite},
+      {"a forbidden tag that is taken", {-inf, 0, 0, 0}, flat, {0, 0}, {0, 2}, Promise::unbounded},
+      {"a forbidden transition", {0, 0, 0, 0}, {0, -inf, 0, 0}, {0, 0}, {0, 2}, Promise::finite},
+      {"a forbidden transition that is taken", {0, 0, 0, 0}, {0, -inf, 0, 0}, {0, 1}, {0, 2}, Promise::unbounded},
+      {"every path forbidden", {-inf, -inf, 0, 0}, flat, {0, 0}, {0, 2}, Promise::finite},
+      {"an empty sequence", {1, 2, 3, 4}, flat, {0, 1}, {0, 0, 2}, Promise::finite},
+      {"only empty sequences", {}, flat, {}, {0, 0, 0}, Promise::zero},
+      {"no sequences", {}, flat, {}, {0}, Promise::zero},
+      {"one token", {1, 2}, flat, {1}, {0, 1}, Promise::finite},
+      {"all tags ignored", {1, 2, 3, 4}, flat, {-1, -1}, {0, 2}, Promise::zero},
+      {"NaN", {nan, 2, 3, 4}, flat, {0, 1}, {0, 2}, Promise::no_number},
+  };
+  for (const Case& c : cases) {
+    Arguments a;
+    a.tensors["tags"] = indices(c.tags);
+    a.tensors["offsets"] = indices(c.offsets);
+    table.emplace_back(Extreme{c.name,
+                               Reads::chain,
+                               {{"emissions", matrix(c.e, {int64_t(c.tags.size()), 2})}, {"between", matrix(c.between, {2, 2})}},
+                               a,
+                               c.promise,
+                               {},
+                               {},
+                               {},
+                               {}});
+  }
+}
+
+void add_frames(Table& table) {
+  struct Case {
+    const char* name;
+    std::vector<double> x;
+    std::vector<int32_t> offsets, targets, target_offsets;
+    Promise promise;
+  };
+  const double inf = infinity;
+  const Case cases[] = {
+      {"large", {1e4, -1e4, 0, 1e4}, {0, 2}, {1}, {0, 1}, Promise::finite},
+      {"the largest numbers", {huge, 0, 0, huge}, {0, 2}, {1}, {0, 1}, Promise::unbounded},
+      {"a masked blank", {-inf, 1, -inf, 2}, {0, 2}, {1}, {0, 1}, Promise::finite},
+      {"a masked symbol", {1, -inf, 2, -inf}, {0, 2}, {1}, {0, 1}, Promise::unbounded},
+      {"no target", {1, 2, 3, 4}, {0, 2}, {}, {0, 0}, Promise::finite},
+      {"a target that does not fit", {1, 2, 3, 4}, {0, 2}, {1, 1}, {0, 2}, Promise::zero},
+      {"an empty sequence", {1, 2}, {0, 0, 1}, {1}, {0, 0, 1}, Promise::finite},
+      {"no sequences", {}, {0}, {}, {0}, Promise::zero},
+      {"NaN", {nan, 2, 3, 4}, {0, 2}, {1}, {0, 1}, Promise::no_number},
+  };
+  for (const Case& c : cases) {
+    Arguments a;
+    a.tensors["offsets"] = indices(c.offsets);
+    a.tensors["targets"] = indices(c.targets);
+    a.tensors["target_offsets"] = indices(c.target_offsets);
+    table.emplace_back(
+        Extreme{c.name, Reads::frames, {{"logits", matrix(c.x, {int64_t(c.x.size()) / 2, 2})}}, a, c.promise, {}, {}, {}, {}});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("no value or gradient is NaN unless it was promised") {
+  Table table;
+  add_logits(table);
+  add_two_logits(table);
+  add_cells(table);
+  add_embeddings(table);
+  add_cosines(table);
+  add_numbers(table);
+  add_probabilities(table);
+  add_chains(table);
+  add_frames(table);
+  size_t calls = 0;
+  for (const Extreme& row : table)
+    for (const LossCall& call : loss_calls()) {
+      if (call.reads != row.reads || std::count(row.skip.begin(), row.skip.end(), call.name)) continue;
+      for (DType dtype : {DType::f32, DType::f64}) check(row, call, dtype), ++calls;
+    }
+  std::cout << "extreme values: " << table.size() << " inputs, " << loss_calls().size() << " losses, " << calls << " calls\n";
+  CHECK(table.size() >= 60);
+}
