@@ -24,9 +24,10 @@ Tensor with_margin(std::string_view loss, const Tensor& cosines, const Tensor& l
     y = std::max(y, 0);
   }
   if (n == 0) return nothing(cosines);
+  const Tensor c = only(mask_of({n, classes}, [&](int64_t e) { return labels.raw<int32_t>()[e / classes] >= 0; }), cosines);
   const Tensor is_own = mask_of({n, classes}, [&](int64_t e) { return labels.raw<int32_t>()[e / classes] == e % classes; });
-  const Tensor moved = expand(reshape(own(pick(cosines, label)), {n, 1}), {n, classes});
-  return cross_entropy(where(is_own, moved, cosines) * scale, labels, {}, average.class_weights, -1, average.total);
+  const Tensor moved = expand(reshape(own(pick(c, label)), {n, 1}), {n, classes});
+  return cross_entropy(where(is_own, moved, c) * scale, labels, {}, average.class_weights, -1, average.total);
 }
 
 /// log(1 + sum_r e^x over the cells of each column that the mask names).

@@ -1,5 +1,6 @@
-// Losses of numbers against numbers: means over elements. A difference that is not finite gives what arithmetic gives; an empty
-// batch gives 0. Next: loss.h, where mse can be named.
+// Losses of numbers against numbers: means over elements. Next: loss.h, where mse and huber can be named.
+//
+// Hard cases: a square beyond the range of the type is +inf, and so is its gradient in mse; an empty batch gives 0; NaN gives NaN.
 #pragma once
 #include <tapedeck/ops/ops.h>
 
