@@ -39,7 +39,8 @@ void log_softmax(int64_t rows, int64_t cols, const T* x, T* y) {
     T* y_row = y + row * cols;
     const T top = row_max(cols, x_row);
     if (top == minus_infinity<T>()) {
-      for (int64_t c = 0; c < cols; ++c) y_row[c] = top;
+      const T nothing = row_of_nothing(cols, x_row);
+      for (int64_t c = 0; c < cols; ++c) y_row[c] = nothing;
       return;
     }
     const T log_total = log(row_sum_exp(cols, x_row, top));

@@ -120,6 +120,18 @@ TEST_CASE("cross-entropy with smoothing, weights and ignored rows") {
         }
 }
 
+TEST_CASE("softmax never hides a NaN, not even among -inf") {
+  for (const auto& row : {std::vector<double>{NAN, NAN, NAN}, {NAN, -inf, -inf}, {-inf, 1, NAN}, {NAN, 1, 2}}) {
+    double y[3], total;
+    menu<double>().softmax(1, 3, row.data(), y);
+    CHECK((std::isnan(y[0]) && std::isnan(y[1]) && std::isnan(y[2])));
+    menu<double>().log_softmax(1, 3, row.data(), y);
+    CHECK((std::isnan(y[0]) && std::isnan(y[1]) && std::isnan(y[2])));
+    menu<double>().logsumexp(1, 3, row.data(), &total);
+    CHECK(std::isnan(total));
+  }
+}
+
 TEST_CASE("cross-entropy and symmetric KL of logits at +-1e4 are exact, not NaN") {
   const std::vector<float> x{1e4f, -1e4f, 0, 1e4f}, y{-1e4f, 1e4f, 0, 0};
   const int32_t label[] = {1};

@@ -51,23 +51,6 @@ Tensor squared_distance(const Tensor& a, const Tensor& b) { return sum(square(a 
 
 }  // namespace
 
-Tensor normalize(const Tensor& x) {
-  require_matrix("normalize", "x", x);
-  if (x.shape()[1] == 0) throw Error(ErrorKind::shape, "normalize: rows without columns have no length");
-  const double tiny = x.dtype() == DType::f64 ? std::numeric_limits<double>::min() : double(std::numeric_limits<float>::min());
-  const Tensor top = max(abs(x.detach()), 1, true), at_zero = Tensor::empty(top.shape(), x.dtype());
-  dispatch(x.dtype(), [&](auto tag) {  // scaled to a largest entry of 1: no square overflows or vanishes
-    using T = decltype(tag);
-    for (int64_t i = 0; i < top.size(); ++i) {
-      const bool zero = top.raw<T>()[i] < T(tiny);
-      at_zero.raw<T>()[i] = T(zero);
-      top.raw<T>()[i] = zero ? T(0) : 1 / top.raw<T>()[i];
-    }
-  });
-  const Tensor scaled = x * top;
-  return scaled * rsqrt(sum(square(scaled), 1, true) + at_zero);
-}
-
 Tensor similarities(const Tensor& a, const Tensor& b, Similarity similarity) {
   require_matrix("similarities", "a", a);
   require_matrix("similarities", "b", b);

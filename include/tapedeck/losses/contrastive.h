@@ -3,13 +3,9 @@
 #pragma once
 #include <span>
 
-#include <tapedeck/ops/ops.h>
+#include <tapedeck/ops/normalize.h>
 
 namespace tapedeck {
-
-/// Rows divided by their Euclidean length, whatever its magnitude. A row of zeros (or of numbers below the smallest normal one)
-/// has no direction: it stays 0, is similar to nothing (cosine 0) and receives gradient 0.
-Tensor normalize(const Tensor& x /*[n,d]*/);
 
 enum class Similarity { cosine, dot };
 /// s(a_i, b_j): [n,d],[m,d] -> [n,m].
