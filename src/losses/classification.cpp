@@ -1,6 +1,8 @@
 // The cross-entropy family. Answers brings rows that do not count out of the way once, so that each loss is its formula.
 #include <tapedeck/losses/classification.h>
 
+#include <tapedeck/tensor/list.h>
+
 #include "support.h"
 
 namespace tapedeck {
@@ -67,7 +69,7 @@ class Answers {
   }
 
   int64_t rows_ = 0, classes_ = 0;
-  std::vector<double> weight_;
+  List<double> weight_;
   double total_ = 0;
 };
 
