@@ -17,10 +17,16 @@ const char* encoders[] = {
     R"({"type": "transformer", "layers": 2, "width": 8, "heads": 2, "feed_forward": 12, "norm": "pre", "dropout": 0.2, "causal": true})",
     R"({"type": "transformer", "layers": 1, "width": 8, "heads": 4, "norm": "pre", "positions": "rotary", "activation": "silu", "dropout": 0.1})",
     R"({"type": "transformer", "layers": 1, "width": 6, "heads": 1, "norm": "post", "positions": "none", "activation": "gelu_tanh", "dropout": 0})",
+    R"({"type": "transformer", "layers": 2, "width": 8, "heads": 2, "norm": "post", "dropout": 0.2, "noise": {"dropout": "locked",
+        "drop_path": 0.2, "drop_heads": 0.2, "layer_drop": 0.01, "embedding": 0.1, "hidden": 0.05}})",
+    R"({"type": "transformer", "layers": 2, "width": 8, "heads": 2, "norm": "pre", "dropout": 0.2, "noise": {"dropout": "gaussian",
+        "drop_path": 0.1, "drop_heads": 0.1, "layer_drop": 0.01, "embedding": 0.1, "hidden": 0.05}})",
 };
 const char* heads[] = {R"("linear")", R"({"type": "mlp", "dropout": 0.3})", R"({"type": "projection", "out": 3, "hidden": 5})",
-                       R"({"type": "linear", "dropout": 0})"};
-const char* poolings[] = {"first", "mean", "max", "cls"};
+                       R"({"type": "linear", "dropout": 0})", R"({"type": "drop_connect", "p": 0.3})",
+                       R"({"type": "cosine", "dropout": 0.1, "scale": 4})"};
+const char* poolings[] = {"first", "mean", "max", "cls", "mean", "mean"};
+constexpr int models = int(std::size(encoders));
 
 std::string config_of(int i, const std::string& objective = R"("cross_entropy")") {
   return std::string(R"({"model": {"type": "text", "encoder": )") + encoders[i] + R"(, "head": )" + heads[i] + R"(, "pooling": ")" + poolings[i] +
@@ -30,7 +36,7 @@ std::string config_of(int i, const std::string& objective = R"("cross_entropy")"
 }  // namespace
 
 TEST_CASE("gradient and Hessian-vector product of whole models agree with finite differences") {
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < models; ++i) {
     CAPTURE(i);
     ModelFixture f(config_of(i), DType::f64, 3);
     const Batch b = f.batch();
@@ -76,7 +82,7 @@ TEST_CASE("gradient and Hessian-vector product of whole models agree with finite
 }
 
 TEST_CASE("rows that read a parameter are recorded under the parameter's path") {
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < models; ++i) {
     ModelFixture f(config_of(i));
     const Batch b = f.batch();
     Step s = f.step(b);
@@ -98,7 +104,7 @@ TEST_CASE("rows that read a parameter are recorded under the parameter's path") 
 }
 
 TEST_CASE("every parameter gets a gradient") {
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < models; ++i) {
     ModelFixture f(config_of(i), DType::f32, 6);
     const Batch b = f.batch();
     Step s = f.step(b);
@@ -115,8 +121,12 @@ TEST_CASE("every parameter gets a gradient") {
 TEST_CASE("micro-batches add up to the full batch, dropout masks included") {
   const char* objectives[] = {R"("cross_entropy")", R"({"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": [1, 2, 0.5]})", R"("r_drop")",
                               R"({"type": "gradient_penalty"})", R"({"type": "fgm", "at": "embedding"})",
-                              R"({"type": "r_drop", "preset": "bert4torch"})", R"({"type": "fgm", "at": "embedding", "loss": {"type": "r_drop"}})"};
-  for (int i = 0; i < 4; ++i) {
+                              R"({"type": "r_drop", "preset": "bert4torch"})", R"({"type": "fgm", "at": "embedding", "loss": {"type": "r_drop"}})",
+                              R"({"type": "supervised", "loss": {"type": "focal", "class_weights": [1, 2, 0.5], "ignore_index": 1}})",
+                              R"({"type": "supervised", "loss": "bce"})", R"({"type": "supervised", "loss": "zlpr"})",
+                              R"({"type": "supervised", "loss": {"type": "class_balanced", "counts": [7, 1, 30]}})",
+                              R"({"type": "supervised", "loss": {"type": "confidence_penalty", "loss": {"type": "poly", "class_weights": [1, 0, 2]}}})"};
+  for (int i = 0; i < models; ++i) {
     for (auto* objective : objectives) {
       CAPTURE(i);
       CAPTURE(objective);
@@ -189,7 +199,7 @@ TEST_CASE("evaluation draws nothing and records nothing") {
 }
 
 TEST_CASE("a sequence's output does not depend on its neighbours in the batch") {
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < models; ++i) {
     ModelFixture f(config_of(i), DType::f64, 5);
     auto logits = [&](int64_t begin, int64_t end) {
       const Batch b = f.batch(begin, end);

@@ -14,6 +14,7 @@ Tensor MultiHeadAttention::operator()(Pass& pass, const Tensor& x) const {
     Scope scope(scope_);
     if (options_.rotary) qkv = rotary(qkv, pass.batch().positions, 2 * options_.width, options_.width / options_.heads);
     mixed = attention(qkv, pass.batch().offsets, {options_.heads, options_.causal, pass.attention_dropout(options_.dropout, options_.heads)});
+    mixed = drop_heads(pass, mixed, options_.drop_heads, options_.heads);
   }
   return out_(pass, mixed);
 }
@@ -22,12 +23,13 @@ namespace {
 
 struct Layer {
   Layer(Params params, const TransformerSpec& spec, const AttentionOptions& attention_options)
-      : segment(params.segment()),
+      : segment(params.segment()), scope(params.scope()),
         attention(params / "attention", attention_options, spec.initializer),
         attention_norm(params / "attention" / "layer_norm", spec.width, spec.epsilon),
         feed_forward(params / "feed_forward", spec.width, spec.feed_forward.value_or(4 * spec.width), spec.activation, spec.initializer),
         feed_forward_norm(params / "feed_forward" / "layer_norm", spec.width, spec.epsilon) {}
   Segment segment;
+  ScopeId scope;
   MultiHeadAttention attention;
   LayerNorm attention_norm;                       // post: after the residual; pre: before attention
   FeedForward feed_forward;
@@ -45,10 +47,11 @@ class Transformer final : public Encoder {
     embedding.segments = input.pairs;
     embedding.norm = spec.norm == Norm::post;
     embedding.epsilon = spec.epsilon;
-    embedding.dropout = spec.dropout;
+    embedding.dropout = spec.noise.dropout == DropoutKind::standard ? spec.dropout : 0;
     embedding_ = Embedding(params / "embeddings", embedding);
+    embedding_scope_ = (params / "embeddings").scope();
     const AttentionOptions attention{spec.width, spec.heads, spec.causal, spec.positions == Positions::rotary,
-                                     spec.attention_dropout.value_or(spec.dropout)};
+                                     spec.attention_dropout.value_or(spec.dropout), spec.noise.drop_heads};
     for (int64_t i = 0; i < spec.layers; ++i) layers_.emplace_back(params / "layers" / i, spec, attention);
     if (spec.norm == Norm::pre) last_norm_ = LayerNorm(params / "layer_norm", spec.width, spec.epsilon);
   }
@@ -59,16 +62,47 @@ class Transformer final : public Encoder {
   std::vector<std::string> sites() const override { return {"embedding"}; }
 
   Tensor forward(Pass& pass) const override {
-    const Tensor x = embedding_(pass);
+    const Tensor x = embed(pass);
     return spec_.norm == Norm::post ? post(pass, x) : pre(pass, x);
   }
 
  private:
+  Tensor embed(Pass& pass) const {
+    const Tensor x = embedding_(pass);
+    Scope here(embedding_scope_);
+    const Tensor noisy = add_noise(pass, x, spec_.noise.embedding, Rows::tokens);
+    if (spec_.noise.dropout == DropoutKind::standard) return noisy;             // the layer has drawn it
+    return drop(pass, noisy, spec_.dropout, Rows::tokens, spec_.noise.dropout);
+  }
+
+  /// residual + dropout(x) and its norm; the fused op does it unless the branch has noise of its own.
+  ResidualNorm join(Pass& pass, size_t layer, const LayerNorm& norm, const Tensor& x, const Tensor& residual) const {
+    if (!spec_.noise.on_branches()) return norm.after(pass, x, residual, spec_.dropout);
+    Tensor branch;
+    {
+      Scope here(norm.scope());
+      const double path = spec_.noise.drop_path * double(layer + 1) / double(layers_.size());
+      branch = drop_path(pass, drop(pass, x, spec_.dropout, Rows::tokens, spec_.noise.dropout), path);
+    }
+    return norm.after(pass, branch, residual, 0);
+  }
+
+  bool skipped(Pass& pass, const Layer& layer) const {
+    Scope here(layer.scope);
+    return layer_dropped(pass, spec_.noise.layer_drop);
+  }
+  Tensor handed_on(Pass& pass, const Layer& layer, const Tensor& x) const {
+    Scope here(layer.scope);
+    return add_noise(pass, x, spec_.noise.hidden, Rows::tokens);
+  }
+
   Tensor post(Pass& pass, Tensor x) const {
-    for (auto& layer : layers_) {
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& layer = layers_[i];
+      if (skipped(pass, layer)) continue;
       x = pass.segment(layer.segment, [&]() -> Tensors {
-        const Tensor h = layer.attention_norm.after(pass, layer.attention(pass, x), x, spec_.dropout).norm;
-        return {layer.feed_forward_norm.after(pass, layer.feed_forward(pass, h), h, spec_.dropout).norm};
+        const Tensor h = join(pass, i, layer.attention_norm, layer.attention(pass, x), x).norm;
+        return {handed_on(pass, layer, join(pass, i, layer.feed_forward_norm, layer.feed_forward(pass, h), h).norm)};
       })[0];
     }
     return x;
@@ -80,10 +114,14 @@ class Transformer final : public Encoder {
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const LayerNorm& next = i + 1 < layers_.size() ? layers_[i + 1].attention_norm : last_norm_;
+      if (skipped(pass, layer)) {
+        state.norm = next(pass, state.sum);
+        continue;
+      }
       const Tensors out = pass.segment(layer.segment, [&]() -> Tensors {
-        const ResidualNorm h = layer.feed_forward_norm.after(pass, layer.attention(pass, state.norm), state.sum, spec_.dropout);
-        const auto [sum, norm] = next.after(pass, layer.feed_forward(pass, h.norm), h.sum, spec_.dropout);
-        return {sum, norm};
+        const ResidualNorm h = join(pass, i, layer.feed_forward_norm, layer.attention(pass, state.norm), state.sum);
+        const auto [sum, norm] = join(pass, i, next, layer.feed_forward(pass, h.norm), h.sum);
+        return {sum, handed_on(pass, layer, norm)};
       });
       state = {out[0], out[1]};
     }
@@ -92,6 +130,7 @@ class Transformer final : public Encoder {
 
   TransformerSpec spec_;
   Embedding embedding_;
+  ScopeId embedding_scope_ = 0;
   std::vector<Layer> layers_;
   LayerNorm last_norm_;
 };
@@ -114,6 +153,7 @@ void TransformerSpec::describe(Fields& f) {
   f("epsilon", epsilon, "added to the variance in layer norm").above(0).below(1);
   f.names("initializer", initializer, {{"xavier", Initializer::xavier}, {"kaiming", Initializer::kaiming}, {"normal", Initializer::normal}},
           "starting values of weight matrices (normal: deviation 0.02)");
+  f("noise", noise, "what training draws beside plain dropout");
 }
 
 std::unique_ptr<Encoder> TransformerSpec::build(Params params, const ModelInput& input) const {

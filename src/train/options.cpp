@@ -13,6 +13,7 @@ void TrainingOptions::describe(Fields& f) {
   f("recompute", recompute, "patterns over layers (encoder.layers.*) whose activations are computed again in the backward pass instead of "
                             "kept: the same bits, less memory, about a third more time");
   f("sampler", sampler, "order of the examples");
+  f.list("penalties", penalties, "what weights cost by themselves, and how long they may grow");
   f("clip_grad_norm", clip_grad_norm, "largest Euclidean norm of the gradient of all parameters; longer ones are scaled down")
       .above(0);
   f("time_limit", time_limit, "stop, evaluate and save after so much wall time of one session").in({Unit::seconds});

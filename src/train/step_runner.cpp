@@ -54,6 +54,7 @@ StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
   micro_batch_ = std::min(setup.training->batch_size, setup.training->micro_batch_size.value_or(setup.training->batch_size));
   setup.optimizer->bind(*setup.store);
   setup.schedule->base_lr = setup.optimizer->lr;
+  penalties_.bind(*setup.store, setup.training->penalties);
   zero_gradients(*setup.store);
   tape_.keep(setup.objective->second_order() ? Keep::all : Keep::needed);
 }
@@ -78,7 +79,7 @@ double StepRunner::add_gradients(Tape& tape, std::span<const int64_t> order, int
     loss += setup_.objective->run(step);
     for (auto& [name, value] : step.reports()) record.reports[name] += value;    // like the loss: shares that add up
     if (begin + micro_batch_ < size) continue;
-    std::erase_if(record.reports, [&](auto& entry) { return !step.reports().contains(entry.first); });
+    std::erase_if(record.reports, [&](auto& entry) { return entry.first != "penalty" && !step.reports().contains(entry.first); });
   }
   tape.clear();
   return loss;
@@ -86,10 +87,12 @@ double StepRunner::add_gradients(Tape& tape, std::span<const int64_t> order, int
 
 void StepRunner::run(std::span<const int64_t> order, int64_t number, double factor, StepRecord& record) {
   const double loss = add_gradients(tape_, order, number, record);
+  if (!penalties_.empty()) record.reports["penalty"] = penalties_.add_gradients();
   const double norm = gradient_norm(*setup_.store);
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain(order, number, loss, norm, record);
   const double limit = setup_.training->clip_grad_norm.value_or(norm);
   setup_.optimizer->update(factor, norm > limit ? limit / norm : 1, number + 1);
+  penalties_.project();
   record.step = number + 1;
   record.loss = loss;
   record.lr = setup_.optimizer->lr * factor;

@@ -23,6 +23,7 @@ class StepRunner {
 
   const TrainSetup& setup_;
   int64_t micro_batch_;
+  Penalties penalties_;
   Tape tape_;
 };
 

@@ -32,6 +32,7 @@ class LayerNorm {
   Tensor operator()(Pass& pass, const Tensor& x) const;
   /// {residual + dropout(x), its norm}; the mask is keyed by this layer's path.
   ResidualNorm after(Pass& pass, const Tensor& x /*[T,d]*/, const Tensor& residual, double dropout) const;
+  ScopeId scope() const { return scope_; }
 
  private:
   ScopeId scope_ = 0;

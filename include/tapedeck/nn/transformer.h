@@ -7,6 +7,7 @@
 #include <tapedeck/base/registry.h>
 #include <tapedeck/nn/layers.h>
 #include <tapedeck/nn/model.h>
+#include <tapedeck/nn/noise.h>
 
 namespace tapedeck {
 
@@ -14,6 +15,7 @@ struct AttentionOptions {
   int64_t width = 0, heads = 1;
   bool causal = false, rotary = false;
   double dropout = 0;                             // on the attention probabilities
+  double drop_heads = 0;                          // of a whole head
 };
 /// softmax(q k^T / sqrt(d/heads)) v inside each sequence, then the output projection: [T,d] -> [T,d].
 class MultiHeadAttention {
@@ -59,6 +61,7 @@ struct TransformerSpec : EncoderSpec {
   Act activation = Act::gelu;
   double epsilon = 1e-5;
   Initializer initializer = Initializer::xavier;
+  NoiseOptions noise;
   void describe(Fields& f) override;
   std::unique_ptr<Encoder> build(Params params, const ModelInput& input) const override;
 };

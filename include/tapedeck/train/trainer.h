@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <tapedeck/data/dataset.h>
+#include <tapedeck/nn/penalties.h>
 #include <tapedeck/objectives/objective.h>
 #include <tapedeck/train/metrics.h>
 #include <tapedeck/train/optimizer.h>
@@ -22,6 +23,7 @@ struct TrainingOptions : Part {
   std::optional<int64_t> micro_batch_size;        // examples per forward pass; same update, less memory
   std::vector<std::string> recompute;             // segments whose values the backward sweep computes again
   Choice<Sampler> sampler{"shuffle"};
+  std::vector<Penalty> penalties;                 // on weights
   std::optional<double> clip_grad_norm;
   Duration time_limit;                            // of one session, in s, min, h; none: no limit
   void describe(Fields& f) override;

@@ -1,0 +1,89 @@
+// Masks and noise. A mask is standard dropout of a tensor of ones with fewer elements than what it is spread over.
+#include <tapedeck/nn/noise.h>
+
+#include <cmath>
+
+#include <tapedeck/base/random.h>
+
+namespace tapedeck {
+namespace {
+
+/// Where the draws of this scope start; `what` keeps kinds of noise at one scope apart.
+DropoutSpec draws(const Pass& pass, const char* what, Rows rows, int64_t cols) {
+  DropoutSpec spec = pass.dropout_spec(0, rows, cols);
+  spec.key = spec.key / what;
+  return spec;
+}
+
+/// [sequences, cols] of 0 or 1 / (1 - p).
+Tensor sequence_mask(const Pass& pass, const char* what, int64_t cols, double p, DType dtype) {
+  const DropoutSpec spec = draws(pass, what, Rows::sequences, cols);
+  return dropout(Tensor::full({pass.batch().sequences(), cols}, 1, dtype), p, spec.key, spec.first);
+}
+
+/// The sequence that each token belongs to, i32 [T].
+Tensor sequence_of_token(const Batch& batch) {
+  const int32_t* begin = batch.offsets.raw<int32_t>();
+  const Tensor index = Tensor::empty({batch.offsets.size() ? begin[batch.sequences()] : 0}, DType::i32);
+  for (int64_t b = 0; b < batch.sequences(); ++b)
+    std::fill(index.raw<int32_t>() + begin[b], index.raw<int32_t>() + begin[b + 1], int32_t(b));
+  return index;
+}
+
+}  // namespace
+
+Tensor drop(const Pass& pass, const Tensor& x, double p, Rows rows, DropoutKind kind) {
+  const DropoutSpec spec = pass.dropout_spec(p, rows, x.shape().cols());
+  if (spec.p == 0) return x;
+  if (kind == DropoutKind::gaussian)
+    return x * Tensor::normal(x.shape(), spec.key / "gaussian", 1, std::sqrt(spec.p / (1 - spec.p)), x.dtype(), spec.first);
+  if (kind == DropoutKind::standard || rows == Rows::sequences) return dropout(x, spec.p, spec.key, spec.first);
+  return x * gather(sequence_mask(pass, "locked", x.shape().cols(), spec.p, x.dtype()), sequence_of_token(pass.batch()));
+}
+
+Tensor drop_path(const Pass& pass, const Tensor& x, double p) {
+  if (p == 0 || !pass.training()) return x;
+  return x * gather(sequence_mask(pass, "path", 1, p, x.dtype()), sequence_of_token(pass.batch()));
+}
+
+Tensor drop_heads(const Pass& pass, const Tensor& x, double p, int64_t heads) {
+  if (p == 0 || !pass.training()) return x;
+  const Tensor mask = gather(sequence_mask(pass, "heads", heads, p, x.dtype()), sequence_of_token(pass.batch()));
+  const int64_t rows = x.shape()[0], size = x.shape()[1] / heads;
+  return reshape(reshape(x, {rows, heads, size}) * reshape(mask, {rows, heads, 1}), x.shape());
+}
+
+bool layer_dropped(const Pass& pass, double p) {
+  return p > 0 && pass.training() && random_unit(draws(pass, "layer", Rows::sequences, 1).key, 0) < p;
+}
+
+Tensor add_noise(const Pass& pass, const Tensor& x, double deviation, Rows rows) {
+  if (deviation == 0 || !pass.training()) return x;
+  const DropoutSpec spec = draws(pass, "noise", rows, x.shape().cols());
+  return x + Tensor::normal(x.shape(), spec.key, 0, deviation, x.dtype(), spec.first);
+}
+
+Tensor drop_connect(const Pass& pass, const Tensor& x, const Tensor& weight, double p, bool per_example, Rows rows) {
+  if (p == 0 || !pass.training()) return matmul(x, weight, false, true);
+  const DropoutSpec spec = draws(pass, "weights", rows, weight.size());
+  if (!per_example) return matmul(x, dropout(weight, p, spec.key), false, true);
+  const int64_t n = x.shape()[0], out = weight.shape()[0], in = weight.shape()[1];
+  const Tensor own = dropout(expand(weight, {n, out, in}), p, spec.key, spec.first);
+  return reshape(matmul(reshape(x, {n, 1, in}), own, false, true), {n, out});
+}
+
+void NoiseOptions::describe(Fields& f) {
+  f.names("dropout", dropout,
+          {{"standard", DropoutKind::standard}, {"locked", DropoutKind::locked}, {"gaussian", DropoutKind::gaussian}},
+          "what the encoder's dropout draws: every element, one mask per sequence for all tokens, or Gaussian factors of the "
+          "same variance");
+  f("drop_path", drop_path, "probability that a sequence skips the last block; earlier blocks rise to it linearly")
+      .at_least(0)
+      .below(1);
+  f("drop_heads", drop_heads, "probability that a sequence loses an attention head").at_least(0).below(1);
+  f("layer_drop", layer_drop, "probability that a step leaves out a layer").at_least(0).below(1);
+  f("embedding", embedding, "deviation of Gaussian noise on embeddings").at_least(0);
+  f("hidden", hidden, "deviation of Gaussian noise on the output of every layer").at_least(0);
+}
+
+}  // namespace tapedeck
