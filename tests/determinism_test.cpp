@@ -76,6 +76,24 @@ TEST_CASE("the number of threads changes no bit") {
   }
 }
 
+TEST_CASE("the number of threads changes no bit of any smoke experiment") {
+  const TempFolder folder(Medium::memory);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(TAPEDECK_SOURCE_DIR) + "/configs/smoke")) {
+    if (entry.path().extension() != ".json") continue;
+    CAPTURE(entry.path());
+    const auto end = [&](const char* threads) {
+      const RunResult result = run_experiment(entry.path().string(), {.sets = {threads}, .output = folder / "runs", .progress = ProgressMode::none});
+      REQUIRE(result.exit_code == 0);
+      std::vector<Ended> seeds;
+      for (const SeedResult& seed : result.seeds) seeds.emplace_back(seed.folder);
+      std::filesystem::remove_all(result.folder);
+      return seeds;
+    };
+    const auto one = end("runtime.threads=1"), two = end("runtime.threads=2"), four = end("runtime.threads=4");
+    for (size_t i = 0; i < one.size(); ++i) check_equal(one[i], two[i]), check_equal(one[i], four[i]);
+  }
+}
+
 TEST_CASE("another seed changes them") {
   const Bench bench;
   const Ended seven(bench.run({})), eight(bench.run({"seed=8"}));

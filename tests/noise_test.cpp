@@ -127,6 +127,24 @@ TEST_CASE("the same key gives the same draws, another pass gives others, evaluat
   CHECK_FALSE(layer_dropped(Trip(1, 1, Mode::evaluate).pass, 0.999));
 }
 
+TEST_CASE("a noisy weight is the same wherever a pass reads it, and calm in evaluation and in the slab") {
+  ParamStore store;
+  const Params root(store);
+  const Param w = root.make("w", {many}, Init::ones()), b = root.make("b", {3}, Init::ones());
+  store.allocate(DType::f64, root_key(1));
+  store.make_noisy({"w"}, 0.1);
+  CHECK_THROWS_WITH_AS(store.make_noisy({"v"}, 0.1), doctest::Contains("\"v\" matches no parameter"), Error);
+  const Batch batch = Trip::packed(1, 1);
+  Pass one(store, batch, Mode::train, root_key(3) / 0), other(store, batch, Mode::train, root_key(3) / 1), calm(store, batch, Mode::evaluate, root_key(3));
+  CHECK(tapedeck::testing::same_bits(one(w), one(w)));
+  CHECK_FALSE(tapedeck::testing::same_bits(one(w), other(w)));
+  for (const Tensor& plain : {calm(w), one(b), store[w].value, store[b].value})
+    for (int64_t i = 0; i < plain.size(); i += 97) CHECK(plain.item(i) == 1);
+  const Moments m = moments(one(w));
+  CHECK(std::abs(m.mean - 1) < 0.5 / std::sqrt(double(many)));
+  CHECK(std::sqrt(m.variance) == doctest::Approx(0.1).epsilon(0.02));
+}
+
 TEST_CASE("LayerDrop leaves out the layers it says, and none in evaluation") {
   const auto with = [](double layer_drop) {
     return text(

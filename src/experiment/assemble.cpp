@@ -98,6 +98,8 @@ std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
   trainee->model = trainee->config.model->build(Params(trainee->store), trainee->data->input);
   trainee->store.allocate(trainee->config.runtime.dtype, root_key(seed) / "init");
   trainee->store.freeze(trainee->config.freeze);
+  for (const Penalty& penalty : trainee->config.training.penalties)
+    if (penalty.noise > 0) trainee->store.make_noisy(penalty.match, penalty.noise);
   trainee->store.recompute(trainee->config.training.recompute);
   return trainee;
 }

@@ -94,6 +94,10 @@ class DataCheck {
     const auto& recompute = config_.training.recompute;
     for (size_t i = 0; i < recompute.size(); ++i)
       pattern(store.segments(), "layer", recompute[i], "training.recompute", text("training.recompute.", i));
+    const auto& penalties = config_.training.penalties;
+    for (size_t p = 0; p < penalties.size(); ++p)
+      for (size_t i = 0; i < penalties[p].match.size(); ++i)
+        pattern(store.paths(), "parameter", penalties[p].match[i], "training.penalties", text("training.penalties.", p, ".match.", i));
     if (config_.optimizer) {
       const auto& groups = config_.optimizer->groups;
       for (size_t g = 0; g < groups.size(); ++g)

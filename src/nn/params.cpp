@@ -84,6 +84,10 @@ void ParamStore::freeze(const std::vector<std::string>& globs) {
   for (int32_t i : match(globs, "freeze")) parameters_[size_t(i)].trainable = false;
 }
 
+void ParamStore::make_noisy(const std::vector<std::string>& globs, double deviation) {
+  for (int32_t i : match(globs, "training.penalties")) parameters_[size_t(i)].noise = deviation;
+}
+
 std::vector<int32_t> ParamStore::match(const std::vector<std::string>& globs, const char* what) const {
   return matches(globs, paths(), what, "parameter");
 }

@@ -13,8 +13,11 @@ Tensor Pass::shifted(std::string_view name, Tensor x) const {
 }
 
 Tensor Pass::operator()(Param p) const {
-  const Tensor& value = leaves_.empty() ? store_[p].value : leaves_[size_t(p.index)];
-  return deltas_.empty() ? value : shifted(store_[p].path, value);
+  const Parameter& parameter = store_[p];
+  Tensor value = leaves_.empty() ? parameter.value : leaves_[size_t(p.index)];
+  if (parameter.noise > 0 && training())          // keyed by the path: a parameter read twice is the same both times
+    value = value + Tensor::normal(value.shape(), key_ / "weight" / parameter.path, 0, parameter.noise, value.dtype());
+  return deltas_.empty() ? value : shifted(parameter.path, value);
 }
 
 bool Pass::watches(std::string_view name) const {

@@ -10,6 +10,7 @@ void Penalty::describe(Fields& f) {
   f("l1", l1, "cost of the sum of |w|").at_least(0);
   f("l2", l2, "cost of half the sum of w^2 (in the gradient; optimizer.weight_decay is the decoupled form)").at_least(0);
   f("max_norm", max_norm, "largest length of a row of a matrix, kept after every update").above(0);
+  f("noise", noise, "deviation of Gaussian noise that every training pass adds to them (Graves 2011)").at_least(0);
 }
 
 void Penalties::bind(const ParamStore& store, const std::vector<Penalty>& penalties) {

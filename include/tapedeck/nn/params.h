@@ -31,6 +31,7 @@ struct Parameter {
   Shape shape;
   Init init;
   bool trainable = true;
+  double noise = 0;                               // deviation of the Gaussian noise that training passes read it with
   int64_t offset = 0;                             // elements from the start of the slabs
   Tensor value, gradient;                         // windows into the slabs
 };
@@ -48,6 +49,8 @@ class ParamStore {
   void allocate(DType dtype, Key key);
   /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest names.
   void freeze(const std::vector<std::string>& globs);
+  /// Training passes add Gaussian noise of this deviation to what matches, each pass its own; same error.
+  void make_noisy(const std::vector<std::string>& globs, double deviation);
   Segment declare_segment(std::string path);
   /// Segments that match any glob keep their results only; same error.
   void recompute(const std::vector<std::string>& globs);

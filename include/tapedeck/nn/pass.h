@@ -33,7 +33,7 @@ class Pass {
 
   const Batch& batch() const { return batch_; }
   bool training() const { return mode_ == Mode::train; }
-  /// The parameter's value after the deltas at its path.
+  /// The parameter's value, noise of a training pass included, after the deltas at its path.
   Tensor operator()(Param p) const;
   /// Applies the deltas named `name` in order and remembers the result. This call is all that FGM, PGD, VAT, ... need of a model.
   Tensor site(std::string_view name, Tensor x);

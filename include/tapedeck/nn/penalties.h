@@ -1,5 +1,5 @@
-// What weights cost by themselves, and how long they may grow: L1, L2 and max-norm on parameters named by patterns.
-// Applied once per update, so micro-batches do not change them. Next: src/train/step_runner.cpp, which calls it.
+// What weights cost by themselves, how long they may grow and how noisily they are read: L1, L2, max-norm and Gaussian noise on
+// parameters named by patterns. Penalties apply once per update, so micro-batches do not change them. Next: src/train/step_runner.cpp, which calls it.
 #pragma once
 #include <optional>
 #include <string>
@@ -12,7 +12,7 @@ namespace tapedeck {
 
 struct Penalty : Part {
   std::vector<std::string> match;  // patterns over parameter paths
-  double l1 = 0, l2 = 0;
+  double l1 = 0, l2 = 0, noise = 0;
   std::optional<double> max_norm;
   void describe(Fields& f) override;
 };
