@@ -78,8 +78,7 @@ void VirtualAttack::describe(Fields& f) {
 }
 
 Step VirtualAttack::attack(Step& step, const Climb&, const Tensor&) const {
-  const View clean = step.first();
-  const View constant{clean.logits.detach(), {}, {}, {}};
+  const View constant = step.first().detach();
   const NormScope scope = over(step);
   auto slope = [&](Step trial) { return trial.probe(divergence(constant, trial.forward(), trial), at); };
   const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, Ball::l2, scope);

@@ -1,6 +1,7 @@
 // R-Drop (Liang et al., NeurIPS 2021, arXiv 2106.14448): passes with different dropout must agree.
 //   L = sum_j CE_j + (alpha/2) pool_{i<j} [KL(P_i||P_j) + KL(P_j||P_i)]
 // Published code scales this in several ways: presets name them, docs/guide/r_drop.md compares them.
+#include <algorithm>
 #include <cmath>
 
 #include <tapedeck/base/error.h>
@@ -32,7 +33,9 @@ struct RDrop final : Objective {
   Preset preset = Preset::paper;
   std::optional<std::string> ce, kl_reduction;
   std::optional<double> kl_weight;
+  std::optional<std::string> distance;
   int64_t every = 1, passes = 2;
+  Duration ramp;
   PairPool pool = PairPool::mean;
   std::vector<double> dropout;
 
@@ -46,6 +49,9 @@ struct RDrop final : Objective {
     f("ce", ce, "sum or mean of the passes' losses, instead of the preset's").one_of({"sum", "mean"});
     f("kl_weight", kl_weight, "factor between alpha and D = KL12 + KL21, instead of the preset's").at_least(0);
     f("kl_reduction", kl_reduction, "how D is reduced over the batch, instead of the preset's").one_of({"sum", "mean", "batchmean", "tokenmean"});
+    f("distance", distance, "D: symmetric_kl; bernoulli, for logits that are decisions of their own (span scores, kexue.fm/archives/9039); mse, the "
+                            "squared difference, the default for regression").one_of({"symmetric_kl", "bernoulli", "mse"});
+    f("ramp", ramp, "alpha grows from 0 over so many updates").in({Duration::Unit::steps});
     f("every", every, "apply the agreement term on every k-th update only; other updates make one pass").at_least(1);
     f("passes", passes, "dropout passes per update").range(2, 16);
     f.names("pair_pool", pool, {{"mean", PairPool::mean}, {"sum", PairPool::sum}, {"to_mean", PairPool::to_mean}},
@@ -71,7 +77,8 @@ struct RDrop final : Objective {
     const Tensor d = disagreement(logits, scale.reduction, double(step.batch().total_rows()));
     step.report("ce", ce.item() / double(passes));
     step.report("kl", d.item());
-    return ce * scale.ce + d * (alpha * scale.kl);
+    const double grown = ramp.amount > 0 ? std::min(1.0, double(step.number()) / ramp.amount) : 1;
+    return ce * scale.ce + d * (alpha * grown * scale.kl);
   }
 
  private:
@@ -86,15 +93,20 @@ struct RDrop final : Objective {
     return s;
   }
 
-  /// D of two passes; for regression the squared difference takes its place (paper, section 2.2), once per direction.
+  std::string_view measure() const { return distance ? std::string_view(*distance) : task_loss->regression() ? "mse" : "symmetric_kl"; }
+  /// D of two passes; the squared difference (paper, section 2.2) counts once per direction.
   Tensor between(const Tensor& a, const Tensor& b, Reduction reduction, double rows) const {
-    return task_loss->regression() ? reduce(square(a - b) * 2.0, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
+    if (measure() == "mse") return reduce(square(a - b) * 2.0, reduction, {}, rows);
+    return measure() == "bernoulli" ? sigmoid_divergence(a, b, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
   }
 
   Tensor disagreement(const List<Tensor>& logits, Reduction reduction, double rows) const {
     Tensor total;
     auto add = [&](const Tensor& d) { total = total ? total + d : d; };
     if (pool == PairPool::to_mean) {
+      if (measure() != "symmetric_kl")
+        throw Error(ErrorKind::config, text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", measure()),
+                    "use pair_pool \"mean\" or \"sum\"");
       const Tensor mean = mean_log_probability(logits);
       for (auto& l : logits) {
         const Tensor log_p = log_softmax(l);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/tensor/in_place.h>
 
 namespace tapedeck {
 
@@ -14,13 +15,15 @@ Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& 
   leaves_.reserve(store.all().size());
   for (auto& p : store.all()) leaves_.push_back(p.trainable ? tape.leaf(p.value, p.gradient) : p.value);
   base_ = tape.mark();
+  ledger_->parent.push_back(-1);
 }
 
 View Step::forward(std::optional<double> dropout) {
   Pass pass(*store_, *batch_, mode_, key_ / "pass" / (first_pass_ + passes_++), leaves_, deltas_, dropout);
   for (auto& site : watched_) pass.watch(site);
+  const NodeId begin = tape_->mark().node;
   Output out = model_->forward(pass);
-  for (auto& s : pass.sites()) sites_.push_back(s);
+  for (auto& s : pass.sites()) ledger_->crossings.push_back({id_, begin, s});
   ++ledger_->passes.forward;
   ledger_->live.push_back(tape_->mark().node);
   const View view{out.logits, out.pooled, out.hidden, out.projection};
@@ -53,9 +56,10 @@ List<Tensor> Step::values_at(std::string_view site) const {
   }
   List<Tensor> values;
   bool crossed = false;
-  for (auto& s : sites_) {
-    crossed = crossed || s.site == site;
-    if (s.site == site && s.value.on_tape()) values.push_back(s.value);
+  for (auto& c : ledger_->crossings) {
+    if (c.at.site != site || !is_mine(c.owner)) continue;
+    crossed = true;
+    if (c.at.value.on_tape()) values.push_back(c.at.value);
   }
   if (crossed && values.empty())
     throw Error(ErrorKind::config, text("nothing below the site \"", site, "\" is trained, so it has no gradient"), "do not freeze all of it, or choose a later site");
@@ -72,6 +76,11 @@ Tensor total(const Tensors& parts) {
 }
 }  // namespace
 
+bool Step::is_mine(int32_t step) const {
+  while (step > id_) step = ledger_->parent[size_t(step)];
+  return step == id_;
+}
+
 /// Recorded passes between the rows this step started from and the loss: what a sweep from it walks through.
 int64_t Step::passes_swept(const Tensor& loss) const {
   if (!loss.on_tape()) return 0;                  // the sweep will say so
@@ -81,9 +90,9 @@ int64_t Step::passes_swept(const Tensor& loss) const {
 }
 
 void Step::drop_rows() {
-  sites_.clear();
-  first_ = {first_.logits.detach(), first_.pooled.detach(), first_.hidden.detach(), first_.projection.detach()};
+  first_ = first_.detach();
   std::erase_if(ledger_->live, [&](NodeId end) { return end > base_.node; });
+  std::erase_if(ledger_->crossings, [&](const Crossing& c) { return c.row >= base_.node; });
   tape_->rewind(base_);
 }
 
@@ -131,9 +140,12 @@ Tensor Step::probe(const Tensor& loss) {
   return gradient;
 }
 
+void Step::add(const Tensor& gradient) { add_into(store_->gradients(), gradient); }
+
 Step Step::again(DropoutMasks masks) const {
   Step step = *this;
-  step.sites_.clear();
+  ledger_->parent.push_back(id_);
+  step.id_ = int32_t(ledger_->parent.size()) - 1;
   step.first_ = {};
   step.first_pass_ = masks == DropoutMasks::same ? first_pass_ : first_pass_ + passes_;
   step.passes_ = 0;
@@ -157,7 +169,7 @@ Step Step::with(const Tensor& delta, DropoutMasks masks) const {
   Step step = again(masks);
   for (size_t i = 0; i < leaves_.size(); ++i) {
     const Parameter& p = store_->all()[i];
-    if (p.trainable) step.leaves_[i] = tape_->leaf(leaves_[i].detach() + store_->window(delta, p), p.gradient);
+    if (p.trainable) step.leaves_[i] = leaves_[i] + store_->window(delta, p);
   }
   step.base_ = tape_->mark();
   return step;

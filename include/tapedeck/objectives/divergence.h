@@ -3,16 +3,16 @@
 #pragma once
 #include <optional>
 
+#include <tapedeck/losses/divergence.h>
 #include <tapedeck/objectives/step.h>
 
 namespace tapedeck {
 
-enum class Distance { kl, reverse_kl, symmetric_kl, js, bernoulli, mse };
+enum class Distance { kl, reverse_kl, symmetric_kl, js, hellinger, bernoulli, mse };
 
-/// sum over positions of D(clean, other) / examples of the update, from logits (predictions for mse).
-///   kl: KL(P||Q), P clean; reverse_kl: KL(Q||P); symmetric_kl: both; js: (KL(P||M) + KL(Q||M)) / 2, M = (P + Q) / 2;
-///   bernoulli: sum (sigmoid(a) - sigmoid(b))(a - b), for logits that are decisions of their own (multi-label, span scores:
-///   kexue.fm/archives/9039; cells that are not finite in either count 0); mse: sum (a - b)^2.
+/// sum over positions of D(clean, other) / examples of the update, from logits; see losses/divergence.h.
+///   kl: KL(P||Q), P clean; reverse_kl: KL(Q||P); symmetric_kl: both; js; hellinger; bernoulli: for logits that are decisions of
+///   their own (multi-label, span scores); mse: sum (a - b)^2 of the outputs themselves.
 struct Divergence : Part {
   std::optional<std::string> distance;                          // default: mse for regression, else the owner's choice
   Distance usual = Distance::kl;

@@ -16,6 +16,7 @@ struct View {
   Tensor logits, pooled, hidden, projection;
   /// What contrastive methods compare: the projection where the model has one, [S, size].
   const Tensor& embedding() const { return projection ? projection : pooled; }
+  View detach() const { return {logits.detach(), pooled.detach(), hidden.detach(), projection.detach()}; }
 };
 enum class DropoutMasks { same, fresh };          // of a shifted step: replay the masks of the step it came from, or draw new ones
 
@@ -36,6 +37,7 @@ class Step {
   /// parameters themselves. same: the masks of the first pass; fresh: its own.
   View observe(std::span<const Tensor> values = {}, Mode mode = Mode::train, DropoutMasks masks = DropoutMasks::same);
   Tensor loss(const View& view) const;                           // the task loss named in the config
+  /// A step's passes at a site are its own and those of steps shifted from it.
   /// Adds into parameter gradients and drops the rows of this step: tensors made since are stale afterwards.
   void backward(const Tensor& loss);
   /// ... and returns the detached gradient at a site, summed over the passes that crossed it.
@@ -47,6 +49,7 @@ class Step {
   /// The gradient of all parameters, laid out like store().gradients(), which stay as they are. Keeps the rows.
   Tensor grad(const Tensor& loss);
   Tensor probe(const Tensor& loss);                              // ... drops the rows
+  void add(const Tensor& gradient);                              // ... such a slab to the parameters' gradients
 
   /// The same batch once more: the same passes in the same order. A step's rows are those made after it.
   Step again(DropoutMasks masks = DropoutMasks::same) const;
@@ -73,12 +76,17 @@ class Step {
   PassCount passes() const { return ledger_->passes; }           // of this step and all steps shifted from it
 
  private:
-  /// What a step and those shifted from it write down together. live: where the rows of each recorded pass end.
+  /// A value that a pass of step `owner` left at a site, and where the rows of that pass begin.
+  struct Crossing { int32_t owner; NodeId row; SiteValue at; };
+  /// What a step and those shifted from it write down together.
   struct Ledger {
     Numbers reports;
     PassCount passes;
-    List<NodeId> live;
+    List<NodeId> live;                                           // where the rows of each recorded pass end
+    List<int32_t> parent;                                        // by step: the one it was shifted from
+    List<Crossing> crossings;
   };
+  bool is_mine(int32_t step) const;
   List<Tensor> values_at(std::string_view site) const;
   int64_t passes_swept(const Tensor& loss) const;
   void drop_rows();
@@ -96,7 +104,7 @@ class Step {
   Tape::Mark base_;
   List<Delta> deltas_;
   List<std::string_view> watched_;
-  List<SiteValue> sites_;
+  int32_t id_ = 0;                                               // place in Ledger::parent
   View first_;
   const Batch* partners_ = nullptr;
   double keep_ = 1;                                              // share of the own labels in loss(); partners_ has the rest
