@@ -1,0 +1,43 @@
+// Entropy of the prediction as a regulariser: added it separates classes on data without labels, subtracted it keeps a model from
+// being too sure. Next: divergence.h.
+#include <tapedeck/losses/classification.h>
+#include <tapedeck/objectives/divergence.h>
+#include <tapedeck/objectives/objective.h>
+
+namespace tapedeck {
+namespace {
+
+struct EntropyMinimisation final : Objective {
+  Choice<Objective> inner{"cross_entropy"};
+  Strength strength;
+  bool minimise = true;
+
+  void describe(Fields& f) override {
+    f("loss", inner, "what is trained beside: a task loss or another objective");
+    strength.describe(f, "weight of the entropy");
+    f.names("towards", minimise, {{"low", true}, {"high", false}}, "low: add the entropy; high: subtract it (confidence penalty)");
+  }
+  const Loss& task() const override { return inner->task(); }
+  std::vector<std::string> sites() const override { return inner->sites(); }
+  bool needs_labels() const override { return inner->needs_labels(); }
+  bool second_order() const override { return inner->second_order(); }
+  bool couples_examples() const override { return inner->couples_examples(); }
+
+  Tensor loss(Step& step) override {
+    const Tensor task = inner->loss(step);
+    const double weight = strength.at(step);
+    if (weight == 0) return task;
+    const Tensor h = entropy(step.first().logits, {}, double(step.batch().total_rows()));
+    step.report("entropy", h.item());
+    return task + h * (minimise ? weight : -weight);
+  }
+};
+TAPEDECK_PART(Objective, EntropyMinimisation, "entropy", "Adds the entropy of the prediction, labels or not (Grandvalet and Bengio 2005); subtracts it as a confidence penalty.",
+              {.equation = "L + weight mean H(p), H(p) = -sum_c p_c log p_c; towards \"high\": L - weight mean H(p)",
+               .source = "Grandvalet and Bengio, Semi-Supervised Learning by Entropy Minimization, NeurIPS 2005; Pereyra et al. 2017, arXiv 1701.06548",
+               .cost = "1F + 1B: the first pass of the inner objective is reused",
+               .pitfalls = "Alone, or with many more unlabelled than labelled examples, the minimum is one class for everything.\n"
+                           "Made to go with vat: entropy(vat(cross_entropy)) is VAT + EntMin."});
+
+}  // namespace
+}  // namespace tapedeck
