@@ -1,0 +1,158 @@
+// The small models of tests/golden/twin.py: the same parameters and the same batch, with an objective read from JSON. Next:
+// ../golden_test.cpp (the model), ../golden_objectives_test.cpp (the methods).
+#pragma once
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <tapedeck/objectives/objective.h>
+#include <tapedeck/train/optimizer.h>
+
+namespace tapedeck::testing {
+
+struct GoldenConfig : Part {
+  Choice<ModelSpec> model;
+  Choice<Objective> objective;
+  Choice<Optimizer> optimizer;
+  void describe(Fields& f) override {
+    f("model", model, "");
+    f("objective", objective, "");
+    f("optimizer", optimizer, "");
+  }
+};
+
+inline Json read_golden(const std::string& name) {
+  const std::string path = std::string(TAPEDECK_SOURCE_DIR) + "/tests/golden/" + name;
+  std::ifstream file(path);
+  std::stringstream content;
+  content << file.rdbuf();
+  return parse_json(content.str(), path);
+}
+/// What encoder.py says about all cases: batch, vocabulary, seed, step.
+inline const Json& golden() {
+  static const Json tree = read_golden("encoder.json");
+  return tree;
+}
+inline const Json& at(const Json& object, const char* key) {
+  const auto* member = object.find(key);
+  REQUIRE_MESSAGE(member, "golden file has no " << key);
+  return member->value;
+}
+inline std::vector<double> numbers(const Json& list) {
+  std::vector<double> v;
+  for (auto& item : list.items) v.push_back(item.number);
+  return v;
+}
+inline Tensor i32(const Json& list) {
+  std::vector<int32_t> v;
+  for (auto& item : list.items) v.push_back(int32_t(item.integer));
+  return Tensor::from<int32_t>(v, {int64_t(v.size())});
+}
+
+/// The batch of twin.py; a case may have labels or regression targets of its own.
+inline Batch golden_batch(const Json& row, DType dtype) {
+  const Json& b = at(golden(), "batch");
+  std::vector<int32_t> offsets{0}, positions;
+  for (auto& n : at(b, "lengths").items) {
+    for (int32_t i = 0; i < n.integer; ++i) positions.push_back(i);
+    offsets.push_back(offsets.back() + int32_t(n.integer));
+  }
+  Batch batch;
+  batch.tokens = i32(at(b, "tokens"));
+  const auto *labels = row.find("labels"), *targets = row.find("targets");
+  if (targets) batch.targets = Tensor::from<double>(numbers(targets->value), {int64_t(targets->value.items.size())}).to(dtype);
+  else batch.labels = i32(labels ? labels->value : at(b, "labels"));
+  batch.offsets = Tensor::from<int32_t>(offsets, {int64_t(offsets.size())});
+  batch.positions = Tensor::from<int32_t>(positions, {int64_t(positions.size())});
+  batch.total_sequences = batch.total_labelled = batch.sequences();
+  if (labels) batch.total_labelled = std::count_if(labels->value.items.begin(), labels->value.items.end(), [](auto& l) { return l.integer >= 0; });
+  return batch;
+}
+
+struct GoldenTwin {
+  GoldenConfig config;
+  ParamStore store;
+  std::unique_ptr<Model> model;
+  Batch batch;
+  Tape tape;
+
+  GoldenTwin(const Json& row, DType dtype) : batch(golden_batch(row, dtype)) {
+    Json tree = Json::dict();
+    Json model_options = at(row, "model");
+    model_options.set("type", Json::of("text"));
+    tree.set("model", model_options);
+    tree.set("objective", at(row, "objective"));
+    Json adamw = Json::dict();
+    adamw.set("type", Json::of("adamw"));
+    adamw.set("lr", Json::of(1e-2));
+    adamw.set("weight_decay", Json::of(0.05));
+    Json betas = Json::list();
+    betas.items = {Json::of(0.9), Json::of(0.99)};
+    adamw.set("betas", betas);
+    tree.set("optimizer", adamw);
+    Complaints complaints;
+    read_fields(config, tree, "", complaints);
+    if (!complaints.empty()) FAIL(complaints.render());
+    const Json& g = golden();
+    const int64_t outputs = batch.targets ? 1 : at(at(g, "batch"), "classes").integer;
+    model = config.model->build(Params(store), {at(g, "vocabulary").integer, at(g, "max_length").integer, outputs, false});
+    store.allocate(dtype, root_key(0));
+    set_parameters();
+  }
+
+  /// The formula of twin.py, parameter i in sorted order, as scale * value + shift.
+  void set_parameters(double scale = 1, double shift = 0) {
+    std::vector<std::string> paths = store.paths();
+    std::sort(paths.begin(), paths.end());
+    for (size_t i = 0; i < paths.size(); ++i) {
+      const Parameter& p = *store.find(paths[i]);
+      const double start = paths[i].ends_with("layer_norm.weight") ? 1 : 0;
+      for (int64_t j = 0; j < p.value.size(); ++j) {
+        const double x = start + 0.3 * std::sin(1.7 * double(i) + 0.9 * double(j) + 0.013 * double(j) * double(j));
+        dispatch(p.value.dtype(), [&](auto tag) { p.value.raw<decltype(tag)>()[j] = decltype(tag)(x * scale + shift); });
+      }
+    }
+  }
+  Key key() const { return root_key(uint64_t(at(golden(), "seed").integer)) / "step" / at(golden(), "step").integer; }
+  Step step(int64_t number = 0) { return Step(tape, *model, store, config.objective->task(), batch, key(), number); }
+};
+
+/// Largest difference as a share of the largest expected entry.
+inline double gap(const Tensor& got, const std::vector<double>& expected) {
+  REQUIRE(got.size() == int64_t(expected.size()));
+  double worst = 0, largest = 1e-30;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    worst = std::max(worst, std::abs(got.item(int64_t(i)) - expected[i]));
+    largest = std::max(largest, std::abs(expected[i]));
+  }
+  return std::isnan(worst) ? INFINITY : worst / largest;
+}
+
+/// Checks every gradient in the store against `expected` (path: numbers); the largest difference relative to the largest
+/// gradient of the whole model, because a parameter without influence has gradient 0 up to rounding.
+inline double check_gradients(const ParamStore& store, const Json& expected, double limit) {
+  double scale = 0, worst = 0;
+  for (auto& m : expected.members) for (double v : numbers(m.value)) scale = std::max(scale, std::abs(v));
+  for (auto& m : expected.members) {
+    const Parameter* p = store.find(m.key);
+    REQUIRE_MESSAGE(p, "no parameter " << m.key);
+    const auto want = numbers(m.value);
+    REQUIRE(p->gradient.size() == int64_t(want.size()));
+    double off = 0;
+    for (size_t i = 0; i < want.size(); ++i) off = std::max(off, std::abs(p->gradient.item(int64_t(i)) - want[i]));
+    CAPTURE(m.key);
+    CHECK(off / scale <= limit);
+    worst = std::max(worst, std::isnan(off) ? INFINITY : off / scale);
+  }
+  CHECK(expected.members.size() == store.all().size());
+  return worst;
+}
+
+struct Tolerance { DType dtype; double limit; };
+
+}  // namespace tapedeck::testing
