@@ -1,0 +1,61 @@
+// Every file of configs/methods trains for two updates on the data it names: a broken recipe fails here, not after an hour.
+// Without the data sets beside the project they bind, which configs_test.cpp checks, and do not run.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <iostream>
+
+#include <tapedeck/experiment/experiment.h>
+
+#include "support/run_contents.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path methods = fs::path(TAPEDECK_SOURCE_DIR) / "configs/methods";
+const bool have_data = fs::is_directory(fs::path(TAPEDECK_SOURCE_DIR).parent_path() / "shared/data");
+
+/// What turns a recipe into a rehearsal: two updates of one seed on the first rows of its files.
+std::vector<std::string> rehearsal(const std::string& file) {
+  std::vector<std::string> sets = {"seeds=[1]", "training.duration=2 steps", "evaluation.every=2 steps", "runtime.threads=1"};
+  Complaints complaints;
+  const LoadedExperiment loaded = load_experiment(file, {}, complaints);
+  const Json::Member* data = loaded.tree.find("data");
+  REQUIRE(data);
+  const Json::Member* train = data->value.find("train");
+  if (train && train->value.find("type")) {       // one reader to train on, one to judge by
+    sets.push_back("data.train.limit=200");
+    sets.push_back("data.evaluation.limit=200");
+  } else {
+    sets.push_back("data.limit=200");
+  }
+  return sets;
+}
+
+}  // namespace
+
+TEST_CASE("every recipe of configs/methods trains") {
+  if (!have_data) {
+    std::cout << "skipped: no data sets in ../shared/data, the recipes of configs/methods do not run\n";
+    return;
+  }
+  const TempFolder folder(Medium::memory);
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(methods)) {
+    if (entry.path().extension() != ".json") continue;
+    const std::string file = entry.path().string();
+    CAPTURE(file);
+    const RunResult result =
+        run_experiment(file, {.sets = rehearsal(file), .output = folder / entry.path().stem().string(), .progress = ProgressMode::none});
+    CHECK(result.exit_code == 0);
+    for (const SeedResult& seed : result.seeds) {
+      CHECK(seed.steps == 2);
+      CHECK(std::isfinite(seed.last.at("loss")));
+    }
+    ++files;
+  }
+  CHECK(files >= 16);
+}
