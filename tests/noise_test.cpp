@@ -61,17 +61,17 @@ std::vector<Oracle> rows() {
   int left_out = 0;
   for (int i = 0; i < 2000; ++i) left_out += layer_dropped(Trip(1, 1, Mode::train, i).pass, 0.25);
   return {
-      {"dropout: what is kept", "p = 0.3, x = 1", largest(dropped), 1.428571, 1e-5},
-      {"dropout: mean", "x", moments(dropped).mean, 1, error * 0.66},
-      {"dropout: variance", "x^2 p / (1 - p)", moments(dropped).variance, 0.428571, error},
+      {"dropout: what is kept", "p = 0.3, x = 1", largest(dropped), 1.428571, 1e-5, "2.1.1"},
+      {"dropout: mean", "x", moments(dropped).mean, 1, error * 0.66, "2.1.2 12.27"},
+      {"dropout: variance", "x^2 p / (1 - p)", moments(dropped).variance, 0.428571, error, "2.1.3 12.27"},
       {"Gaussian dropout: mean", "x", gaussian(0.3).mean, 1, error * 0.66},
-      {"Gaussian dropout: deviation, p = 0.1", "sqrt(p / (1 - p))", std::sqrt(gaussian(0.1).variance), 0.333333, error},
-      {"Gaussian dropout: deviation, p = 0.3", "sqrt(p / (1 - p))", std::sqrt(gaussian(0.3).variance), 0.654654, error},
-      {"DropConnect: mean", "W = (1,2), v = (1,1), keep 0.5; undone scale", connect(true).mean, 1.5, error * 1.12},
-      {"DropConnect: variance", "keep (1 - keep) (1 + 4)", connect(true).variance, 1.25, error * 2},
+      {"Gaussian dropout: deviation, p = 0.1", "sqrt(p / (1 - p))", std::sqrt(gaussian(0.1).variance), 0.333333, error, "2.5.2"},
+      {"Gaussian dropout: deviation, p = 0.3", "sqrt(p / (1 - p))", std::sqrt(gaussian(0.3).variance), 0.654654, error, "2.5.3"},
+      {"DropConnect: mean", "W = (1,2), v = (1,1), keep 0.5; undone scale", connect(true).mean, 1.5, error * 1.12, "2.2.1 12.28"},
+      {"DropConnect: variance", "keep (1 - keep) (1 + 4)", connect(true).variance, 1.25, error * 2, "2.2.2 12.28"},
       {"DropConnect, one mask: no variance inside a batch", "Wan et al. 2013, shared mask", connect(false).variance, 0, 1e-15},
       {"noise on the input of a linear model", "E (w (x + e) - y)^2 = (wx - y)^2 + w^2 s^2: w 2, x 0.5, y 0, s 0.2",
-       moments(square(noisy * 2.0)).mean, 1.16, error * 2},
+       moments(square(noisy * 2.0)).mean, 1.16, error * 2, "2.5.1"},
       {"LayerDrop: share of passes", "p = 0.25", left_out / 2000.0, 0.25, 0.05},
   };
 }

@@ -1,5 +1,4 @@
-// Training methods against numbers that can be worked out by hand (docs/guide/methods.md lists their sources), and the
-// identities that tie them together.
+// The identities that tie training methods together, and what they refuse. Next: oracles_methods_test.cpp, their numbers.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -13,48 +12,6 @@ using namespace tapedeck::test;
 
 namespace {
 
-/// Gives back the given logits pass after pass; one row, two classes.
-struct FixedLogits final : Model {
-  Param table;
-  Output forward(Pass& pass) const override {
-    const int64_t row = next++ % 2;
-    const Tensor all = pass(table);
-    return {slice(all, 0, row, row + 1), {}, {}};
-  }
-  mutable int64_t next = 0;
-};
-
-Batch one_row() {
-  Batch b;
-  b.tokens = Tensor::of<int32_t>({0}, {1});
-  b.positions = Tensor::of<int32_t>({0}, {1});
-  b.offsets = Tensor::of<int32_t>({0, 1}, {2});
-  b.labels = Tensor::of<int32_t>({0}, {1});
-  b.total_sequences = b.total_labelled = 1;
-  return b;
-}
-
-ModelConfig parse(const std::string& objective) {
-  ModelConfig config;
-  Complaints complaints;
-  read_fields(config, parse_json("{\"objective\": " + objective + "}", "test"), "", complaints);
-  if (!complaints.empty()) FAIL(complaints.render());
-  return config;
-}
-
-double r_drop_value(const std::string& options, int64_t number = 0) {
-  const ModelConfig config = parse("{\"type\": \"r_drop\", " + options + "}");
-  ParamStore store;
-  FixedLogits model;
-  model.table = Params(store).make("table", {2, 2}, Init::zeros());
-  store.allocate(DType::f64, root_key(0));
-  store[model.table].value.copy_from(Tensor::of<double>({2, 0, 1, 0}, {2, 2}));
-  Tape tape;
-  const Batch b = one_row();
-  Step step(tape, model, store, config.objective->task(), b, root_key(0), number);
-  return config.objective->loss(step).item();
-}
-
 const char* tiny = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}})";
 std::string with(const std::string& objective) { return std::string("{") + tiny + ", \"objective\": " + objective + "}"; }
 
@@ -67,35 +24,6 @@ std::pair<double, std::vector<double>> run(const std::string& objective) {
 }
 
 }  // namespace
-
-TEST_CASE("R-Drop's published scalings on one row: logits (2,0) and (1,0), label 0, alpha 4") {
-  struct Row { const char* options; double expected; };
-  const Row rows[] = {
-      {R"("alpha": 4)", 0.739667},
-      {R"("alpha": 4, "preset": "paper")", 0.739667},
-      {R"("alpha": 4, "preset": "su")", 0.369833},
-      {R"("alpha": 4, "preset": "readme")", 0.519572},
-      {R"("alpha": 4, "preset": "vit")", 1.039144},
-      {R"("alpha": 4, "preset": "bert4torch")", 0.294964},
-      {R"("alpha": 4, "preset": "hf_bert")", 0.739667},           // one row: batch sum and mean are the same
-      {R"("alpha": 0)", 0.126928 + 0.313262},
-      {R"("alpha": 4, "ce": "mean", "kl_weight": 0.25, "kl_reduction": "sum")", 0.369833},
-      {R"("alpha": 4, "pair_pool": "sum")", 0.739667},            // two passes: one pair
-      {R"("alpha": 4, "every": 1)", 0.739667},
-  };
-  for (auto& row : rows) {
-    CAPTURE(row.options);
-    CHECK(r_drop_value(row.options) == doctest::Approx(row.expected).epsilon(5e-6));
-  }
-  CHECK(r_drop_value(R"("alpha": 4, "every": 3)", 3) == doctest::Approx(0.739667).epsilon(5e-6));
-  CHECK(r_drop_value(R"("alpha": 4, "every": 3)", 4) == doctest::Approx(2 * 0.126928).epsilon(5e-6));   // one pass, same scale
-  // Four passes alternate between the two rows: six pairs, four of which differ.
-  CHECK(r_drop_value(R"("alpha": 4, "passes": 4)") == doctest::Approx(2 * 0.440190 + 2 * 0.149738 * 4 / 6).epsilon(1e-5));
-  CHECK(r_drop_value(R"("alpha": 4, "passes": 4, "pair_pool": "sum")") == doctest::Approx(2 * 0.440190 + 2 * 0.149738 * 4).epsilon(1e-5));
-  const double p = 0.880797, q = 0.731059, m = (p + q) / 2;
-  const double to_mean = p * std::log(p / m) + (1 - p) * std::log((1 - p) / (1 - m)) + q * std::log(q / m) + (1 - q) * std::log((1 - q) / (1 - m));
-  CHECK(r_drop_value(R"("alpha": 4, "pair_pool": "to_mean")") == doctest::Approx(0.440190 + 2 * to_mean).epsilon(1e-5));
-}
 
 TEST_CASE("the steepest step: published examples, lengths and refusals") {
   const Tensor g = Tensor::of<double>({-1.5, -2}, {1, 2});
@@ -114,27 +42,6 @@ TEST_CASE("the steepest step: published examples, lengths and refusals") {
   check(steepest_step(Tensor::zeros({2, 2}, DType::f64), 1, Ball::l2, NormScope::token), {0, 0, 0, 0});
   check(steepest_step(Tensor::of<double>({NAN, 1, 0, 2}, {2, 2}), 1, Ball::l2, NormScope::token), {0, 0, 0, 1});
   CHECK_THROWS_AS(steepest_step(two, 1, Ball::l2, NormScope::sample, Tensor::of<int32_t>({0, 5}, {2})), Error);
-}
-
-TEST_CASE("logistic loss under attack: w = (3,4), x = 0, epsilon 0.1") {
-  Tape tape;
-  const Tensor x = tape.leaf(Tensor::of<double>({0, 0}, {1, 2}));
-  const Tensor w = Tensor::of<double>({3, 4}, {1, 2});
-  auto loss = [&](const Tensor& at) { return sum(softplus(-sum(at * w))); };
-  CHECK(loss(x).item() == doctest::Approx(0.693147).epsilon(1e-6));
-  const Tensor g = gradient(loss(x), x);
-  CHECK(loss(x + steepest_step(g, 0.1, Ball::l2, NormScope::tensor)).item() == doctest::Approx(0.974077).epsilon(1e-6));
-  CHECK(loss(x + steepest_step(g, 0.1, Ball::linf, NormScope::tensor)).item() == doctest::Approx(1.103186).epsilon(1e-6));
-  CHECK(loss(x + g * 0.1).item() != doctest::Approx(loss(x).item()));
-}
-
-TEST_CASE("gradient penalty of l = (wx - y)^2 / 2 at w = 2, x = 1, y = 0.5: value 4.5, derivative 10.5") {
-  Tape tape;
-  const Tensor w = tape.leaf(Tensor::scalar(2, DType::f64)), x = tape.leaf(Tensor::scalar(1, DType::f64));
-  const Tensor l = square(w * x - 0.5) * 0.5;
-  const Tensor penalty = square(gradient(l, x, Order::differentiable)) * 0.5;
-  CHECK(penalty.item() == doctest::Approx(4.5));
-  CHECK(gradient(penalty, w).item() == doctest::Approx(10.5));
 }
 
 TEST_CASE("identities") {

@@ -1,4 +1,5 @@
-// normalize: a scale by the largest entry, which no gradient needs because length does not depend on it, then a square root.
+// The normalisations. In normalize a scale by the largest entry comes first, which no gradient needs because length does not
+// depend on it.
 #include <tapedeck/ops/normalize.h>
 
 #include <limits>
@@ -22,6 +23,28 @@ Tensor normalize(const Tensor& x) {
   });
   const Tensor scaled = x * top;
   return scaled * rsqrt(sum(square(scaled), 1, true) + at_zero);
+}
+
+Tensor standardize(const Tensor& x, const Tensor& weight, double epsilon) {
+  require_rank("standardize", "x", x, 2);
+  require_rank("standardize", "weight", weight, 1);
+  const Tensor share = reshape(weight / sum(weight), {1, weight.size()});
+  const int64_t d = x.shape()[1];
+  const Tensor centred = x - reshape(matmul(share, x), {d});
+  return centred * rsqrt(reshape(matmul(share, square(centred)), {d}) + epsilon);
+}
+
+Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon, RunningMoments* running, double momentum) {
+  require_rank("batch_norm", "x", x, 2);
+  const int64_t n = x.shape()[0];
+  if (n < 1) shape_error("batch_norm", In(&x, 1), "a batch without rows has no mean");
+  const Tensor mu = mean(x, 0), centred = x - mu, variance = mean(square(centred), 0);
+  if (running) {
+    const double unbiased = n > 1 ? double(n) / double(n - 1) : 1;
+    running->mean = running->mean * (1 - momentum) + mu.detach() * momentum;
+    running->variance = running->variance * (1 - momentum) + variance.detach() * (momentum * unbiased);
+  }
+  return centred * rsqrt(variance + epsilon) * gain + bias;
 }
 
 }  // namespace tapedeck

@@ -10,10 +10,12 @@
 
 namespace tapedeck::testing {
 
-/// tolerance: absolute; half a unit of the last printed digit for rounded numbers.
+/// tolerance: absolute; half a unit of the last printed digit for rounded numbers. items: numbers of tests/oracles.txt that the row
+/// holds, none for a number beyond that list.
 struct Oracle {
   std::string name, source;  // source: method and paper, formula or worked example
   double value, expected, tolerance;
+  std::string items = {};
 };
 
 inline void check_oracles(const char* table, const std::vector<Oracle>& rows) {

@@ -27,6 +27,15 @@ Tensor crf_decode(const Tensor& emissions, const Transitions& transitions, const
 Tensor memm_nll(const Tensor& emissions /*[T,c]*/, const Tensor& between /*[c,c]*/, const Tensor& tags /*i32 [T]*/,
                 const Tensor& offsets, PerUnit per = PerUnit::token, bool reversed = false);
 
+/// The most probable tags that a beam finds, i32 [T]: after each token the `beam` best prefixes stay. 1 is greedy, c^(length - 1) is
+/// exact; between them a wider beam may repair an early decision that greedy search regrets. Ties go to the lower tag.
+Tensor memm_decode(const Tensor& emissions, const Tensor& between, const Tensor& offsets, int64_t beam = 4);
+
+/// How likely update i trains on the gold tag instead of the model's own (scheduled sampling, Bengio et al. 2015, section 2.4).
+/// linear: max(floor, k - slope i); exponential: k^i, k < 1; inverse_sigmoid: k / (k + e^(i/k)), k >= 1.
+enum class Decay { linear, exponential, inverse_sigmoid };
+double gold_share(Decay decay, int64_t update, double k, double slope = 0, double floor = 0);
+
 /// -log of the probability of all alignments of a target: blanks between symbols, repeats merged (Graves et al. 2006, eq. 6 to
 /// 8). targets of sequence b: target_offsets[b] .. target_offsets[b+1]-1, none equal to blank. Mean over sequences. A target that
 /// does not fit its sequence (more symbols and needed blanks than rows) costs 0 and stays in the mean.
