@@ -6,6 +6,7 @@
 #include <functional>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/tensor/in_place.h>
 
 namespace tapedeck {
 namespace {
@@ -103,6 +104,13 @@ void rescale_part(const T* x, T* y, int64_t n, double length, Ball ball) {
   for (int64_t i = 0; i < n; ++i) y[i] = T(double(x[i]) * scale);
 }
 
+/// |x| in L2 where x is one part of ordinary size: attacks on a table are too large for the plain loops. 0 elsewhere.
+double plain_length(const Tensor& x, Ball ball, NormScope scope) {
+  if (ball != Ball::l2 || (scope != NormScope::tensor && scope != NormScope::batch)) return 0;
+  const double squares = sum_squares(x);
+  return squares > 1e-40 && squares < 1e40 ? std::sqrt(squares) : 0;
+}
+
 /// part(x, y, n) on every part; y starts as zeros.
 template <class F>
 Tensor by_parts(const Tensor& x, NormScope scope, const Tensor& offsets, F part) {
@@ -119,14 +127,17 @@ Tensor by_parts(const Tensor& x, NormScope scope, const Tensor& offsets, F part)
 }  // namespace
 
 Tensor steepest_step(const Tensor& g, double epsilon, Ball ball, NormScope scope, const Tensor& offsets) {
+  if (const double length = plain_length(g, ball, scope)) return g * (epsilon / length);
   return by_parts(g, scope, offsets, [&](auto* x, auto* y, int64_t n) { step_of_part(x, y, n, epsilon, ball); });
 }
 
 Tensor project(const Tensor& x, double epsilon, Ball ball, NormScope scope, const Tensor& offsets) {
+  if (const double length = plain_length(x, ball, scope)) return length > epsilon ? x * (epsilon / length) : x;
   return by_parts(x, scope, offsets, [&](auto* from, auto* to, int64_t n) { project_part(from, to, n, epsilon, ball); });
 }
 
 Tensor rescale(const Tensor& x, double length, Ball ball, NormScope scope, const Tensor& offsets) {
+  if (const double now = plain_length(x, ball, scope)) return x * (length / (now + 1e-6));
   return by_parts(x, scope, offsets, [&](auto* from, auto* to, int64_t n) { rescale_part(from, to, n, length, ball); });
 }
 

@@ -27,6 +27,13 @@ void multiply_into(const Tensor& c, const Tensor& a, bool a_transposed, const Te
   });
 }
 
+double sum_squares(const Tensor& t) {
+  return dispatch(t.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    return kernels::menu<T>().sum_squares(t.size(), t.raw<T>());
+  });
+}
+
 int64_t first_non_finite(const Tensor& t) {
   return dispatch(t.dtype(), [&](auto tag) {
     using T = decltype(tag);
