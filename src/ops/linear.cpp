@@ -61,9 +61,9 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
       using T = decltype(tag);
       const auto& menu = kernels::menu<T>();
       const int64_t m = x[0].shape().rows(), n = x[1].shape()[0], k = x[1].shape()[1];
-      Tensor dz = dy[0];
+      const bool in_place = dy[0].unique();       // then nobody reads dy again
+      const Tensor dz = act == Act::none || in_place ? dy[0] : Tensor::empty(dy[0].shape(), dy[0].dtype());
       if (act != Act::none) {
-        dz = Tensor::empty(dy[0].shape(), dy[0].dtype());
         const Tensor& z = activation().by_output ? y[0] : y[1];
         menu.unary_backward(activation().unary, 0, 0, m * n, at<T>(z), at<T>(y[0]), at<T>(dy[0]), at<T>(dz), false);
       }
@@ -92,8 +92,16 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
   Saves saves() const override {
     Saves s{{Save::input, 0, "dw = dz^T x"}, {Save::input, 1, "dx = dz w"}};
     if (act != Act::none && activation().by_output) s.push_back({Save::output, 0, "act' is short in act(z)"});
-    if (!activation().by_output) s.push_back({Save::output, 1, "dz = dy act'(z)"});
+    if (!activation().by_output) s.push_back({Save::output, 1, "dz = dy act'(z); act(z) is restored from it"});
     return s;
+  }
+  uint32_t restores() const override { return activation().by_output ? 0 : 1; }
+  bool restore(In, Out y, size_t) const override {
+    dispatch(y[0].dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      kernels::menu<T>().unary(activation().unary, 0, 0, y[0].size(), at<T>(y[1]), at<T>(y[0]));
+    });
+    return true;
   }
   Cost cost(In x) const override {
     Cost c = Op::cost(x);

@@ -62,7 +62,18 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
 
   Saves saves() const override {
     return {{Save::output, 0, "normalised rows are recomputed from the sum"}, {Save::input, 2, "dy passes the gain"},
-            {Save::output, 2, "mean of each row"}, {Save::output, 3, "1/deviation of each row"}};
+            {Save::input, 3, "the norm is restored from the sum with it"}, {Save::output, 2, "mean of each row"},
+            {Save::output, 3, "1/deviation of each row"}};
+  }
+  uint32_t restores() const override { return 0b10; }
+  bool restore(In x, Out y, size_t) const override {
+    if (!x[2].has_data() || !x[3].has_data()) return false;
+    dispatch(y[0].dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      kernels::menu<T>().layer_norm(y[0].shape().rows(), y[0].shape().cols(), epsilon, at<T>(y[0]), at<T>(x[2]), at<T>(x[3]),
+                                    at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
+    });
+    return true;
   }
   Cost cost(In x) const override {
     Cost c = Op::cost(x);

@@ -32,12 +32,15 @@ void Tape::hold_needed(Node& node) {
   for (size_t k = 0; k < node.in.size(); ++k) {
     const Tensor& t = node.in[k];
     if (!t || !t.on_tape()) { keeps |= bit(k); continue; }
-    if (segment_ != no_segment && t.place().value < segment_) keeps |= bit(k);
+    const bool from_outside = segment_ != no_segment && t.place().value < segment_;
+    if (from_outside) keeps |= bit(k);
     if (!(keeps & bit(k))) continue;
     Node& maker = row(owner_[t.place().value]);   // it holds what any reader holds, so nothing is computed again needlessly
     const size_t output = t.place().value - maker.first;
+    const bool held = maker.out[output].has_data();
+    if (!held && !from_outside && (maker.op->restores() & bit(output))) { keeps &= ~bit(k); continue; }
     maker.keeps |= output_bit(output);
-    if (!maker.out[output].has_data()) handle(maker.out[output]) = t;
+    if (!held) handle(maker.out[output]) = t;
   }
   node.keeps = keeps;
   hold(node, keeps);
@@ -78,9 +81,30 @@ void Tape::provide(NodeId i, uint32_t mask) {
     const Tensor& t = node.in[k];
     if (!(mask & bit(k)) || !t || t.has_data()) continue;
     const Tensor& made = value(t.place().value);
-    if (!made.has_data()) compute(owner_[t.place().value]);
+    if (!made.has_data() && !restore(t.place().value)) compute(owner_[t.place().value]);
     handle(t) = made;
   }
+}
+
+bool Tape::restore(ValueId v) {
+  Node& node = row(owner_[v]);
+  const size_t output = v - node.first;
+  if (!(node.op->restores() & bit(output))) return false;
+  for (auto& save : node.op->saves()) {
+    if (save.kind == Save::output) {
+      if (!node.out[size_t(save.index)].has_data()) return false;
+    } else if (const Tensor& t = node.in[size_t(save.index)]; t && !t.has_data() && value(t.place().value).has_data()) {
+      handle(t) = value(t.place().value);
+    }
+  }
+  const MemoryFor purpose(Memory::activations);
+  Tensors y;
+  for (auto& t : node.out) y.push_back(t);
+  y[output] = Tensor::empty(y[output].shape(), y[output].dtype());
+  if (!node.op->restore(node.in, y, output)) return false;
+  handle(node.out[output]) = y[output].placed(node.out[output].place());
+  computed_.push_back(owner_[v]);
+  return true;
 }
 
 // Depth first with a list of its own, because a chain of forgotten values may be longer than the stack.
@@ -93,7 +117,7 @@ void Tape::compute(NodeId wanted) {
     for (auto& t : node.in) {
       if (!t || t.has_data()) continue;
       const Tensor& made = value(t.place().value);
-      if (made.has_data()) handle(t) = made;
+      if (made.has_data() || restore(t.place().value)) handle(t) = made;
       else waiting.push_back(owner_[t.place().value]), ready = false;
     }
     if (!ready) continue;

@@ -226,7 +226,18 @@ inline Findings check_instruction_sets(const Row& row) {
 struct SaveUse { bool noticed = false; const char* why = ""; };
 inline std::map<std::string, std::map<std::string, SaveUse>> save_uses;
 
-/// (9) Backward reads what saves() lists and nothing else: everything else is NaN and nobody notices.
+/// Whether restore() brings back every output that it promises, bit for bit.
+inline bool restores_outputs(const Node& node, const Tensors& in, const Tensors& out) {
+  for (size_t k = 0; k < out.size(); ++k) {
+    if (!(node.op->restores() >> k & 1)) continue;
+    Tensors y = copies(out);
+    poison(y[k]);
+    if (!node.op->restore(in, y, k) || !same_bits(y[k], node.out[k])) return false;
+  }
+  return true;
+}
+
+/// (9) Backward and restore read what saves() lists and nothing else: everything else is NaN and nobody notices.
 inline Findings check_saves(const Row& row) {
   Findings found;
   Play play(*row.row, row.row->inputs);
@@ -241,7 +252,7 @@ inline Findings check_saves(const Row& row) {
     const auto unchanged = [&](const Tensors& in, const Tensors& out) {
       const Tensors now = first_order(*node, in, out, dy, wanted);
       for (size_t k = 0; k < expected.size(); ++k) if (!same_bits(now[k], expected[k])) return false;
-      return true;
+      return restores_outputs(*node, in, out);
     };
     Tensors in = copies(node->in), out = copies(node->out);
     const auto listed = [&](Save::Kind kind, size_t k) {
@@ -250,7 +261,7 @@ inline Findings check_saves(const Row& row) {
     };
     for (size_t k = 0; k < in.size(); ++k) if (in[k] && !listed(Save::input, k)) poison(in[k]);
     for (size_t k = 0; k < out.size(); ++k) if (!listed(Save::output, k)) poison(out[k]);
-    found.expect(unchanged(in, out), "backward reads a value that saves() does not list");
+    found.expect(unchanged(in, out), "backward or restore reads a value that saves() does not list, or restore gives other bits");
     for (const Save& s : saves) {
       const size_t k = size_t(s.index), count = s.kind == Save::input ? node->in.size() : node->out.size();
       found.expect(s.index >= 0 && k < count && s.why && *s.why,

@@ -136,7 +136,9 @@ inline std::optional<Tensors> kernel_gradients(const Node& node, In in, In out, 
     if (g.wanted && !g.accumulate) poison(g.into);
     dx.push_back(g);
   }
-  if (!node.op->backward(in, out, dy, dx)) return {};
+  Tensors up;                                     // nobody else's, which a kernel may write over, or (accumulating) shared
+  for (auto& t : dy) up.push_back(t && start.empty() ? t.clone() : t);
+  if (!node.op->backward(in, out, up, dx)) return {};
   Tensors result;
   for (const Grad& g : dx) result.push_back(g.into);
   return result;

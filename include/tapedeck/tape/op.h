@@ -80,12 +80,16 @@ struct Op {
   virtual Specs infer(In x) const = 0;                          // throws Error{shape|dtype} saying what was expected
   virtual void forward(In x, Out y) const = 0;
   /// Optional kernel of the first-order sweep; dy[i] is undefined when no gradient reaches output i. Returns false
-  /// without touching dx when it has none, then vjp is used.
+  /// without touching dx when it has none, then vjp is used. A dy[i] that is unique() is nobody else's: it may be written over.
   virtual bool backward(In x, In y, In dy, Grads dx) const;
   /// The rule in ops: one tensor per input, undefined where not wanted. Default: pull dy back through reference(x).
   virtual Tensors vjp(In x, In y, In dy, Wanted wanted) const;
   virtual Tensors reference(In x) const;                        // the same mathematics in smaller ops; differentiable outputs first
   virtual Saves saves() const;                                  // default: every input and output
+  /// Bits of the outputs that restore() writes again, with the same bits, from other outputs that saves() lists. For what is
+  /// cheap to make (an activation, a norm): rows then hold one of the two. Inputs may be shells; false: one would be needed.
+  virtual uint32_t restores() const { return 0; }
+  virtual bool restore(In, Out, size_t /* which output */) const { return false; }
   virtual Cost cost(In x) const;                                // default: no flops, bytes of inputs and outputs
   virtual void attributes(Attributes&) const {}
 

@@ -96,6 +96,7 @@ class Tape {
   void close_segment(ValueId outer, In results);
   void hold_needed(Node& node);                   // of a new row
   void provide(NodeId i, uint32_t mask);          // gives the handles named by mask their data
+  bool restore(ValueId v);                        // by its op's own short way; false when what that needs is gone
   void compute(NodeId wanted);
   void forward_again(Node& node);
   static void hold(Node& node, uint32_t mask);    // turns all other handles into shells
