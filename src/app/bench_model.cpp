@@ -99,6 +99,7 @@ BenchTrainee::BenchTrainee(const TrainFlags& given) : flags(filled_in(given)) {
   int64_t longest = 0;
   for (const Example& example : data.examples) longest = std::max(longest, int64_t(example.ids.size()));
   model = parts.model->build(Params(store), {.vocabulary = flags.vocabulary, .max_length = longest, .outputs = flags.classes, .pairs = false});
+  if (!flags.recompute.empty()) store.recompute({flags.recompute});
   store.allocate(DType::f32, root_key(uint64_t(flags.seed)) / "init");
   training.batch_size = flags.batch;
   training.clip_grad_norm = 1.0;
@@ -154,6 +155,7 @@ void add_train_flags(Command& command, TrainFlags& flags) {
       .number("--batches", flags.batches, "different batches, taken in turn", int64_t{1})
       .choice("--norm", flags.norm, {"post", "pre"}, "layer norm before or after each block")
       .text("--objective", flags.objective, "plain, r_drop, fgm, gradient_penalty, ... or its JSON")
+      .text("--recompute", flags.recompute, "segments whose values the backward sweep computes again, like encoder.layers.*", "GLOB")
       .number("--lr", flags.lr, "learning rate of AdamW", 0.0)
       .number("--steps", flags.steps, "steps that are timed", int64_t{1})
       .number("--warmup", flags.warmup, "steps before that", int64_t{0})

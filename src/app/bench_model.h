@@ -16,7 +16,7 @@ struct TrainFlags : BenchFlags {
   int64_t layers = 0, width = 0, heads = 0, feed_forward = 0, batch = 0, length = 0;
   int64_t vocabulary = 8000, classes = 6, batches = 8, steps = 20, warmup = 3, seed = 1;
   double dropout = 0.1, lr = 1e-5;
-  std::string norm = "post", objective = "plain", lengths, save_weights;
+  std::string norm = "post", objective = "plain", recompute, lengths, save_weights;
   bool once_loss = false;
 };
 /// Sizes that are 0 replaced by those of flags.model.

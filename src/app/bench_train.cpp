@@ -81,6 +81,7 @@ Json to_json(const BenchTrainee& trainee, const Measured& m, int64_t resident_be
   json.set("machine", machine_json());
   json.set("model", model_json(trainee.flags));
   json.set("objective", Json::of(trainee.flags.objective));
+  if (!trainee.flags.recompute.empty()) json.set("recompute", Json::of(trainee.flags.recompute));
   json.set("parameters", Json::of(trainee.store.count()));
   json.set("steps", Json::of(trainee.flags.steps));
   json.set("warmup", Json::of(trainee.flags.warmup));
