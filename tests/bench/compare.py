@@ -1,6 +1,6 @@
-"""Times tapedeck against PyTorch, and tapedeck's methods against each other: whole training steps, both sides in turn.
+"""Times tapedeck against PyTorch and JAX, and tapedeck's methods against each other: whole training steps, both sides in turn.
 
-python3 tests/bench/compare.py build/tapedeck [--rows 3 4 5 6 7 9] [--models mini] [--against eager compile] [--out compare]
+python3 tests/bench/compare.py build/tapedeck [--rows 3 4 5 6 7 9] [--models mini] [--against eager compile jax] [--out compare]
 Writes OUT.json (every run) and OUT.md (the table). First every side computes the loss of the same weights with dropout 0:
 a difference ends the comparison. Then round after round (A B C A B C ...) each side runs in a process of its own; a ratio is
 formed within a round, and the median and p10..p90 over the rounds are reported. Rows have the numbers of docs/guide/bench.md.
@@ -16,7 +16,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = {"tiny": (100, 10), "mini": (10, 3), "base": (6, 2)}  # timed, warm-up
-FASTER = {"eager": {"tiny": 2.0, "mini": 2.2, "base": 1.8}, "compile": {"tiny": 1.6, "mini": 1.6, "base": 1.4}}
+FASTER = {"eager": {"tiny": 2.0, "mini": 2.2, "base": 1.8}, "compile": {"tiny": 1.6, "mini": 1.6, "base": 1.4},
+          "jax": {"tiny": 1.0, "mini": 1.0, "base": 1.0}}
 
 
 SENTENCES = {  # a file under the data folder, and the line's texts
@@ -47,12 +48,12 @@ def options():
     parser.add_argument("tapedeck", help="the binary")
     parser.add_argument("--rows", type=int, nargs="+", default=[3, 4, 6, 9], choices=[3, 4, 5, 6, 7, 9])
     parser.add_argument("--models", nargs="+", default=list(STEPS), choices=STEPS)
-    parser.add_argument("--against", nargs="+", default=["eager", "compile"], choices=["eager", "compile", "eager-tuned", "compile-tuned"])
+    parser.add_argument("--against", nargs="+", default=["eager", "compile"], choices=["eager", "compile", "eager-tuned", "compile-tuned", "jax"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gemm", default="auto", choices=["auto", "native", "openblas"])
     parser.add_argument("--chrt", action="store_true", help="run both sides under real-time priority (chrt -f 5)")
-    parser.add_argument("--python", default=sys.executable, help="the interpreter that has PyTorch")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has PyTorch (and JAX)")
     parser.add_argument("--data", default=os.environ.get("TAPEDECK_DATA"), help="folder of the data sets, for row 5 (default: $TAPEDECK_DATA)")
     parser.add_argument("--out", default="compare")
     o = parser.parse_args()
@@ -72,7 +73,7 @@ class Runner:
         if program == "tapedeck":
             head = [self.o.tapedeck, "bench", "train", "--json", "--gemm", self.o.gemm]
         else:
-            head = [self.o.python, os.path.join(HERE, "torch_train.py")]
+            head = [self.o.python, os.path.join(HERE, program + "_train.py")]
         return (["chrt", "-f", "5"] if self.o.chrt else []) + head + ["--threads", str(self.o.threads)] + words + extra
 
     def run(self, side, extra=()):
@@ -82,18 +83,20 @@ class Runner:
         return json.loads(done.stdout)
 
 
-def torch_side(kind, words):
+def peer(kind, words):
+    if kind == "jax":
+        return ["jax"] + words
     flags = {"eager": [], "compile": ["--compile"], "eager-tuned": ["--tuned"], "compile-tuned": ["--compile", "--tuned"]}
     return ["torch"] + words + flags[kind]
 
 
 def against_pytorch(o, model, dropout):
     words = ["--model", model]
-    sides = {"tapedeck": ["tapedeck"] + words} | {kind: torch_side(kind, words) for kind in o.against}
+    sides = {"tapedeck": ["tapedeck"] + words} | {kind: peer(kind, words) for kind in o.against}
     if dropout:
         claims = [Claim(3, "time", kind, "tapedeck", FASTER[kind.split("-")[0]][model], True) for kind in o.against]
     else:
-        claims = [Claim(3, "time", kind, "tapedeck", 1.3, True) for kind in o.against]
+        claims = [Claim(3, "time", kind, "tapedeck", 1.0 if kind == "jax" else 1.3, True) for kind in o.against]
     if dropout and model != "tiny":
         claims.append(Claim(4, "share", "tapedeck", None, {"mini": 0.70, "base": 0.78}[model], True))
         if "eager" in o.against and 9 in o.rows:
@@ -125,8 +128,8 @@ def sentence_lengths(o, name, folder):
 
 def ragged(o, name, folder):
     words = ["--model", "mini", "--batches", "32", "--lengths", sentence_lengths(o, name, folder)]
-    sides = {"tapedeck": ["tapedeck"] + words} | {kind: torch_side(kind, words) for kind in o.against}
-    claims = [Claim(5, "time", kind, "tapedeck", 3.0, True) for kind in o.against]
+    sides = {"tapedeck": ["tapedeck"] + words} | {kind: peer(kind, words) for kind in o.against if kind != "jax"}
+    claims = [Claim(5, "time", kind, "tapedeck", 3.0, True) for kind in o.against if kind != "jax"]
     return Group(f"mini on lengths of {name}", sides, claims, (32, 32), parity=tuple(sides), time="mean")
 
 
@@ -152,7 +155,7 @@ def groups(o, folder):
 
 
 def with_weights(side, path):
-    return ["--weights", path] if side[0] == "torch" else []
+    return ["--weights", path] if side[0] != "tapedeck" else []
 
 
 def check_parity(runner, group):
@@ -162,7 +165,7 @@ def check_parity(runner, group):
     for name in group.parity:
         side = group.sides[name]
         extra = ["--dropout", "0", "--steps", "3", "--warmup", "0"]
-        extra += with_weights(side, path) if side[0] == "torch" else ["--save-weights", path]
+        extra += with_weights(side, path) if side[0] != "tapedeck" else ["--save-weights", path]
         losses[name] = runner.run(side, extra)["losses"]
     first = losses[group.parity[0]] if group.parity else []
     for name, other in losses.items():
