@@ -189,6 +189,7 @@ Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector
                                                         : encode_joined(row, tokenizer, data.pairs));
     if (regression) example.target = std::numeric_limits<double>::quiet_NaN();
     if (row.label.empty()) continue;
+    data.labelled = true;
     if (!regression) { example.label = label_index(index, row, table, labels); continue; }
     const auto number = parse_number(row.label);
     if (!number) throw data_error(table.name, row.line, text("label \"", row.label, "\" is not a number"),
@@ -236,7 +237,7 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   batch.total_tokens = step.tokens;
   batch.total_labelled = step.labelled;
   if (data.running.context) label_tokens(data, mine, batch);
-  else if (step.labelled) label_sequences(data, mine, dtype, batch);
+  else if (step.labelled || data.labelled) label_sequences(data, mine, dtype, batch);
   return batch;
 }
 

@@ -1,6 +1,7 @@
-// The order of examples: "shuffle", "sequential", "length_buckets", "balanced". Each epoch is a pure function of
+// The order of examples: "shuffle", "sequential", "length_buckets", "balanced", "semi_supervised". Each epoch is a pure function of
 // (key, epoch), so a resumed run computes its order instead of remembering it. Next: tapedeck/train.
 #include <algorithm>
+#include <cmath>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/data/dataset.h>
@@ -115,6 +116,61 @@ struct Balanced final : Sampler {
 };
 TAPEDECK_PART(Sampler, Balanced, "balanced",
               "Every batch holds all classes evenly; small classes repeat. Batches per epoch: examples / batch size.");
+
+/// Rows with and without labels, for objectives that learn from both (data "semi_supervised").
+struct SemiSupervised final : Sampler {
+  void describe(Fields& f) override {
+    f("labelled", labelled_, "examples with a label in a batch; default: half of it").at_least(1);
+    f("alternate", alternate_, "batches of labelled and of unlabelled examples in turn (Su 2021), instead of both in every batch");
+  }
+  void check(const Dataset& data, int64_t batch_size) const override {
+    if (members(data, true).empty() || members(data, false).empty())
+      throw Error(ErrorKind::config, text("the semi_supervised sampler needs examples with and without labels; all have ",
+                                          members(data, true).empty() ? "none" : "one"),
+                  "use the sampler \"shuffle\", or data of the type \"semi_supervised\"");
+    if (!alternate_ && labelled(batch_size) >= batch_size)
+      throw Error(ErrorKind::config, text("sampler.labelled ", labelled(batch_size), " leaves no place in a batch of ", batch_size),
+                  "lower labelled, or raise batch_size");
+  }
+  /// An epoch shows every labelled example once; the unlabelled ones go on where the last epoch ended, in a new order each round.
+  Batches epoch(const Dataset& data, int64_t batch_size, Key key, int64_t epoch) const override {
+    check(data, batch_size);
+    const std::vector<int64_t> with = members(data, true), without = members(data, false);
+    const int64_t share = alternate_ ? batch_size : labelled(batch_size), fill = alternate_ ? batch_size : batch_size - share;
+    Batches batches;
+    std::vector<int64_t> order;
+    for (int64_t i : random_permutation(key / epoch, std::ssize(with))) order.push_back(with[size_t(i)]);
+    const Batches labelled_batches = cut(order, share);
+    int64_t dealt = epoch * std::ssize(labelled_batches) * fill;
+    std::vector<int64_t> deck;
+    for (const std::vector<int64_t>& some : labelled_batches) {
+      batches.push_back(some);
+      if (alternate_) batches.emplace_back();
+      for (int64_t i = 0; i < fill; ++i, ++dealt) {
+        const int64_t place = dealt % std::ssize(without);
+        if (deck.empty() || place == 0) deck = random_permutation(key / "unlabelled" / (dealt / std::ssize(without)), std::ssize(without));
+        batches.back().push_back(without[size_t(deck[size_t(place)])]);
+      }
+    }
+    return batches;
+  }
+
+ private:
+  int64_t labelled(int64_t batch_size) const { return labelled_.value_or(std::max<int64_t>(1, batch_size / 2)); }
+  static std::vector<int64_t> members(const Dataset& data, bool labelled) {
+    std::vector<int64_t> found;
+    for (int64_t i = 0; i < std::ssize(data.examples); ++i) {
+      const Example& e = data.examples[size_t(i)];
+      if ((data.regression ? std::isfinite(e.target) : e.label >= 0) == labelled) found.push_back(i);
+    }
+    return found;
+  }
+
+  std::optional<int64_t> labelled_;
+  bool alternate_ = false;
+};
+TAPEDECK_PART(Sampler, SemiSupervised, "semi_supervised",
+              "Batches of labelled and unlabelled examples; an epoch shows the labelled ones once.");
 
 }  // namespace
 }  // namespace tapedeck

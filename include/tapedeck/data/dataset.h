@@ -41,6 +41,7 @@ struct Dataset {
   bool regression = false, pairs = false;
   int64_t texts = 1;                // sequences per example
   RunningText running = {};         // context 0: the data are examples
+  bool labelled = false;            // some example has a label; a batch of others then has labels too, none of which counts
   LabelKind label_kind() const;
   int64_t size() const { return running.context ? running.windows() : int64_t(examples.size()); }
   /// Tokens of an example, which for running text is a window.
