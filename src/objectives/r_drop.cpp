@@ -1,6 +1,6 @@
 // R-Drop (Liang et al., NeurIPS 2021, arXiv 2106.14448): passes with different dropout must agree.
 //   L = sum_j CE_j + (alpha/2) pool_{i<j} [KL(P_i||P_j) + KL(P_j||P_i)]
-// Published code scales this in several ways: presets name them, docs/guide/r_drop.md compares them.
+// Published code scales this in several ways: presets name them, docs/guide/methods/r_drop.md compares them.
 #include <algorithm>
 #include <cmath>
 
