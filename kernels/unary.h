@@ -37,15 +37,30 @@ struct Relu {
   template <class T> TAPEDECK_INLINE T forward(T x) const { return x < T(0) ? T(0) : x; }
   template <class X> TAPEDECK_INLINE X derivative(const X& x, const X&) const { return step(x); }
 };
-/// x Phi(x), Phi the normal distribution function; derivative Phi(x) + x phi(x) (Hendrycks and Gimpel 2016).
+/// x Phi(x), Phi the normal distribution function; derivative Phi(x) + x phi(x) (Hendrycks and Gimpel 2016). In float both come
+/// from one exponential: Phi(-t) = exp(-t^2 / 2) p(1 / (1 + t/4)), p a minimax fit on [0, 5.6] with a relative error of 9e-8.
 struct GeluErf {
   static constexpr double root_half = 0.70710678118654752440, density_at_zero = 0.39894228040143267794;
-  template <class X> TAPEDECK_INLINE static X distribution(const X& x) {
+  template <class X> TAPEDECK_INLINE static X bell(const X& x) { return exp(number<X>(-0.5) * square(x)); }
+  template <class X> TAPEDECK_INLINE static X distribution(const X& x, const X&) {
     return number<X>(0.5) * (number<X>(1) + erf(number<X>(root_half) * x));
   }
-  template <class T> TAPEDECK_INLINE T forward(T x) const { return x * distribution(x); }
+  TAPEDECK_INLINE static float distribution(float x, float bell) {
+    const float u = 1.0f / (1.0f + 0.25f * abs(x));
+    float p = -9.45987127e-2f;
+    p = p * u + 3.55695995e-1f;
+    p = p * u - 2.94091518e-1f;
+    p = p * u + 3.08424176e-1f;
+    p = p * u + 9.71730084e-3f;
+    p = p * u + 1.16540917e-1f;
+    p = p * u + 9.83117844e-2f;
+    const float tail = p * u * bell;
+    return x < 0 ? tail : 1.0f - tail;
+  }
+  template <class T> TAPEDECK_INLINE T forward(T x) const { return x * distribution(x, bell(x)); }
   template <class X> TAPEDECK_INLINE X derivative(const X& x, const X&) const {
-    return distribution(x) + number<X>(density_at_zero) * x * exp(number<X>(-0.5) * square(x));
+    const X density = bell(x);
+    return distribution(x, density) + number<X>(density_at_zero) * x * density;
   }
 };
 /// 0.5 x (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): the sigmoid form has no cancellation.
