@@ -20,15 +20,6 @@ int64_t number_of(const Json& row) {
   return number ? number->value.integer : 0;
 }
 
-/// Some rows are the second update: the parameters moved after the first, at which a teacher began.
-void make_history(const Json& row, GoldenTwin& twin) {
-  if (!row.find("history")) return;
-  Step first = twin.step(0);
-  twin.config.objective->run(first);
-  twin.set_parameters(0.9, 0.05);
-  twin.store.gradients().copy_from(Tensor::zeros(twin.store.gradients().shape(), twin.store.dtype()));
-}
-
 }  // namespace
 
 TEST_CASE("loss and every gradient of every method equal PyTorch's") {
@@ -38,7 +29,6 @@ TEST_CASE("loss and every gradient of every method equal PyTorch's") {
     const std::string name = at(row, "name").string;
     CAPTURE(name);
     GoldenTwin twin(row, DType::f64);
-    make_history(row, twin);
     Step step = twin.step(number_of(row));
     const double value = twin.config.objective->run(step), expected = at(row, "loss").number;
     CHECK(std::abs(value - expected) <= limit * std::abs(expected));
@@ -53,7 +43,6 @@ TEST_CASE("the loss of a method as part of another has the same value and gradie
     const std::string name = at(row, "name").string;
     CAPTURE(name);
     GoldenTwin twin(row, DType::f64);
-    make_history(row, twin);
     Step step = twin.step(number_of(row));
     const Tensor loss = twin.config.objective->loss(step);
     CHECK(loss.item() == doctest::Approx(at(row, "loss").number).epsilon(1e-12));
@@ -67,7 +56,6 @@ TEST_CASE("f32 agrees with f64 to rounding") {
     const std::string name = at(row, "name").string;
     CAPTURE(name);
     GoldenTwin twin(row, DType::f32);
-    make_history(row, twin);
     Step step = twin.step(number_of(row));
     const double value = twin.config.objective->run(step), expected = at(row, "loss").number;
     CHECK(std::isfinite(value));

@@ -33,6 +33,7 @@ const Nest nests[] = {
     {"VAT half way up its ramp + R-Drop", R"({"type": "vat", "epsilon": 0.5, "ramp": "8 steps", "loss": {"type": "r_drop", "ramp": "16 steps"}})", 4},
     {"noise at hidden vectors with consistency + R-Drop", R"({"type": "noise_consistency", "at": "hidden", "size": 0.2, "loss": {"type": "r_drop"}})"},
     {"noise x Jensen-Shannon around FGM", R"({"type": "noise_consistency", "distance": "js", "dropout": "fresh", "loss": {"type": "fgm", "epsilon": 0.3}})"},
+    {"SMART + R-Drop", R"({"type": "smart", "epsilon": 0.1, "start": 0.05, "step_size": 0.5, "loss": {"type": "r_drop"}})"},
     {"AWP around PGD", R"({"type": "awp", "gamma": 0.1, "loss": {"type": "pgd", "epsilon": 0.5, "steps": 2, "at": "embedding"}})"},
     {"SAM around mixup", R"({"type": "sam", "rho": 0.1, "loss": {"type": "mixup", "share": 0.4, "at": ["pooled"]}})"},
     {"R3F + gradient norm pulled to one",

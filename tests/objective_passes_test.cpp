@@ -44,6 +44,8 @@ const MethodPasses rows[] = {
     {"gradient penalty, WGAN's two-sided form", R"({"type": "gradient_penalty", "form": "two_sided"})", 1, 3},
     {"the loss under its own name", R"("supervised")", 1, 1},
     {"R-Drop, an update without it", R"({"type": "r_drop", "every": 7})", 1, 1, 3},
+    {"SMART", R"({"type": "smart"})", 3, 3},
+    {"SMART, two steps", R"({"type": "smart", "steps": 2})", 4, 4},
     {"noise consistency", R"({"type": "noise_consistency"})", 2, 2},
     {"R3F", R"({"type": "r3f"})", 2, 2},
     {"entropy minimisation", R"({"type": "entropy"})", 1, 1},

@@ -20,6 +20,7 @@ METHODS = [  # name, objective, forward passes, backward passes: those that test
     ("pgd, K = 3", {"type": "pgd", "at": "embedding"}, 4, 4),
     ("freelb, K = 3", {"type": "freelb"}, 3, 3),
     ("vat", {"type": "vat"}, 3, 3),
+    ("smart", {"type": "smart"}, 3, 3),
     ("random", {"type": "adversarial", "adversary": "random"}, 2, 2),
     ("gradient_penalty", {"type": "gradient_penalty"}, 1, 3),
     ("noise_consistency", {"type": "noise_consistency"}, 2, 2),

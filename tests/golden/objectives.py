@@ -23,7 +23,7 @@ class Step:
     def __init__(self, twin, key, number=0, labels=None, targets=None):
         self.twin, self.key, self.number, self.targets = twin, key, number, targets
         self.labels = BATCH["labels"] if labels is None else labels
-        self.changes, self.start, self.views, self.partners, self.teacher = [], 0, [], None, None
+        self.changes, self.start, self.views, self.partners = [], 0, [], None
         self.parent, self.crossed = None, []
 
     def forward(self, dropout=None):
@@ -48,7 +48,7 @@ class Step:
 
     def again(self, fresh=False, twin=None):
         s = Step(twin or self.twin, self.key, self.number, self.labels, self.targets)
-        s.changes, s.partners, s.teacher, s.parent = list(self.changes), self.partners, self.teacher, self
+        s.changes, s.partners, s.parent = list(self.changes), self.partners, self
         s.start = self.start + (len(self.views) if fresh else 0)
         return s
 
@@ -64,7 +64,8 @@ class Step:
         def one(labels, targets):
             if spec["type"] == "mse":
                 return (logits[:, 0] - torch.tensor(targets)).square().sum() / len(targets)
-            return torch.nn.functional.cross_entropy(logits, torch.tensor(labels), label_smoothing=spec.get("label_smoothing", 0.0), ignore_index=-1)
+            each = torch.nn.functional.cross_entropy(logits, torch.tensor(labels), label_smoothing=spec.get("label_smoothing", 0.0), ignore_index=-1, reduction="none")
+            return each.sum() / max(1, sum(label >= 0 for label in labels))     # 0 when no example has a label
         if self.partners is None:
             return one(self.labels, self.targets)
         keep, order = self.partners
@@ -163,6 +164,7 @@ DEFAULTS = {
     "fgm": {}, "fgsm": {"norm": "linf"}, "pgd": {"steps": 3, "step_size": 0.3, "project": "ball"}, "random": {},
     "vat": {"xi": 1e-3, "iterations": 1},
     "freelb": {"steps": 3, "epsilon": 0.3, "step_size": 0.1, "project": "ball"},
+    "smart": {"epsilon": 1e-5, "start": 1e-5, "step_size": 1e-3, "norm": "linf", "start_from": "normal", "direction": "gradient", "project": "ball"},
 }
 
 
@@ -304,6 +306,16 @@ def loss_vat(s, step):
     return value + weight * divergence(s, "kl", step, clean.detach(), shifted.forward())
 
 
+def loss_smart(s, step):
+    value, weight = loss(inner(s), step), strength(s, step)
+    if weight == 0:
+        return value
+    clean = step.first()
+    climb = lambda here: divergence(s, "symmetric_kl", step, clean.detach(), here.forward())
+    shifted = attack({**SEARCH, **DEFAULTS["smart"], **s}, step, climb)
+    return value + weight * divergence(s, "symmetric_kl", step, clean, shifted.forward())
+
+
 def loss_noise_consistency(s, step, usual="kl", length=0.1):
     value, weight = loss(inner(s), step), strength(s, step)
     if weight == 0:
@@ -409,6 +421,10 @@ CASES = [
     ("vat for regression", WET, {"type": "vat", "epsilon": 0.5, "loss": {"type": "mse"}}, {"targets": [0.5, -1.0, 0.25]}),
     ("vat, half way up its ramp", WET, {"type": "vat", "epsilon": 0.5, "ramp": "8 steps", "every": 2}, {"number": 4}),
     ("vat, an update without it", WET, {"type": "vat", "epsilon": 0.5, "every": 2}, {"number": 5}),
+    ("smart", DRY, {"type": "smart", "epsilon": 0.1, "start": 0.05, "step_size": 0.5, "weight": 3.0}, {}),
+    ("smart, published code: on the border per token", WET, {"type": "smart", "epsilon": 1.0, "start": 0.05, "scope": "token", "project": "border"}, {}),
+    ("smart for regression, two steps", WET, {"type": "smart", "epsilon": 0.1, "start": 0.05, "step_size": 0.5, "steps": 2, "loss": {"type": "mse"}},
+     {"targets": [0.5, -1.0, 0.25]}),
     ("gradient norm per example", DRY, {"type": "gradient_penalty", "form": "norm", "weight": 0.3}, {}),
     ("gradient norm pulled to one", WET, {"type": "gradient_penalty", "form": "two_sided", "weight": 0.3, "target": 0.5}, {}),
     ("gradient norm of the batch", DRY, {"type": "gradient_penalty", "form": "norm", "weight": 0.3, "per_sample": False, "at": "encoder.embeddings.word"}, {}),
@@ -438,6 +454,8 @@ CASES = [
     ("r_drop for regression", WET, {"type": "r_drop", "alpha": 3.0, "loss": {"type": "mse"}}, {"targets": [0.5, -1.0, 0.25]}),
     ("r_drop on span scores", WET, {"type": "r_drop", "alpha": 3.0, "distance": "bernoulli"}, {}),
     ("r_drop, smoothed labels", WET, {"type": "r_drop", "alpha": 3.0, "loss": dict(CE, label_smoothing=0.1)}, {}),
+    ("r_drop, one example without a label", WET, {"type": "r_drop", "alpha": 3.0}, {"labels": [2, -1, 1]}),
+    ("r_drop, no example with a label, su", WET, {"type": "r_drop", "alpha": 4.0, "preset": "su"}, {"labels": [-1, -1, -1]}),
     # combinations
     ("fgm around r_drop, shifted loss alone", WET, {"type": "fgm", "epsilon": 0.3, "train": "adversarial", "loss": {"type": "r_drop"}}, {}),
     ("mixup around r_drop", WET, {"type": "mixup", "share": 0.6, "loss": {"type": "r_drop", "alpha": 2.0}}, {}),
@@ -446,6 +464,7 @@ CASES = [
     ("entropy around vat", WET, {"type": "entropy", "weight": 0.2, "loss": {"type": "vat", "epsilon": 0.5}}, {"labels": [2, -1, 1]}),
     ("vat around r_drop", WET, {"type": "vat", "epsilon": 0.5, "loss": {"type": "r_drop"}}, {}),
     ("freelb around r_drop", WET, {"type": "freelb", "loss": {"type": "r_drop"}}, {}),
+    ("smart around fgm", WET, {"type": "smart", "epsilon": 0.1, "start": 0.05, "step_size": 0.5, "loss": {"type": "fgm", "epsilon": 0.3}}, {}),
     ("awp around pgd", WET, {"type": "awp", "gamma": 0.1, "loss": {"type": "pgd", "epsilon": 0.5, "steps": 2}}, {}),
     ("pgd around sam", WET, {"type": "pgd", "epsilon": 0.5, "steps": 2, "at": "embedding", "loss": {"type": "sam", "rho": 0.1}}, {}),
     ("gradient penalty around vat", WET, {"type": "gradient_penalty", "weight": 0.3, "loss": {"type": "vat", "epsilon": 0.5}}, {}),
@@ -459,11 +478,7 @@ CASES = [
 def case(name, model, spec, more):
     options = dict(PLAIN, layers=1, **model)
     params = parameters(options, classes=1 if "targets" in more else BATCH["classes"])
-    before = {path: v.detach() for path, v in params.items()}
-    if more.get("history"):                                # the update is the second: the parameters have moved since the teacher began
-        params = {path: (v.detach() * 0.9 + 0.05).requires_grad_() for path, v in params.items()}
     step = Step(Twin(options, params), KEY, more.get("number", 0), more.get("labels"), more.get("targets"))
-    step.teacher = before if more.get("history") else None
     value = loss(spec, step)
     gradients = grad(value, list(params.values()), allow_unused=True, materialize_grads=True)
     return {"name": name, "model": model_json(options), "objective": spec, **more, "loss": value.item(),
