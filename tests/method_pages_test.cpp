@@ -1,5 +1,6 @@
 // Each training method has a page, docs/guide/methods/NAME.md, and the part of it between the two marks is what
-// `tapedeck explain NAME` prints: it cannot be out of date. TAPEDECK_WRITE_PAGES=1 writes that part anew.
+// `tapedeck explain NAME` prints: it cannot be out of date. docs/guide/losses.md holds the same for losses, heads and regularisers.
+// TAPEDECK_WRITE_PAGES=1 writes those parts anew.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -31,14 +32,32 @@ std::string with_generated(const std::string& page, const std::string& name, con
   return page.substr(0, from) + block + page.substr(to + end.size());
 }
 
+/// Losses and heads are short: they share a page.
+bool shares_page(const PartDoc& part) { return part.kind == "loss" || (part.kind == "head" && part.method); }
+
 }  // namespace
+
+TEST_CASE("the page of losses and regularisers holds what explain prints") {
+  const std::string first = "<!-- begin: generated -->\n";
+  const fs::path file = pages.parent_path() / "losses.md";
+  ExperimentConfig root;
+  std::string all = first;
+  for (const PartDoc& part : part_docs(root)) {
+    const bool regulariser = part.name == "transformer.noise" || part.name == "training.penalties";
+    if (shares_page(part) || regulariser) all += "\n### " + part.name + "\n\n```text\n" + explain_part(part) + "```\n";
+  }
+  all += end;
+  const std::string page = read_raw(file.string());
+  if (std::getenv("TAPEDECK_WRITE_PAGES")) return write_raw(file.string(), page.substr(0, page.find(first)) + all);
+  CHECK_MESSAGE(page.ends_with(all), "run this test once with TAPEDECK_WRITE_PAGES=1");
+}
 
 TEST_CASE("the page of a method holds what explain prints") {
   ExperimentConfig root;
   const std::vector<PartDoc> docs = part_docs(root);
   std::set<std::string> names, losses;
   for (const PartDoc& part : docs) {
-    if (part.method) names.insert(part.name);
+    if (part.method && !shares_page(part)) names.insert(part.name);
     if (part.kind == "loss") losses.insert(part.name);
   }
   CHECK(names.size() >= 3);
@@ -69,6 +88,7 @@ TEST_CASE("the page of a method holds what explain prints") {
 TEST_CASE("a method says everything its page needs") {
   ExperimentConfig root;
   for (const PartDoc& part : part_docs(root)) {
+    if (part.kind == "loss") CHECK_MESSAGE(part.method, part.name << ": give TAPEDECK_PART a Method");
     if (!part.method) continue;
     CAPTURE(part.name);
     CHECK_FALSE(part.method.source.empty());

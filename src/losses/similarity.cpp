@@ -19,7 +19,12 @@ struct SimilarityLoss final : Loss {
   bool regression() const override { return true; }
 };
 TAPEDECK_PART(Loss, SimilarityLoss, "similarity",
-              "(logit - score / scale)^2, mean over pairs; the logit is a cosine (Reimers and Gurevych 2019).");
+              "(logit - score / scale)^2, mean over pairs; the logit is a cosine (Reimers and Gurevych 2019).",
+              {.equation = "L = (1/n) sum_i (cos(u_i, v_i) - score_i / scale)^2",
+               .source = "Reimers and Gurevych, Sentence-BERT, EMNLP 2019, arXiv 1908.10084, section 3",
+               .cost = "1F + 1B",
+               .pitfalls = "It fits scores, while the usual measure (spearman) asks for their order only.\n"
+                           "scale is the largest score of the data: 5 for STS."});
 
 }  // namespace
 }  // namespace tapedeck
