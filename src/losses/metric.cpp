@@ -1,13 +1,14 @@
 // Losses on pairs and triplets. Mining looks at detached numbers on the host; what it chose is gathered on the tape.
 #include <tapedeck/losses/contrastive.h>
 #include <tapedeck/losses/metric.h>
+#include <tapedeck/tensor/list.h>
 
 #include "support.h"
 
 namespace tapedeck {
 namespace {
 
-Tensor rows_at(const Tensor& z, const std::vector<int32_t>& index) {
+Tensor rows_at(const Tensor& z, const List<int32_t>& index) {
   return gather(z, Tensor::from<int32_t>(index, {int64_t(index.size())}));
 }
 
@@ -26,7 +27,7 @@ struct Classes {
 };
 
 struct Triplets {
-  std::vector<int32_t> anchor, positive, negative;
+  List<int32_t> anchor, positive, negative;
 };
 
 /// d2: squared distances [n,n].
