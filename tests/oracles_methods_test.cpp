@@ -308,6 +308,7 @@ std::vector<Oracle> model_rows() {
       {"VAT of length 0 adds nothing", "value and gradients", apart(R"({"type": "vat", "epsilon": 0})", plain), 0, 1e-12, "12.23"},
       {"VAT adds what is not negative", "epsilon 1",
        double(run(R"({"type": "vat", "epsilon": 1})").value >= run(plain).value), 1, 0, "12.23"},
+      {"SMART of weight 0 is clean training", "value and gradients", apart(R"({"type": "smart", "weight": 0})", plain), 0, 1e-13, "12.24"},
       {"gradient penalty by differences", "d/d theta along a direction", differences(R"({"type": "gradient_penalty", "weight": 0.5})"), 0,
        1e-6, "12.25"},
       {"metric_learning with triplet by differences", "d/d theta along a direction",
