@@ -74,6 +74,7 @@ std::vector<Oracle> contrastive_rows() {
   const double g = std::log((std::exp(2.0) - 1) / 2);
   const Tensor lonely = matrix({g, g, 1, 0, 0, 1, g, g}, {4, 2});
   const Tensor none = indices({0, 1, 1, 3});
+  const Tensor corners = matrix({1, 1, -1, 1, -1, -1, 1, -1}, {4, 2});
   const Tensor views[] = {x, y};
   const auto based = [=](double base_temperature) {
     SupCon o = sup(0.1);
@@ -121,7 +122,10 @@ std::vector<Oracle> contrastive_rows() {
       {"uniformity of two antipodal points", "Wang and Isola 2020, t = 2", uniformity(matrix({1, 0, -1, 0}, {2, 2})).item(), -8,
        1e-12, "9.1 12.31"},
       {"uniformity of a square's corners", "Wang and Isola 2020, t = 2",
-       uniformity(matrix({1, 1, -1, 1, -1, -1, 1, -1}, {4, 2})).item(), -4.396349, digit6, "9.2 12.31"},
+       uniformity(corners).item(), -4.396349, digit6, "9.2 12.31"},
+      {"mean cosine of a square's corners, without self pairs", "anisotropy", (sum(similarities(corners, corners)).item() - 4) / 12,
+       -1.0 / 3, 1e-14, "9.3 12.31"},
+      {"with self pairs", "anisotropy as PromptBERT's code has it", sum(similarities(corners, corners)).item() / 16, 0, 1e-15, "9.4 12.31"},
       {"alignment of points 30 degrees apart", "Wang and Isola 2020, 2 - sqrt 3",
        alignment(matrix({1, 0}, {1, 2}), matrix({std::sqrt(0.75), 0.5}, {1, 2})).item(), 0.267949, digit6, "9.5 12.31"},
   };
