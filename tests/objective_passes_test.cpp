@@ -61,6 +61,19 @@ const MethodPasses rows[] = {
     // An attack inside another method keeps its clean pass, which the sweep of the whole then walks through once more.
     {"VAT around FGM: the clean pass is shared", R"({"type": "vat", "loss": {"type": "fgm"}})", 4, 5},
     {"AWP around PGD, K = 2", R"({"type": "awp", "loss": {"type": "pgd", "steps": 2}})", 6, 7},
+    {"SimCSE", R"("simcse")", 2, 2},
+    {"SimCSE, 2N - 1 candidates", R"({"type": "simcse", "candidates": "2n-1"})", 2, 2},
+    {"NT-Xent", R"("nt_xent")", 2, 2},
+    {"SupCon", R"({"type": "sup_con", "weight": 1})", 2, 2},
+    {"SupCon beside cross-entropy, three views", R"({"type": "sup_con", "passes": 3})", 3, 3},
+    {"SCAL", R"("scal")", 2, 3},
+    {"SCAL, PGD of three steps", R"({"type": "scal", "adversary": {"type": "pgd", "steps": 3}})", 4, 5},
+    {"USCAL", R"("uscal")", 3, 5},
+    {"mean teacher: its pass has no way back", R"({"type": "mean_teacher"})", 2, 1},
+    {"distillation", R"({"type": "distillation", "teacher": "not read here"})", 2, 1},
+    {"temporal ensembling", R"("temporal_ensembling")", 1, 1},
+    {"a sum of two terms", R"({"type": "sum", "terms": [{"loss": "cross_entropy"}, {"loss": "r_drop"}]})", 3, 3},
+    {"a mean teacher of R-Drop", R"({"type": "mean_teacher", "loss": "r_drop"})", 3, 2},
     {"FGM around R-Drop", R"({"type": "fgm", "loss": {"type": "r_drop"}})", 4, 4},
 };
 
@@ -83,7 +96,9 @@ TEST_CASE("nested inside another method an objective makes the same forward pass
 }
 
 TEST_CASE("updates without the regulariser make one pass") {
-  for (const char* objective : {R"({"type": "r_drop", "every": 3})", R"({"type": "vat", "every": 3})", R"({"type": "vat", "weight": 0})"}) {
+  for (const char* objective : {R"({"type": "r_drop", "every": 3})", R"({"type": "vat", "every": 3})", R"({"type": "vat", "weight": 0})",
+                                R"({"type": "mean_teacher", "every": 3})", R"({"type": "mean_teacher", "weight": 0})",
+                                R"({"type": "sum", "terms": [{"loss": "cross_entropy"}, {"loss": "r_drop", "every": 3}]})"}) {
     CAPTURE(objective);
     const PassCount skipped = passes_of(objective, true, 4);
     CHECK(skipped.forward == 1);

@@ -52,7 +52,7 @@ void cut_texts(ModelFixture& f, int64_t texts, bool scores = false) {
 
 TEST_CASE("texts apart become sequences of their own") {
   const Table table = table_of({{"a b c", "d", "3.5", 2}, {"b", "c c c c c c c c", "1", 3}});
-  const Dataset data = encode(table, *words(table), {}, true, true, Texts::apart);
+  const Dataset data = encode(table, *words(table), {}, true, true, TextForm{true});
   CHECK(data.texts == 2);
   CHECK_FALSE(data.pairs);
   CHECK(data.examples[0].ends == std::vector<int32_t>{5, 8});
@@ -73,10 +73,10 @@ TEST_CASE("texts apart become sequences of their own") {
 
 TEST_CASE("triplets, and rows with a missing text") {
   const Table triplets = table_of({{"a", "b", "", 2, "c"}, {"d", "e", "", 3, "f"}});
-  CHECK(encode(triplets, *words(triplets), {}, false, true, Texts::apart).texts == 3);
+  CHECK(encode(triplets, *words(triplets), {}, false, true, TextForm{true}).texts == 3);
   const Table broken = table_of({{"a", "b", "", 2}, {"d", "", "", 3}});
   try {
-    encode(broken, *words(broken), {}, false, true, Texts::apart);
+    encode(broken, *words(broken), {}, false, true, TextForm{true});
     FAIL("no error");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::data);

@@ -51,6 +51,13 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
          r.evaluation.at_start = true;
          r.checkpoints.every = {7, Duration::Unit::steps};
        }},
+      {"ema of the weights", [](TinyRun& r) { r.training.average.set("ema", configured<Average>("ema", R"({"decay": 0.9})")); }},
+      {"swa from the middle on", [](TinyRun& r) {
+         r.training.average.set("swa", configured<Average>("swa", R"({"start": "50%", "every": "3 steps"})"));
+       }},
+      {"a teacher and remembered predictions", [](TinyRun& r) {
+         r.objective = configured<Objective>("mean_teacher", R"({"decay": 0.9, "ramp": "5 steps", "loss": {"type": "temporal_ensembling"}})");
+       }},
   };
   for (auto& kind : kinds) {
     const auto start = [&](TinyRun& run, const std::string& folder) {

@@ -113,6 +113,13 @@ class FieldReader : ValueReader {
     return true;
   }
 
+  bool read(const Slot& slot, const AnyChoices& out) {
+    if (!is_list(slot)) return false;
+    out.clear();
+    for (size_t i = 0; i < slot.json.items.size(); ++i) read({slot.field, slot.json.items[i], text(slot.path, ".", i)}, *out.append());
+    return true;
+  }
+
   // The JSON that names the part: the bare string itself or the value of "type"; null after a complaint.
   const Json* type_of(const Slot& slot, const AnyChoice& choice) {
     const Json& json = slot.json;

@@ -43,6 +43,11 @@ Json write(const AnyList& parts) {
   for (size_t i = 0; i < parts.size(); ++i) list.items.push_back(write_fields(*parts.at(i)));
   return list;
 }
+Json write(const AnyChoices& choices) {
+  Json list = Json::list();
+  for (size_t i = 0; i < choices.size(); ++i) list.items.push_back(write(*choices.at(i)));
+  return list;
+}
 
 }  // namespace
 

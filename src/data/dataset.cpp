@@ -9,6 +9,7 @@
 
 #include <tapedeck/base/error.h>
 
+#include "src/data/apart.h"
 #include "src/data/file_reader.h"
 #include "src/data/unicode.h"
 
@@ -65,6 +66,23 @@ void pack(const Dataset& data, std::span<const int64_t> order, int64_t tokens, B
   }
 }
 
+/// Where the tokens that stand for sequences, and the texts inside templates, went.
+void pack_marks(const Dataset& data, std::span<const int64_t> order, Batch& batch) {
+  if (data.running.context || data.examples[size_t(order[0])].marks.empty()) return;
+  const int64_t sequences = batch.sequences();
+  batch.stands = Tensor::empty({sequences}, DType::i32);
+  batch.spans = Tensor::empty({sequences, 2}, DType::i32);
+  int32_t *stands = batch.stands.raw<int32_t>(), *spans = batch.spans.raw<int32_t>(), start = 0;
+  for (const int64_t index : order) {
+    for (const Example::Mark& mark : data.examples[size_t(index)].marks) {
+      *stands++ = start + mark.stands;
+      *spans++ = start + mark.begin;
+      *spans++ = start + mark.end;
+    }
+    start += int32_t(data.ids(index).size());
+  }
+}
+
 void label_sequences(const Dataset& data, std::span<const int64_t> order, DType dtype, Batch& batch) {
   Tensor& values = data.regression ? batch.targets : batch.labels;
   values = Tensor::empty({std::ssize(order)}, data.regression ? dtype : DType::i32);
@@ -88,36 +106,6 @@ int32_t label_index(const std::map<std::string, int32_t>& index, const Row& row,
   if (found != index.end()) return found->second;
   throw data_error(table.name, row.line, text("label \"", row.label, "\" is not one of the ", labels.size(), " classes of train"),
                    text(suggestion(row.label, labels), "classes: ", quoted_list(labels)));
-}
-
-/// The texts that the row has.
-std::vector<std::string_view> texts_of(const Row& row) {
-  std::vector<std::string_view> texts{row.text};
-  if (!row.text_b.empty() || !row.text_c.empty()) texts.push_back(row.text_b);
-  if (!row.text_c.empty()) texts.push_back(row.text_c);
-  return texts;
-}
-
-int64_t most_texts(const Table& table) {
-  size_t most = 1;
-  for (const Row& row : table.rows) most = std::max(most, texts_of(row).size());
-  return int64_t(most);
-}
-
-/// Each text as a sequence of its own.
-Example encode_apart(const Row& row, const Table& table, const Tokenizer& tokenizer, int64_t count) {
-  Example example;
-  const auto texts = texts_of(row);
-  for (int64_t t = 0; t < count; ++t) {
-    if (t >= int64_t(texts.size()))
-      throw data_error(table.name, row.line, text("the row has ", texts.size(), " texts where others have ", count),
-                       "give every row the same number of texts, none of them empty");
-    const Encoded encoded = tokenizer.encode(texts[size_t(t)]);
-    example.ids.insert(example.ids.end(), encoded.ids.begin(), encoded.ids.end());
-    example.ends.push_back(int32_t(example.ids.size()));
-  }
-  if (count == 1) example.ends.clear();
-  return example;
 }
 
 Example encode_joined(const Row& row, const Tokenizer& tokenizer, bool pairs) {
@@ -177,16 +165,17 @@ std::vector<std::string> label_names(const Splits& splits) {
 }
 
 Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
-               bool pairs, Texts texts) {
-  const bool apart = texts == Texts::apart;
+               bool pairs, const TextForm& form, bool training) {
+  const bool apart = form.apart;
   Dataset data{table.name, {}, regression ? std::vector<std::string>{} : labels, regression, pairs && !apart};
-  if (apart) data.texts = most_texts(table);
+  std::optional<ApartEncoder> encoder;
+  if (apart) data.texts = encoder.emplace(table, tokenizer, form, training).sequences();
   data.examples.reserve(table.rows.size());
   std::map<std::string, int32_t> index;
   for (size_t i = 0; i < labels.size(); ++i) index.emplace(labels[i], int32_t(i));
   for (const Row& row : table.rows) {
-    Example& example = data.examples.emplace_back(apart ? encode_apart(row, table, tokenizer, data.texts)
-                                                        : encode_joined(row, tokenizer, data.pairs));
+    Example& example = data.examples.emplace_back(encoder ? encoder->encode(row)
+                                                          : encode_joined(row, tokenizer, data.pairs));
     if (regression) example.target = std::numeric_limits<double>::quiet_NaN();
     if (row.label.empty()) continue;
     data.labelled = true;
@@ -230,6 +219,9 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   const MemoryFor purpose(Memory::batch);
   Batch batch;
   pack(data, mine, here.tokens, batch);
+  pack_marks(data, mine, batch);
+  batch.indices = Tensor::empty({end - begin}, DType::i32);
+  std::copy(mine.begin(), mine.end(), batch.indices.raw<int32_t>());
   batch.first_token = before.tokens;
   batch.first_pair = before.pairs;
   batch.first_sequence = begin * data.texts;

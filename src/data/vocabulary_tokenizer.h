@@ -23,6 +23,7 @@ struct VocabularyTokenizer : Tokenizer {
 
   Encoded encode(std::string_view a, std::string_view b) const final;
   std::vector<int32_t> running_ids(std::string_view text) const final;
+  int32_t id(std::string_view token) const final { return id_of(token); }
   int64_t vocabulary_size() const final { return int64_t(tokens_.size()); }
   int64_t max_length() const final { return max_length_; }
   std::string token(int32_t id) const final;

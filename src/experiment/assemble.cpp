@@ -20,11 +20,11 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   Tokenizer& tokenizer = *config.tokenizer;
   tokenizer.fit(rows.train);
   const std::vector<std::string> labels = label_names(rows);
-  const auto encoded = [&](const Table& table) {
-    if (rows.running) return encode_running(table, tokenizer);
-    return encode(table, tokenizer, labels, rows.regression, rows.pairs, config.model->texts());
+  const auto encoded = [&](const Table& table, bool training = false) {
+    if (rows.running) return encode_running(table, tokenizer, training ? rows.stride : std::nullopt);
+    return encode(table, tokenizer, labels, rows.regression, rows.pairs, config.model->text_form(), training);
   };
-  data->train = rows.running ? encode_running(rows.train, tokenizer, rows.stride) : encoded(rows.train);
+  data->train = encoded(rows.train, true);
   data->validation = encoded(rows.validation);
   data->test = encoded(rows.test);
   data->tokenizer_state = tokenizer.state();

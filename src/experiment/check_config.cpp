@@ -72,7 +72,9 @@ class ConfigCheck {
       if (!seen.insert(metric).second)
         complain_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
     }
-    const std::string best = metric_name(evaluation.best);
+    for (const Choice<Metric>& probe : evaluation.probes) seen.emplace(probe.name());
+    std::string best = metric_name(evaluation.best);
+    best = best.substr(0, best.find('@'));        // one of several values of a metric
     if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best))
       return;
     const std::vector<std::string> measured(seen.begin(), seen.end());
@@ -154,6 +156,7 @@ void make_paths_absolute(Part& part) {
     else if (auto** paths = std::get_if<std::vector<Path>*>(&field.target))
       std::for_each((*paths)->begin(), (*paths)->end(), make_absolute);
     else if (Part** group = std::get_if<Part*>(&field.target)) make_paths_absolute(**group);
+    else if (AnyList* list = std::get_if<AnyList>(&field.target)) for (size_t i = 0; i < list->size(); ++i) make_paths_absolute(*list->at(i));
     else if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target); choice && (*choice)->part())
       make_paths_absolute(*(*choice)->part());
   }

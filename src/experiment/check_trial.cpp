@@ -9,7 +9,9 @@
 
 #include "src/experiment/places.h"
 #include "src/experiment/predictions.h"
+#include "src/train/evaluator.h"
 #include "src/train/plan.h"
+#include "src/train/step_runner.h"
 
 namespace tapedeck {
 namespace {
@@ -30,9 +32,19 @@ void try_step(Trainee& trainee) {
   std::iota(order.begin(), order.end(), int64_t{0});
   if (order.empty()) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
   const Batch batch = collate(data, order, 0, int64_t(order.size()), trainee.store.dtype());
+  begin_objectives(setup_of(trainee));
   Tape tape;
   Step step(tape, *trainee.model, trainee.store, trainee.config.objective->task(), batch, root_key(0));
   trainee.config.objective->run(step);
+}
+
+/// Two examples of the split that decides, through every metric.
+void try_metrics(Trainee& trainee) {
+  const Dataset& data = trainee.data->validation;
+  Dataset few;
+  few.name = data.name, few.labels = data.labels, few.regression = data.regression, few.pairs = data.pairs, few.texts = data.texts;
+  few.examples.assign(data.examples.begin(), data.examples.begin() + std::min<int64_t>(2, std::ssize(data.examples)));
+  Evaluator(setup_of(trainee)).measure(few);
 }
 
 }  // namespace
@@ -47,6 +59,7 @@ void try_run(const Json& tree, Trainee& trainee, Complaints& complaints) {
     });
   });
   attempt(tree, "TD0325", "objective", complaints, [&] { try_step(trainee); });
+  attempt(tree, "TD0325", "evaluation", complaints, [&] { try_metrics(trainee); });
 }
 
 }  // namespace tapedeck

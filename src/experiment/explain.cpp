@@ -59,6 +59,7 @@ struct TypeName {
   std::string operator()(AnyChoice* choice) const { return with_article(choice->kind()); }
   std::string operator()(Part*) const { return "a group of options"; }
   std::string operator()(const AnyList&) const { return list("groups of options"); }
+  std::string operator()(const AnyChoices& choices) const { return list(choices.example()->kind() + "s"); }
   template <class T>
   std::string operator()(std::optional<T>*) const {
     return (*this)(static_cast<T*>(nullptr));
@@ -77,6 +78,7 @@ OptionDoc option_doc(const Field& field, const Json& value) {
   OptionDoc option{field.name, std::visit(TypeName{field}, field.target), "", field.doc, ""};
   const Json::Member* type = value.find("type");
   if (AnyChoice* const* choice = std::get_if<AnyChoice*>(&field.target)) option.kind = (*choice)->kind();
+  if (const AnyChoices* list = std::get_if<AnyChoices>(&field.target)) option.kind = list->example()->kind();
   if (field.is_required) option.initial = "required";
   else if (type) option.initial = type->value.dump(-1);
   else if (!value.is(Kind::null) && !is_group(field)) option.initial = value.dump(-1);
@@ -119,6 +121,7 @@ class Collector {
     if (Part** part = std::get_if<Part*>(&field.target)) group("section", name, field.doc, **part);
     if (AnyList* list = std::get_if<AnyList>(&field.target)) group("section", name, field.doc, *list->example());
     if (AnyChoice** any = std::get_if<AnyChoice*>(&field.target)) choice(**any);
+    if (AnyChoices* list = std::get_if<AnyChoices>(&field.target)) choice(*list->example());
   }
 
   std::set<std::string> known_;

@@ -58,7 +58,7 @@ void read_labels(TrainedRun& run) {
 Dataset encode_for(const TrainedRun& run, const Table& table) {
   if (run.label_kind == LabelKind::tokens) return encode_running(table, *run.config.tokenizer);
   return encode(table, *run.config.tokenizer, run.labels, run.label_kind == LabelKind::numbers, run.input.pairs,
-                run.config.model->texts());
+                run.config.model->text_form());
 }
 
 std::map<std::string, double> measure(TrainedRun& run, const Table& table) {

@@ -170,6 +170,7 @@ class SchemaWriter {
     return array(field, value(field, unused));
   }
   Json value(const Field& field, const AnyList& list) { return array(field, object(*list.example(), "")); }
+  Json value(const Field& field, const AnyChoices& list) { return array(field, value(field, *list.example())); }
   Json value(const Field&, std::map<std::string, std::string>&) {
     Json json = only("type", list_of({"object", "null"}));
     json.set("additionalProperties", only("type", Json::of("string")));

@@ -3,6 +3,7 @@
 
 #include <tapedeck/losses/contrastive.h>
 #include <tapedeck/losses/loss.h>
+#include <tapedeck/tensor/list.h>
 
 #include "support.h"
 
@@ -27,13 +28,13 @@ int64_t other_column(int64_t i, int64_t j) { return j < i ? j : j - 1; }
 /// positive(i, j): row j answers anchor i. Fills weights 1/|P(i)| and says how many anchors have a positive.
 struct Positives {
   Tensor weight, mask;
-  std::vector<int64_t> count;
+  List<int64_t> count;
 };
 template <class F>
 Positives positives_of(int64_t anchors, int64_t rows, DType dtype, F positive) {
   Positives p;
   p.count.assign(size_t(anchors), 0);
-  std::vector<uint8_t> is(size_t(anchors * (rows - 1)), 0);
+  List<uint8_t> is(size_t(anchors * (rows - 1)), 0);
   for (int64_t i = 0; i < anchors; ++i)
     for (int64_t j = 0; j < rows; ++j) {
       if (i == j || !positive(i, j)) continue;

@@ -8,7 +8,8 @@ namespace {
 
 const std::vector<std::pair<std::string, Distance>> names = {
     {"kl", Distance::kl}, {"reverse_kl", Distance::reverse_kl}, {"symmetric_kl", Distance::symmetric_kl},
-    {"js", Distance::js}, {"hellinger", Distance::hellinger},   {"bernoulli", Distance::bernoulli}, {"mse", Distance::mse}};
+    {"js", Distance::js}, {"hellinger", Distance::hellinger},   {"bernoulli", Distance::bernoulli},
+    {"brier", Distance::brier}, {"mse", Distance::mse}};
 
 Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
   switch (distance) {
@@ -18,6 +19,7 @@ Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
     case Distance::js: return jensen_shannon(a, b, Reduction::sum);
     case Distance::hellinger: return hellinger(a, b, Reduction::sum);
     case Distance::bernoulli: return sigmoid_divergence(a, b, Reduction::sum);
+    case Distance::brier: return sum(square(softmax(a) - softmax(b)));
     case Distance::mse: break;
   }
   return sum(square(a - b));
@@ -29,7 +31,7 @@ void Divergence::describe(Fields& f) {
   std::vector<std::string> choices;
   for (auto& [name, value] : names) choices.push_back(name);
   f("distance", distance, "between clean and shifted prediction: kl (clean first), reverse_kl, symmetric_kl, js, hellinger, "
-                          "bernoulli (every logit a decision of its own), mse; default mse for regression")
+                          "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for regression")
       .one_of(choices);
 }
 

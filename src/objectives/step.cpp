@@ -31,6 +31,12 @@ View Step::forward(std::optional<double> dropout) {
   return view;
 }
 
+View Step::forward(const Batch& other) {
+  Pass pass(*store_, other, mode_, key_ / "other" / (first_pass_ + passes_), leaves_);
+  const Output out = model_->forward(pass);
+  return {out.logits, out.pooled, out.hidden, out.projection};
+}
+
 View Step::first() { return passes_ > 0 ? first_ : forward(); }
 
 View Step::observe(std::span<const Tensor> values, Mode mode, DropoutMasks masks) {

@@ -1,4 +1,5 @@
 // One pass, one loss. A task loss may also be named directly as the objective: "objective": "cross_entropy".
+#include <tapedeck/base/error.h>
 #include <tapedeck/objectives/objective.h>
 
 namespace tapedeck {
@@ -8,6 +9,39 @@ double Objective::run(Step& step) {
   const double number = value.item();
   step.backward(value);
   return number;
+}
+
+namespace {
+
+using Places = std::vector<std::pair<std::string, Objective*>>;
+
+/// The objectives among the options of a part, whatever groups and lists they stand in.
+void collect_inner(Part& part, const std::string& path, Places& found) {
+  const auto below = [&](const std::string& name) { return path.empty() ? name : path + "." + name; };
+  const auto chosen = [&](AnyChoice& choice, const std::string& place) {
+    if (!choice.part()) return;
+    if (auto* inner = dynamic_cast<Objective*>(choice.part())) found.emplace_back(place, inner);
+    collect_inner(*choice.part(), place, found);
+  };
+  Fields fields;
+  part.describe(fields);
+  for (Field& field : fields.all) {
+    const std::string place = below(field.name);
+    if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target)) chosen(**choice, place);
+    else if (Part** group = std::get_if<Part*>(&field.target)) collect_inner(**group, place, found);
+    else if (AnyList* list = std::get_if<AnyList>(&field.target))
+      for (size_t i = 0; i < list->size(); ++i) collect_inner(*list->at(i), text(place, ".", i), found);
+    else if (AnyChoices* several = std::get_if<AnyChoices>(&field.target))
+      for (size_t i = 0; i < several->size(); ++i) chosen(*several->at(i), text(place, ".", i));
+  }
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, Objective*>> with_inner(Objective& objective) {
+  Places found{{"", &objective}};
+  collect_inner(objective, "", found);
+  return found;
 }
 
 namespace {

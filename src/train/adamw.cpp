@@ -14,13 +14,13 @@ struct AdamW final : Optimizer {
     f("betas", betas_, "decay of the running means of g and g^2").length(2, 2).at_least(0).below(1);
     f("eps", epsilon_, "added to the root of the second moment").above(0);
     f("weight_decay", weight_decay_, "decoupled weight decay").at_least(0);
-    f.list("groups", groups, "other settings for parameters that match a pattern; later groups win");
+    describe_groups(f);
   }
 
   void bind(const ParamStore& store) override {
     store_ = &store;
-    runs_ = parameter_runs(store, groups, lr, weight_decay_);
     const MemoryFor moments(Memory::moments);
+    runs_ = parameter_runs(store, *this, weight_decay_);
     first_ = Tensor::zeros(store.values().shape(), store.dtype());
     second_ = Tensor::zeros(store.values().shape(), store.dtype());
   }

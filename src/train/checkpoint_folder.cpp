@@ -87,20 +87,26 @@ void refuse_non_finite(const TrainState& state, const ParamStore& store, const s
               "use the experiment file that made the checkpoint");
 }
 
-void load_optimizer(const std::string& folder, const Optimizer& optimizer) {
+/// The optimizer's state and what else is carried, as one file holds them.
+Carried all_carried(const Optimizer& optimizer, const Carried& carried) {
+  Carried all = optimizer.state();
+  all.insert(carried.begin(), carried.end());
+  return all;
+}
+
+void load_carried(const std::string& folder, const Carried& state) {
   const std::string path = folder + "/optimizer.safetensors";
   const SafeTensors file = read_safetensors(path);
-  const auto state = optimizer.state();
   std::vector<std::string> problems;
   const std::map<std::string, Tensor> found(file.tensors.begin(), file.tensors.end());
   for (auto& [name, slab] : state) {
     const auto it = found.find(name);
-    if (it == found.end()) problems.push_back("the optimizer's " + in_quotes(name) + " is missing");
+    if (it == found.end()) problems.push_back(in_quotes(name) + " is missing");
     else if (it->second.shape() != slab.shape() || it->second.dtype() != slab.dtype())
-      problems.push_back(text(name, ": ", name_of(it->second.dtype()), it->second.shape().str(), ", but the optimizer has ",
+      problems.push_back(text(name, ": ", name_of(it->second.dtype()), it->second.shape().str(), ", but this run has ",
                               name_of(slab.dtype()), slab.shape().str()));
   }
-  for (auto& [name, tensor] : file.tensors) if (!state.count(name)) problems.push_back("the optimizer has no " + in_quotes(name));
+  for (auto& [name, tensor] : file.tensors) if (!state.count(name)) problems.push_back("this run has no " + in_quotes(name));
   if (!problems.empty()) misfit(path, problems);
   for (auto& [name, tensor] : file.tensors) state.at(name).copy_from(tensor);
 }
@@ -146,9 +152,10 @@ std::vector<int64_t> CheckpointFolder::steps() const {
   return all;
 }
 
-std::string CheckpointFolder::save(const TrainState& state, const ParamStore& store, const Optimizer& optimizer) {
-  const auto slabs = optimizer.state();
-  refuse_non_finite(state, store, slabs);
+std::string CheckpointFolder::save(const TrainState& state, const ParamStore& store, const Optimizer& optimizer,
+                                   const Carried& carried) {
+  const Carried slabs = all_carried(optimizer, carried);
+  refuse_non_finite(state, store, optimizer.state());
   make_folders(folder_);
   for (auto& name : list_folder(folder_)) if (is_hidden_leftover(name)) remove_all(folder_ + "/" + name);
   const std::string path = path_of(state.step), hidden = hidden_name(path);
@@ -207,7 +214,7 @@ void CheckpointFolder::prune(const TrainState& state) const {
 }
 
 std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, ParamStore& store, Optimizer& optimizer,
-                                                   const std::function<void(const std::string&)>& note) {
+                                                   const std::function<void(const std::string&)>& note, const Carried& carried) {
   auto all = steps();
   if (all.empty()) return {};
   std::string first_problem;
@@ -223,14 +230,14 @@ std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, P
     TrainState state = TrainState::from_json(read_file(folder + "/state.json"), folder + "/state.json");
     check_same_run(folder, state, expected);
     load_parameters(folder, store);
-    load_optimizer(folder, optimizer);
+    load_carried(folder, all_carried(optimizer, carried));
     return state;
   }
   throw Error(ErrorKind::checkpoint, text(folder_, ": every checkpoint is damaged; the newest: ", first_problem),
               "start a new run");
 }
 
-void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
+Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store) {
   verify_checkpoint(checkpoint_folder);
   const std::string path = checkpoint_folder + "/model.safetensors";
   const SafeTensors file = read_safetensors(path);
@@ -249,10 +256,16 @@ void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
   }
   for (auto& [name, tensor] : file.tensors) if (!store.find(name)) problems.push_back("the model has no parameter " + name);
   if (!problems.empty()) misfit(path, problems);
+  const Tensor values = Tensor::zeros(store.values().shape(), store.dtype());
   for (auto& p : store.all()) {
     const Tensor& value = *found.at(p.path);
-    p.value.copy_from(value.dtype() == store.dtype() ? value : value.to(store.dtype()));
+    store.window(values, p).copy_from(value.dtype() == store.dtype() ? value : value.to(store.dtype()));
   }
+  return values;
+}
+
+void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
+  store.values().copy_from(load_values(checkpoint_folder, store));
 }
 
 std::string find_checkpoint(const std::string& run_folder, const std::string& which) {

@@ -16,6 +16,9 @@ std::string without_split(const std::string& name) {
   return name.starts_with(split) ? name.substr(split.size()) : name;
 }
 
+/// "adversarial_accuracy" of "adversarial_accuracy@0.1": a metric may give several values.
+std::string metric_of(const std::string& value) { return value.substr(0, value.find('@')); }
+
 bool has_labels(const Dataset& data) {
   if (data.label_kind() == LabelKind::tokens) return data.size() > 0;
   return std::any_of(data.examples.begin(), data.examples.end(),
@@ -36,28 +39,40 @@ const char* usual_metric(LabelKind kind) {
 Evaluator::Evaluator(const TrainSetup& setup) : setup_(setup), min_change_(setup.evaluation->min_change) {
   const LabelKind labels = setup.train->label_kind();
   for (auto& name : setup.evaluation->metrics) add(without_split(name), labels);
+  for (auto& probe : setup.evaluation->probes) add(probe, labels);
   if (metrics_.empty()) add(usual_metric(labels), labels);
-  best_ = setup.evaluation->best.empty() ? metrics_[0].first : without_split(setup.evaluation->best);
-  add(best_, labels);
-  const auto it = std::find_if(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.first == best_; });
+  best_ = setup.evaluation->best.empty() ? metrics_[0].name : without_split(setup.evaluation->best);
+  add(metric_of(best_), labels);
+  const auto it = std::find_if(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == metric_of(best_); });
   const std::string& direction = setup.evaluation->direction;
-  higher_ = direction.empty() ? it->second->higher_is_better() : direction == "max";
+  higher_ = direction.empty() ? it->metric->higher_is_better() : direction == "max";
 }
 
 void Evaluator::add(const std::string& name, LabelKind labels) {
-  if (std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.first == name; })) return;
+  if (std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == name; })) return;
   const auto* entry = Registry<Metric>::find(name);
   if (!entry) {
     const std::vector<std::string> known = Choice<Metric>().names();
     throw Error(ErrorKind::config, text("there is no metric ", in_quotes(name)),
                 text(suggest(name, known), " known: ", join(known)));
   }
-  auto metric = entry->make();
-  if (!metric->measures(labels))
+  made_.push_back(entry->make());
+  add(name, *made_.back(), labels);
+}
+
+void Evaluator::add(const Choice<Metric>& probe, LabelKind labels) {
+  const std::string name(probe.name());
+  if (std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == name; }))
+    throw Error(ErrorKind::config, text("evaluation.probes: ", in_quotes(name), " is measured already"), "name every metric once");
+  add(name, *probe, labels);
+}
+
+void Evaluator::add(const std::string& name, const Metric& metric, LabelKind labels) {
+  if (!metric.measures(labels))
     throw Error(ErrorKind::config,
                 text("metric ", in_quotes(name), " does not measure ", name_of(labels), ", which the data have as labels"),
                 text("suited: ", join(suited_metrics(labels))));
-  metrics_.emplace_back(name, std::move(metric));
+  metrics_.push_back({name, &metric});
 }
 
 std::vector<std::string> suited_metrics(LabelKind labels) {
@@ -68,11 +83,21 @@ std::vector<std::string> suited_metrics(LabelKind labels) {
 }
 
 Values Evaluator::measure(const Dataset& data) const {
-  if (!has_labels(data)) return {};
-  const Predictions p =
-      predict(*setup_.model, *setup_.store, setup_.objective->task(), data, setup_.evaluation->batch_size, setup_.stop_signal);
+  const bool labelled = has_labels(data);
+  const auto wanted = [&](const Named& m) { return labelled || !m.metric->reads_labels(); };
+  if (data.size() == 0 || std::none_of(metrics_.begin(), metrics_.end(), wanted)) return {};
+  const bool embeddings = std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return wanted(m) && m.metric->reads_embeddings(); });
+  const Loss& loss = setup_.objective->task();
+  const int64_t batch_size = setup_.evaluation->batch_size;
+  const Predictions p = predict(*setup_.model, *setup_.store, loss, data, batch_size, setup_.stop_signal, embeddings);
   Values values{{"loss", p.loss}};
-  for (auto& [name, metric] : metrics_) values[name] = metric->compute(p);
+  for (const Named& m : metrics_) {
+    if (!wanted(m)) continue;
+    if (m.metric->reads_outputs() && !p.outputs)
+      throw Error(ErrorKind::config, text("metric ", in_quotes(m.name), " reads what the model answers, but this model answers only with vectors"),
+                  "use metrics of embeddings such as knn_accuracy, uniformity or effective_rank, or a model with a head");
+    m.metric->measure({*setup_.model, *setup_.store, loss, data, batch_size, setup_.stop_signal, p}, m.name, values);
+  }
   return values;
 }
 

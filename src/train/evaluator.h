@@ -18,7 +18,7 @@ class Evaluator {
   /// Resolves the metrics by name; throws Error{config} for an unknown one or one that does not suit the labels.
   explicit Evaluator(const TrainSetup& setup);
 
-  /// "loss" and every metric over the data; empty when no example has a label. Throws Interrupted on a stop signal.
+  /// "loss" and every metric over the data; those that read labels only where an example has one. Throws Interrupted on a stop signal.
   Values measure(const Dataset& data) const;
   const std::string& best_metric() const { return best_; }
   /// Better by more than min_change; NaN is never better.
@@ -26,9 +26,13 @@ class Evaluator {
   bool better(double value, double than) const { return higher_ ? value > than : value < than; }
 
  private:
+  struct Named { std::string name; const Metric* metric; };
   void add(const std::string& name, LabelKind labels);
+  void add(const Choice<Metric>& probe, LabelKind labels);
+  void add(const std::string& name, const Metric& metric, LabelKind labels);
   const TrainSetup& setup_;
-  std::vector<std::pair<std::string, std::unique_ptr<Metric>>> metrics_;
+  std::vector<std::unique_ptr<Metric>> made_;     // those that were given by name
+  std::vector<Named> metrics_;
   std::string best_;
   bool higher_ = true;
   double min_change_ = 0;

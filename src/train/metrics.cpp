@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
+
+#include <tapedeck/train/representation.h>
 
 namespace tapedeck {
 namespace {
@@ -81,32 +84,6 @@ TAPEDECK_PART(Metric, Matthews, "matthews",
               "p predictions "
               "per class; 0 when a side is constant (Gorodkin 2004).");
 
-double correlation(const std::vector<double>& x, const std::vector<double>& y) {
-  if (x.empty()) return 0;
-  const double n = double(x.size());
-  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n, mean_y = std::accumulate(y.begin(), y.end(), 0.0) / n;
-  double xx = 0, yy = 0, xy = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - mean_x) * (x[i] - mean_x);
-    yy += (y[i] - mean_y) * (y[i] - mean_y);
-    xy += (x[i] - mean_x) * (y[i] - mean_y);
-  }
-  return xx > 0 && yy > 0 ? std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0) : 0;
-}
-
-/// Ranks from 1; equal values share the mean of their ranks.
-std::vector<double> ranks(const std::vector<double>& x) {
-  std::vector<size_t> order(x.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return x[a] < x[b]; });
-  std::vector<double> rank(x.size());
-  for (size_t i = 0, end; i < order.size(); i = end) {
-    for (end = i + 1; end < order.size() && x[order[end]] == x[order[i]];) ++end;
-    for (size_t j = i; j < end; ++j) rank[order[j]] = double(i + 1 + end) / 2;
-  }
-  return rank;
-}
-
 /// Scores and targets of the examples that have both as numbers.
 std::pair<std::vector<double>, std::vector<double>> finite_pairs(const Predictions& p) {
   std::pair<std::vector<double>, std::vector<double>> kept;
@@ -125,7 +102,7 @@ struct ForNumbers : Metric {
 struct Pearson final : ForNumbers {
   double compute(const Predictions& p) const override {
     const auto [score, target] = finite_pairs(p);
-    return correlation(score, target);
+    return pearson(score, target);
   }
 };
 TAPEDECK_PART(Metric, Pearson, "pearson", "Linear correlation of score and target; 0 when a side is constant.");
@@ -133,7 +110,7 @@ TAPEDECK_PART(Metric, Pearson, "pearson", "Linear correlation of score and targe
 struct Spearman final : ForNumbers {
   double compute(const Predictions& p) const override {
     const auto [score, target] = finite_pairs(p);
-    return correlation(ranks(score), ranks(target));
+    return spearman(score, target);
   }
 };
 TAPEDECK_PART(Metric, Spearman, "spearman",
@@ -158,9 +135,13 @@ TAPEDECK_PART(Metric, BitsPerCharacter, "bits_per_character",
 struct MeanLoss final : Metric {
   bool measures(LabelKind) const override { return true; }
   double compute(const Predictions& p) const override { return p.loss; }
+  bool reads_outputs() const override { return false; }
   bool higher_is_better() const override { return false; }
 };
 TAPEDECK_PART(Metric, MeanLoss, "loss", "Mean task loss over the split, without dropout.");
 
 }  // namespace
+
+double Metric::compute(const Predictions&) const { return std::numeric_limits<double>::quiet_NaN(); }
+
 }  // namespace tapedeck

@@ -16,6 +16,7 @@ void TrainingOptions::describe(Fields& f) {
   f.list("penalties", penalties, "what weights cost by themselves, and how long they may grow");
   f("clip_grad_norm", clip_grad_norm, "largest Euclidean norm of the gradient of all parameters; longer ones are scaled down")
       .above(0);
+  f("average", average, "measure and keep a mean of the weights along the way instead of the last ones");
   f("time_limit", time_limit, "stop, evaluate and save after so much wall time of one session").in({Unit::seconds});
 }
 
@@ -24,6 +25,7 @@ void EvaluationOptions::describe(Fields& f) {
       .in({Unit::epochs, Unit::steps, Unit::percent, Unit::examples});
   f("at_start", at_start, "evaluate before the first update as well");
   f("metrics", metrics, "what to measure besides the loss; default accuracy, or spearman for regression");
+  f.list("probes", probes, "metrics with options of their own, such as { \"type\": \"knn_accuracy\", \"k\": 1 }");
   f("best", best, "metric that decides which checkpoint is best; default the first");
   f("direction", direction, "whether more or less of it is better; default what the metric says").one_of({"max", "min"});
   f("patience", patience, "stop after so long without a better value").in({Unit::evaluations, Unit::epochs, Unit::steps});

@@ -16,7 +16,10 @@ struct ParameterRun {
 
 /// Every parameter of the store, in order, merged where the settings agree. Later groups win, option by option.
 /// Throws Error{config} for a glob that matches nothing.
-std::vector<ParameterRun> parameter_runs(const ParamStore& store, const std::vector<ParameterGroup>& groups, double lr,
-                                         double weight_decay);
+std::vector<ParameterRun> parameter_runs(const ParamStore& store, const Optimizer& optimizer, double weight_decay);
+
+/// Factor on a parameter's learning rate: layer_decay to the number of layers above it. With L layers ("...layers.N...")
+/// the embeddings have L + 1 above them, layer N has L - N, everything else (norms, heads) none (Clark et al. 2020, ELECTRA).
+double layer_scale(std::string_view path, int64_t layers, double layer_decay);
 
 }  // namespace tapedeck

@@ -31,6 +31,13 @@ void append(std::vector<int32_t>& all, const Tensor& here) {
   all.insert(all.end(), values.begin(), values.end());
 }
 
+/// Copies rows to their place among `total`.
+void append_rows(Tensor& all, const Tensor& rows, int64_t at, int64_t total) {
+  const int64_t cols = rows.shape().cols();
+  if (!all) all = Tensor::zeros({total, cols}, DType::f64);
+  for (int64_t i = 0; i < rows.size(); ++i) all.raw<double>()[at * cols + i] = rows.item(i);
+}
+
 /// What the model says about every token of a batch, and the sum of its surprise at them.
 double read_tokens(const Tensor& logits, const Batch& batch, Predictions& all) {
   append(all.predicted, argmax(logits, 1));
@@ -51,8 +58,9 @@ void read_example(const Tensor& logits, int64_t row, const Example& example, boo
 }  // namespace
 
 Predictions predict(const Model& model, const ParamStore& store, const Loss& loss, const Dataset& data, int64_t batch_size,
-                    const std::atomic<int>* stop) {
+                    const std::atomic<int>* stop, bool keep_embeddings) {
   Predictions all;
+  all.texts = data.texts;
   std::vector<int64_t> order(size_t(data.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
   const bool tokens = data.label_kind() == LabelKind::tokens;
@@ -62,7 +70,10 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
     const auto mine = std::span(order).subspan(size_t(begin), size_t(std::min(batch_size, data.size() - begin)));
     const Batch batch = collate(data, mine, 0, int64_t(mine.size()), store.dtype());
     Pass pass(store, batch, Mode::evaluate, Key{});
-    const Tensor logits = model.forward(pass).logits;
+    const Output out = model.forward(pass);
+    const Tensor& logits = out.logits;
+    if (keep_embeddings || !logits) append_rows(all.embeddings, out.projection ? out.projection : out.pooled, begin * data.texts, data.size() * data.texts);
+    all.outputs = bool(logits);
     if (!logits) continue;
     double here = 0;
     if (tokens) surprise += read_tokens(logits, batch, all);

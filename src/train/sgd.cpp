@@ -14,15 +14,15 @@ struct Sgd final : Optimizer {
     f("momentum", momentum_, "share of the last update that is kept").at_least(0).below(1);
     f("nesterov", nesterov_, "look ahead along the momentum");
     f("weight_decay", weight_decay_, "added to the gradient as decay * w").at_least(0);
-    f.list("groups", groups, "other settings for parameters that match a pattern; later groups win");
+    describe_groups(f);
   }
 
   void bind(const ParamStore& store) override {
     if (nesterov_ && momentum_ == 0)
       throw Error(ErrorKind::config, "optimizer.nesterov needs momentum", "set optimizer.momentum, for example to 0.9");
     store_ = &store;
-    runs_ = parameter_runs(store, groups, lr, weight_decay_);
     const MemoryFor moments(Memory::moments);
+    runs_ = parameter_runs(store, *this, weight_decay_);
     if (momentum_ > 0) velocity_ = Tensor::zeros(store.values().shape(), store.dtype());
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
@@ -47,7 +48,26 @@ void check_setup(const TrainSetup& setup) {
   check_sites(setup);
 }
 
+/// The folder itself, or the best checkpoint of a run folder.
+std::string checkpoint_in(const std::string& folder) {
+  return std::filesystem::exists(folder + "/checkpoints") ? find_checkpoint(folder, "best") : folder;
+}
+
 }  // namespace
+
+void begin_objectives(const TrainSetup& setup) {
+  const Course course{*setup.store, setup.train->size(),
+                      outputs_for(setup.train->label_kind(), setup.train->labels.size(), /*vocabulary: none per example*/ 0),
+                      [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
+  for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(course);
+}
+
+std::map<std::string, Tensor> carried_by_objectives(const TrainSetup& setup) {
+  std::map<std::string, Tensor> all;
+  for (auto& [place, objective] : with_inner(*setup.objective))
+    for (auto& [name, tensor] : objective->carried()) all.emplace(text("objective.", place, place.empty() ? "" : ".", name), tensor);
+  return all;
+}
 
 StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
   check_setup(setup);
@@ -57,6 +77,8 @@ StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
   penalties_.bind(*setup.store, setup.training->penalties);
   zero_gradients(*setup.store);
   tape_.keep(setup.objective->second_order() ? Keep::all : Keep::needed);
+  begin_objectives(setup);
+  for (auto& [place, objective] : with_inner(*setup.objective)) objectives_.push_back(objective);
 }
 
 double StepRunner::total_weight(std::span<const int64_t> order) const {
@@ -93,6 +115,7 @@ void StepRunner::run(std::span<const int64_t> order, int64_t number, double fact
   const double limit = setup_.training->clip_grad_norm.value_or(norm);
   setup_.optimizer->update(factor, norm > limit ? limit / norm : 1, number + 1);
   penalties_.project();
+  for (Objective* objective : objectives_) objective->updated(*setup_.store, number);
   record.step = number + 1;
   record.loss = loss;
   record.lr = setup_.optimizer->lr * factor;

@@ -7,6 +7,11 @@
 
 namespace tapedeck {
 
+/// Tells the objective and all objectives inside it what training is about.
+void begin_objectives(const TrainSetup& setup);
+/// What they carry from step to step, by place and name: "objective.loss.teacher".
+std::map<std::string, Tensor> carried_by_objectives(const TrainSetup& setup);
+
 class StepRunner {
  public:
   /// Checks what a step needs (Error{config}), binds the optimizer and empties the gradients.
@@ -22,6 +27,7 @@ class StepRunner {
   double total_weight(std::span<const int64_t> order) const;
 
   const TrainSetup& setup_;
+  std::vector<Objective*> objectives_;            // the objective and those inside it
   int64_t micro_batch_;
   Penalties penalties_;
   Tape tape_;

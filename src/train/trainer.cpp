@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include <tapedeck/base/error.h>
 
+#include "src/train/average.h"
 #include "src/train/checkpoint_folder.h"
 #include "src/train/evaluator.h"
 #include "src/train/plan.h"
@@ -34,6 +36,7 @@ class Trainer {
     if (!setup.folder.empty())
       checkpoints_.emplace(setup.folder, setup.checkpoints->keep, "validation/" + evaluator_.best_metric());
     reset_memory_peak();
+    if (setup.training->average) averaged_.emplace(*setup.store, *setup.training->average, plan_.counts);
     state_.seed = setup.seed;
     state_.config_hash = setup.config_hash;
     state_.vocabulary_hash = setup.vocabulary_hash;
@@ -58,11 +61,18 @@ class Trainer {
   void load() {
     std::optional<TrainState> found;
     if (checkpoints_)
-      found =
-          checkpoints_->resume(state_, *setup_.store, *setup_.optimizer, [&](const std::string& line) { observer_.note(line); });
+      found = checkpoints_->resume(state_, *setup_.store, *setup_.optimizer,
+                                   [&](const std::string& line) { observer_.note(line); }, carried());
+    if (found && averaged_) averaged_->swap();    // the file of the model holds the mean, "weights" the weights
     if (found) state_ = *found;
     else observer_.note("no checkpoint yet: starting from the beginning");
     if (found) saved_ = state_.step;
+  }
+
+  Carried carried() const {
+    Carried all = carried_by_objectives(setup_);
+    if (averaged_) all.emplace("weights", averaged_->mean());
+    return all;
   }
 
   std::string loop() {
@@ -83,6 +93,7 @@ class Trainer {
     const auto& examples = order_.batch(state_.step, plan_.counts);
     runner_.run(examples, state_.step, setup_.schedule->factor(state_.step, plan_.counts), record_);
     state_.step = record_.step;
+    if (averaged_) averaged_->update(state_.step);
     record_.total_steps = plan_.counts.total;
     record_.epoch = epochs();
     record_.seconds = seconds_since(start_);
@@ -97,6 +108,7 @@ class Trainer {
     entered_ranking_ = false;
     EvaluationRecord record;
     if (present(setup_.validation)) {
+      const Averaged mean(averaged_);
       try {
         record.values = evaluator_.measure(*setup_.validation);
       } catch (const Interrupted&) {
@@ -107,7 +119,8 @@ class Trainer {
     if (record.values.empty()) return true;
     state_.last["validation"] = record.values;
     if (!state_.ranking.empty()) record.previous_best = state_.ranking[0].value;
-    record.best = rank(record.values.at(evaluator_.best_metric()));
+    const auto value = record.values.find(evaluator_.best_metric());
+    record.best = rank(value == record.values.end() ? std::numeric_limits<double>::quiet_NaN() : value->second);
     if (record.best) state_.best_values = record.values;
     state_.without_improvement = record.best ? 0 : state_.without_improvement + 1;
     announce(record, "validation", state_.step);
@@ -148,7 +161,9 @@ class Trainer {
     const bool ranked = evaluated && entered_ranking_ && setup_.checkpoints->keep.best > 0;
     const bool due = plan_.checkpoint_due(state_.step) || (evaluated && !setup_.checkpoints->every);
     if (!checkpoints_) {
-      if (ranked && state_.ranking[0].step == state_.step) best_parameters_ = setup_.store->values().clone();
+      if (!ranked || state_.ranking[0].step != state_.step) return;
+      const Averaged mean(averaged_);
+      best_parameters_ = setup_.store->values().clone();
     } else if (ranked || due) {
       saved_ = -1;
       save_now();
@@ -156,7 +171,8 @@ class Trainer {
   }
   void save_now() {
     if (!checkpoints_ || saved_ == state_.step) return;
-    const std::string path = checkpoints_->save(state_, *setup_.store, *setup_.optimizer);
+    const Averaged mean(averaged_);
+    const std::string path = checkpoints_->save(state_, *setup_.store, *setup_.optimizer, carried());
     saved_ = state_.step;
     observer_.checkpoint(path, state_.step, !state_.ranking.empty() && state_.ranking[0].step == state_.step);
   }
@@ -165,6 +181,7 @@ class Trainer {
     if (state_.evaluated != state_.step && evaluate()) save(true);
     save_now();                                   // the end is kept, whatever checkpoints.every says
     if (state_.evaluated != state_.step) return result("signal");
+    if (averaged_) averaged_->swap();             // training is over: from here the mean is the model
     const int64_t tested = take_best();
     Values test;
     if (present(setup_.test)) {
@@ -221,6 +238,7 @@ class Trainer {
   Plan plan_;
   ExampleOrder order_;
   std::optional<CheckpointFolder> checkpoints_;
+  std::optional<AveragedWeights> averaged_;
   TrainState state_;
   StepRecord record_;
   int64_t saved_ = -1;                            // step of the newest checkpoint that holds the present state

@@ -146,11 +146,11 @@ class Twin:
             row += n
         return self.linear(torch.cat(out), path + ".out")
 
-    def forward(self, key, change=lambda site, x: x):
-        """logits and the values at the sites; `change` may change what it is shown there."""
+    def hidden(self, key, change=lambda site, x: x):
+        """The rows of the last layer and the values at the sites; `change` may change what it is shown there."""
         o, p = self.o, self.o["dropout"]
         tokens = torch.tensor(BATCH["tokens"])
-        positions = torch.cat([torch.arange(n) for n in BATCH["lengths"]])
+        positions = torch.tensor(BATCH["positions"]) if "positions" in BATCH else torch.cat([torch.arange(n) for n in BATCH["lengths"]])
         word = change("encoder.embeddings.word", self.p["encoder.embeddings.word"])
         x = word[tokens]
         if o["positions"] == "learned":
@@ -175,13 +175,18 @@ class Twin:
         if o["norm"] == "pre":
             x = self.norm(x, "encoder.layer_norm")
         hidden = change("hidden", x)
-        rows = hidden.split(BATCH["lengths"])
+        return hidden, {"encoder.embeddings.word": word, "embedding": embedding, "hidden": hidden}
+
+    def forward(self, key, change=lambda site, x: x):
+        """logits and the values at the sites."""
+        hidden, sites = self.hidden(key, change)
+        o, rows = self.o, hidden.split(BATCH["lengths"])
         pooled = torch.stack([{"first": lambda r: r[0], "mean": lambda r: r.mean(0), "max": lambda r: r.max(0).values}[o["pooling"]](r) for r in rows])
         pooled = change("pooled", pooled)
-        sites = {"encoder.embeddings.word": word, "embedding": embedding, "hidden": hidden, "pooled": pooled}
+        sites["pooled"] = pooled
         if o["head"] == "mlp":
             return self.linear(self.linear(pooled, "head.dense", "tanh"), "head.out"), sites
-        return self.linear(self.dropout(pooled, p, "head", key), "head"), sites
+        return self.linear(self.dropout(pooled, o["dropout"], "head", key), "head"), sites
 
 
 def shapes(o, classes=BATCH["classes"]):

@@ -74,11 +74,20 @@ struct AnyList {
   std::function<std::unique_ptr<Part>()> example;
 };
 
+/// A list of parts chosen by name (metrics with options): grows by one empty choice at a time.
+struct AnyChoices {
+  std::function<void()> clear;
+  std::function<AnyChoice*()> append;
+  std::function<size_t()> size;
+  std::function<AnyChoice*(size_t)> at;
+  std::function<std::unique_ptr<AnyChoice>()> example;
+};
+
 struct Field {
   using Target = std::variant<bool*, int64_t*, double*, std::string*, Path*, Duration*, std::optional<bool>*,
                               std::optional<int64_t>*, std::optional<double>*, std::optional<std::string>*,
                               std::vector<int64_t>*, std::vector<double>*, std::vector<std::string>*, std::vector<Path>*,
-                              std::map<std::string, std::string>*, Json* /*anything*/, AnyChoice*, Part*, AnyList>;
+                              std::map<std::string, std::string>*, Json* /*anything*/, AnyChoice*, Part*, AnyList, AnyChoices>;
   std::string name, doc;
   Target target;
   bool is_required = false;
@@ -109,10 +118,14 @@ class Fields {
     else if constexpr (std::is_base_of_v<Part, V>) return add(name, static_cast<Part*>(&value), doc);
     else return add(name, &value, doc);
   }
-  /// A list of option groups: template <class P> requires Part.
+  /// A list of option groups (P is a Part) or of chosen parts (P is a Choice).
   template <class P>
   Field& list(std::string_view name, std::vector<P>& value, std::string_view doc) {
-    return add(name, AnyList{[&value] { value.clear(); }, [&value]() -> Part* { return &value.emplace_back(); },
+    if constexpr (std::is_base_of_v<AnyChoice, P>)
+      return add(name, AnyChoices{[&value] { value.clear(); }, [&value]() -> AnyChoice* { return &value.emplace_back(); },
+                                  [&value] { return value.size(); }, [&value](size_t i) -> AnyChoice* { return &value[i]; },
+                                  []() -> std::unique_ptr<AnyChoice> { return std::make_unique<P>(); }}, doc);
+    else return add(name, AnyList{[&value] { value.clear(); }, [&value]() -> Part* { return &value.emplace_back(); },
                              [&value] { return value.size(); }, [&value](size_t i) -> Part* { return &value[i]; },
                              []() -> std::unique_ptr<Part> { return std::make_unique<P>(); }}, doc);
   }

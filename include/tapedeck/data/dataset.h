@@ -18,6 +18,9 @@ namespace tapedeck {
 struct Example {
   std::vector<int32_t> ids, segments;
   std::vector<int32_t> ends;        // where each text ends in ids when texts are sequences of their own; empty: one sequence
+  /// In a template: where the token that stands for the text is in ids, and the text itself.
+  struct Mark { int32_t stands = 0, begin = 0, end = 0; };
+  std::vector<Mark> marks;          // one per sequence; empty without templates
   int32_t label = -1;               // class index; -1: none
   double target = 0;                // regression
 };
@@ -53,9 +56,9 @@ struct Dataset {
 /// Class names in index order: the declared ones, else those of train sorted (as numbers when all are numbers).
 std::vector<std::string> label_names(const Splits& splits);
 /// Throws Error{data} naming file and line for a label that is not in `labels` or a target that is not a number.
-/// Texts::apart: every text of a row becomes a sequence of its own; all rows of a table must then have equally many.
+/// With texts apart all rows of a table must have equally many. training: texts go into every template, not only the first.
 Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
-               bool pairs, Texts texts = Texts::joined);
+               bool pairs, const TextForm& form = {}, bool training = false);
 /// Windows of tokenizer.max_length() tokens over the rows of the table, one after another. stride: default max_length, so that
 /// every token is seen once. Throws Error{config} for a stride that leaves tokens out, Error{data} for a text of one token.
 Dataset encode_running(const Table& table, const Tokenizer& tokenizer, std::optional<int64_t> stride = {});

@@ -15,6 +15,9 @@ struct Batch {
   Tensor labels;        // i32 [B], B examples; -1: no label (ignored); undefined for regression and unlabelled data
   Tensor targets;       // float dtype of the run [B]: regression targets; undefined for classification
   Tensor token_labels;  // i32 [T]: a label for every token, -1: ignored; undefined when labels belong to examples
+  Tensor indices;       // i32 [B]: the examples' numbers in their data set; undefined in hand-made batches
+  Tensor stands;        // i32 [S]: the row of the token that stands for a sequence; undefined without templates
+  Tensor spans;         // i32 [S,2]: first and one past last row of the text inside its template; undefined without templates
   int64_t texts = 1;    // sequences per example, one after another: sequence e * texts + t is text t of example e
   int64_t sequences() const { return offsets ? offsets.size() - 1 : 0; }
   int64_t examples() const { return sequences() / texts; }

@@ -30,12 +30,17 @@ struct Model {
 /// What a model must fit.
 struct ModelInput { int64_t vocabulary = 0, max_length = 0, outputs = 0; bool pairs = false; };
 
-/// joined: a pair is one sequence, [CLS] a [SEP] b [SEP]. apart: every text of an example is a sequence of its own.
-enum class Texts { joined, apart };
+/// How the texts of an example reach the model.
+struct TextForm {
+  bool apart = false;                             // every text a sequence of its own; else a pair is [CLS] a [SEP] b [SEP]
+  /// With {} for the text and [MASK] for the token that stands for it. A training text of its own goes into each of them, one
+  /// sequence each; all others go into the first.
+  std::vector<std::string> templates = {};
+};
 
 struct ModelSpec : Part {
   static constexpr const char* kind = "model";
-  virtual Texts texts() const { return Texts::joined; }
+  virtual TextForm text_form() const { return {}; }
   virtual std::unique_ptr<Model> build(Params params, const ModelInput& input) const = 0;
 };
 

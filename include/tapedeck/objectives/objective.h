@@ -1,5 +1,7 @@
 // A training method: a composition of the verbs of Step. Objectives nest: {"type": "fgm", "loss": {"type": "r_drop", ...}}.
 #pragma once
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,12 +10,28 @@
 
 namespace tapedeck {
 
+/// What every objective is told once, before the first step.
+struct Course {
+  const ParamStore& store;
+  int64_t examples = 0;                                          // of the training split; Batch::indices counts them
+  int64_t outputs = 0;                                           // logits of one row
+  /// The parameters of a checkpoint (or of a run's best one), laid out like store.values(); Error{checkpoint} when they do not fit.
+  std::function<Tensor(const std::string& folder)> load = {};
+};
+
 struct Objective : Part {
   static constexpr const char* kind = "objective";
   /// The value to be minimised, on the step's tape.
   virtual Tensor loss(Step& step) = 0;
   /// Adds the gradients of the step; returns the value to log. Methods with several sweeps do better than loss + backward.
   virtual double run(Step& step);
+  /// Makes what is carried from step to step: a teacher's parameters, remembered predictions.
+  virtual void begin(const Course&) {}
+  /// What is carried, for checkpoints: saved by name, restored by copying into these tensors.
+  virtual std::map<std::string, Tensor> carried() const { return {}; }
+  /// After each update of the parameters, number from 0. A step that is repeated (an attack, a replay) must not count twice, so
+  /// whatever loss() learns about the batch is carried over here.
+  virtual void updated(const ParamStore&, int64_t /*number*/) {}
   /// The innermost task loss: evaluation reports it.
   virtual const Loss& task() const = 0;
   /// Sites this objective perturbs or differentiates by ("embedding", "encoder.embeddings.word"): checked before training.
@@ -25,5 +43,8 @@ struct Objective : Part {
   /// True when examples of a batch influence each other, so that micro-batches would change the method.
   virtual bool couples_examples() const { return false; }
 };
+
+/// The objective and all objectives inside it with their places in the experiment ("", "loss", "terms.0.loss"), outermost first.
+std::vector<std::pair<std::string, Objective*>> with_inner(Objective& objective);
 
 }  // namespace tapedeck

@@ -31,6 +31,8 @@ class Step {
 
   /// A pass with a fresh dropout key; dropout replaces every non-zero rate of the model.
   View forward(std::optional<double> dropout = {});
+  /// A pass of another batch with the same parameters and masks of its own; shifts of this step do not apply there.
+  View forward(const Batch& other);
   /// The view of this step's first pass, made now unless somebody has: constants once backward() has dropped its rows.
   View first();
   /// A pass that records nothing, so its outputs are constants. values: one tensor per parameter (a teacher's); empty: the

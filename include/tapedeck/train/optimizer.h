@@ -22,8 +22,11 @@ struct Optimizer : Part {
   static constexpr const char* kind = "optimizer";
   double lr = 1e-3;
   std::vector<ParameterGroup> groups;
+  double layer_decay = 1;
   /// Resolves the groups and makes the state slabs; throws Error{config} for a glob that matches nothing.
   virtual void bind(const ParamStore& store) = 0;
+  /// "groups" and "layer_decay".
+  void describe_groups(Fields& f);
   /// One update with the base lr scaled by `factor` (the schedule) and gradients scaled by grad_scale (clipping); zeroes the
   /// gradients. `step` counts from 1.
   virtual void update(double factor, double grad_scale, int64_t step) = 0;

@@ -17,6 +17,13 @@
 
 namespace tapedeck {
 
+/// Which mean of the weights is measured and kept instead of the weights themselves.
+struct Average : Part {
+  static constexpr const char* kind = "average";
+  /// mean <- mean + share (weights - mean) after update `step`, from 1; a function of the step alone, so that runs resume.
+  virtual double share(int64_t step, const StepCounts& counts) const = 0;
+};
+
 struct TrainingOptions : Part {
   Duration duration{3, Duration::Unit::epochs};
   int64_t batch_size = 32;                        // examples per update
@@ -25,6 +32,7 @@ struct TrainingOptions : Part {
   Choice<Sampler> sampler{"shuffle"};
   std::vector<Penalty> penalties;                 // on weights
   std::optional<double> clip_grad_norm;
+  Choice<Average> average;
   Duration time_limit;                            // of one session, in s, min, h; none: no limit
   void describe(Fields& f) override;
 };
@@ -32,6 +40,7 @@ struct EvaluationOptions : Part {
   Duration every{1, Duration::Unit::epochs};
   bool at_start = false;
   std::vector<std::string> metrics;               // names of Registry<Metric>; default accuracy or spearman
+  std::vector<Choice<Metric>> probes;             // metrics with options
   std::string best;                               // metric that picks the best checkpoint; default the first
   std::string direction;                          // "max" | "min"; default from the metric
   Duration patience;                              // stop after so long without improvement; none: never
@@ -104,6 +113,8 @@ Rehearsal rehearse(const TrainSetup& setup);
 
 /// Loads the values of a checkpoint folder into the store; Error{checkpoint} naming the first difference and listing all.
 void load_parameters(const std::string& checkpoint_folder, ParamStore& store);
+/// The same values beside the store, laid out like store.values().
+Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store);
 /// The folder that best.json or last.json points at; Error{checkpoint} when there is none.
 std::string find_checkpoint(const std::string& run_folder, const std::string& which);
 

@@ -1,0 +1,79 @@
+// PromptBERT (Jiang et al. 2022, arXiv 2201.04337): one sentence in two templates is a pair; what a template says without its
+// sentence is subtracted from what it says with it. Next: simcse.cpp, whose pairs come from dropout alone.
+#include <algorithm>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/losses/contrastive.h>
+#include <tapedeck/nn/layers.h>
+#include <tapedeck/objectives/objective.h>
+
+namespace tapedeck {
+namespace {
+
+/// The templates alone, every token at the position it had: rows of the sentences are left out.
+Batch without_texts(const Batch& b) {
+  const int64_t sequences = b.sequences();
+  const auto offsets = b.offsets.data<int32_t>(), spans = b.spans.data<int32_t>(), stands = b.stands.data<int32_t>();
+  int64_t kept = b.token_count();
+  for (int64_t s = 0; s < sequences; ++s) kept -= spans[size_t(2 * s + 1)] - spans[size_t(2 * s)];
+  Batch bare;
+  bare.texts = b.texts;
+  bare.tokens = Tensor::empty({kept}, DType::i32), bare.positions = Tensor::empty({kept}, DType::i32);
+  bare.offsets = Tensor::zeros({sequences + 1}, DType::i32), bare.stands = Tensor::empty({sequences}, DType::i32);
+  int32_t at = 0;
+  for (int64_t s = 0; s < sequences; ++s) {
+    const int32_t begin = spans[size_t(2 * s)], end = spans[size_t(2 * s + 1)];
+    for (int32_t row = offsets[size_t(s)]; row < offsets[size_t(s + 1)]; ++row) {
+      if (row >= begin && row < end) continue;
+      if (row == stands[size_t(s)]) bare.stands.raw<int32_t>()[s] = at;
+      bare.tokens.raw<int32_t>()[at] = b.tokens.raw<int32_t>()[row];
+      bare.positions.raw<int32_t>()[at++] = b.positions.raw<int32_t>()[row];
+    }
+    bare.offsets.raw<int32_t>()[s + 1] = at;
+  }
+  return bare;
+}
+
+struct PromptBert final : Objective {
+  double temperature = 0.05;
+  bool denoise = true;
+  Choice<Loss> task_loss{"similarity"};
+
+  void describe(Fields& f) override {
+    f("temperature", temperature, "tau: cosines are divided by it").above(0);
+    f("denoise", denoise, "subtract the vector of the template alone, with gradients, its tokens at the same positions");
+    f("loss", task_loss, "task loss that evaluation reports; training does not use it");
+  }
+  const Loss& task() const override { return *task_loss; }
+  bool needs_labels() const override { return false; }
+  bool couples_examples() const override { return true; }
+
+  Tensor loss(Step& step) override {
+    const Batch& batch = step.batch();
+    if (!batch.spans)
+      throw Error(ErrorKind::config, "prompt_bert reads sentences through templates, but this model has none",
+                  "use \"model\": { \"type\": \"sentence\", \"pooling\": \"mask\", \"templates\": [\"...\", \"...\"] }");
+    const Tensor z = clean(step, batch);
+    const Tensor other = batch.texts > 1 ? z : clean(step, batch);               // one template: dropout makes the pair
+    return simcse(text_of(z, batch.texts, 0), text_of(other, batch.texts, batch.texts > 1 ? 1 : 0), temperature);
+  }
+
+ private:
+  Tensor clean(Step& step, const Batch& batch) const {
+    const Tensor z = step.forward().embedding();
+    return denoise ? z - step.forward(without_texts(batch)).embedding() : z;
+  }
+};
+TAPEDECK_PART(Objective, PromptBert, "prompt_bert", "One sentence in two templates makes a pair, the templates' own share subtracted (Jiang et al. 2022).",
+              {.equation = "L = mean_i -log e^{cos(d_i, d_i') / tau} / sum_j e^{cos(d_i, d_j') / tau}, d_i = h_i - g_i\n"
+                           "h_i: the vector at [MASK] of the first template around sentence i; g_i: of the template alone, its tokens where they\n"
+                           "stood; d': the same with the second template",
+               .source = "Jiang et al., PromptBERT: Improving BERT Sentence Embeddings with Prompts, EMNLP 2022, arXiv 2201.04337, section 4.3",
+               .cost = "2F + 2B and a short pass of the templates alone",
+               .pitfalls = "It reads what a masked language model learnt: from scratch train that first.\n"
+                           "Measuring uses the first template, without subtraction and without the projection.\n"
+                           "A word tokenizer knows the words of a template only if the training texts hold them.\n"
+                           "An empty sentence gives d = 0: cosine 0 with everything, gradient 0."});
+
+}  // namespace
+}  // namespace tapedeck
