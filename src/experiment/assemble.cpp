@@ -8,6 +8,7 @@
 
 #include "src/experiment/check_trial.h"
 #include "src/experiment/places.h"
+#include "src/experiment/stages.h"
 #include "src/experiment/sha256.h"
 
 namespace tapedeck {
@@ -43,12 +44,6 @@ std::string data_text(const Json& tree) {
   return out;
 }
 
-void use_runtime(const RuntimeOptions& runtime) {
-  set_threads(runtime.thread_count());
-  use_gemm(runtime.gemm);
-  use_precision(runtime.precision);
-}
-
 void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<const ExperimentData>& data, Complaints& complaints) {
   if (!binds(tree, "data", Choice<Reader>("builtin")) || !binds(tree, "tokenizer", Choice<Tokenizer>("word"))) return;
   try {
@@ -64,14 +59,20 @@ void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<cons
 
 }  // namespace
 
+void use_runtime(const RuntimeOptions& runtime) {
+  set_threads(runtime.thread_count());
+  use_gemm(runtime.gemm);
+  use_precision(runtime.precision);
+}
+
 Key data_key() { return root_key(0) / "data"; }
 
-Experiment prepare(const std::string& path, const std::vector<std::string>& sets) {
+namespace {
+
+Experiment prepared(LoadedExperiment loaded, Complaints& complaints) {
   Experiment experiment;
-  Complaints complaints;
-  experiment.loaded = load_experiment(path, sets, complaints);
+  experiment.loaded = std::move(loaded);
   Json& tree = experiment.loaded.tree;
-  if (tree.members.empty() && !complaints.empty()) complaints.raise();
   bind_experiment(tree, experiment.config, complaints);
   Complaints seen_already;                        // binding the first seed's tree repeats what was said above
   ExperimentConfig first;
@@ -85,6 +86,27 @@ Experiment prepare(const std::string& path, const std::vector<std::string>& sets
   if (!complaints.empty()) complaints.raise();
   return experiment;
 }
+
+}  // namespace
+
+std::vector<Experiment> prepare_all(const std::string& path, const std::vector<std::string>& sets) {
+  Complaints complaints;
+  LoadedExperiment loaded = load_experiment(path, sets, complaints);
+  if (loaded.tree.members.empty() && !complaints.empty()) complaints.raise();
+  std::vector<Experiment> all;
+  const Json* stages = value_at(loaded.tree, "stages");
+  if (!stages || stages->is(Json::Kind::null)) {
+    all.push_back(prepared(std::move(loaded), complaints));
+    return all;
+  }
+  ExperimentConfig whole;
+  bind_experiment(loaded.tree, whole, complaints);
+  if (!complaints.empty()) complaints.raise();
+  for (Stage& stage : stages_of(loaded)) all.push_back(prepared(std::move(stage.loaded), complaints));
+  return all;
+}
+
+Experiment prepare(const std::string& path, const std::vector<std::string>& sets) { return std::move(prepare_all(path, sets).front()); }
 
 std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
   auto trainee = std::make_unique<Trainee>();

@@ -9,6 +9,7 @@
 #include <tapedeck/experiment/config.h>
 
 #include "src/experiment/places.h"
+#include "src/experiment/stages.h"
 
 namespace tapedeck {
 namespace {
@@ -19,7 +20,7 @@ using Unit = Duration::Unit;
 Json without_later_sections(const Json& tree, Complaints& complaints) {
   Json kept = tree;
   std::erase_if(kept.members, [&](const Json::Member& member) {
-    const bool later = member.key == "stages" || member.key == "sweep" || member.key == "plugins";
+    const bool later = member.key == "sweep" || member.key == "plugins";
     if (later)
       complaints.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
                       "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
@@ -34,6 +35,7 @@ class ConfigCheck {
       : tree_(tree), config_(config), complaints_(complaints) {}
 
   void run() {
+    if (const Json* stages = value_at(tree_, "stages"); stages && !stages->is(Json::Kind::null)) check_stages(*stages, complaints_);
     seeds();
     metrics();
     batches();

@@ -12,6 +12,7 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/experiment/run_folder.h"
+#include "src/experiment/stages.h"
 #include "src/train/evaluator.h"
 
 namespace tapedeck {
@@ -105,6 +106,7 @@ void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
 }
 
 std::vector<std::string> seed_folders(const std::string& run_folder) {
+  if (const auto stages = stage_folders(run_folder); !stages.empty()) return seed_folders(stages.back());
   if (fs::exists(run_folder + "/checkpoints")) return {run_folder};
   std::vector<std::string> folders;
   std::error_code problem;
@@ -125,9 +127,7 @@ std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::strin
   LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, complaints);
   bind_experiment(loaded.tree, run->config, complaints);
   if (!complaints.empty()) complaints.raise();
-  set_threads(run->config.runtime.thread_count());
-  use_gemm(run->config.runtime.gemm);
-  use_precision(run->config.runtime.precision);
+  use_runtime(run->config.runtime);
   const std::string checkpoint = find_checkpoint(run->folder, which);
   run->config.tokenizer->restore(read_json_file(run->folder + "/tokenizer.json"));
   read_labels(*run);

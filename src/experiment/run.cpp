@@ -12,6 +12,7 @@
 #include "src/experiment/places.h"
 #include "src/experiment/predictions.h"
 #include "src/experiment/recorder.h"
+#include "src/experiment/stages.h"
 #include "src/experiment/summary.h"
 
 namespace tapedeck {
@@ -38,8 +39,9 @@ int64_t checkpoint_step(const std::string& seed_folder) {
 /// A run in progress: what the seeds share.
 class Session {
  public:
-  Session(const Experiment& experiment, std::string folder, const RunOptions& options)
-      : experiment_(experiment), folder_(std::move(folder)), options_(options), lock_(folder_), log_(folder_) {
+  /// earlier: the folder of the stage before, or nothing.
+  Session(const Experiment& experiment, std::string folder, const RunOptions& options, std::string earlier = "")
+      : experiment_(experiment), folder_(std::move(folder)), earlier_(std::move(earlier)), options_(options), lock_(folder_), log_(folder_) {
     ProgressMode mode = options.progress;
     if (!experiment.config.logging.writes("console") && mode == ProgressMode::automatic) mode = ProgressMode::none;
     progress_ = Progress::make(mode);
@@ -75,8 +77,9 @@ class Session {
   }
 
  private:
-  std::string seed_folder(uint64_t seed) const {
-    return experiment_.config.all_seeds().size() == 1 ? folder_ : text(folder_, "/seed-", seed);
+  std::string seed_folder(uint64_t seed) const { return seed_folder(folder_, seed); }
+  std::string seed_folder(const std::string& folder, uint64_t seed) const {
+    return experiment_.config.all_seeds().size() == 1 ? folder : text(folder, "/seed-", seed);
   }
 
   void announce(const std::string& line) {
@@ -107,6 +110,7 @@ class Session {
   SeedResult train_seed(uint64_t seed, const RunRecorder::Place& place, bool resume) {
     const std::unique_ptr<Trainee> trainee = build(experiment_, seed);
     ExperimentConfig& config = trainee->config;
+    if (!earlier_.empty()) announce(start_from(*trainee, seed_folder(earlier_, seed)));
     write_vocabulary(place.seed_folder, *trainee->data);
     RunRecorder recorder(place, config.logging, log_, *progress_, options_, resume ? checkpoint_step(place.seed_folder) : -1);
     TrainSetup setup = setup_of(*trainee);
@@ -181,7 +185,7 @@ class Session {
   }
 
   const Experiment& experiment_;
-  const std::string folder_;
+  const std::string folder_, earlier_;
   const RunOptions& options_;
   FolderLock lock_;
   Log log_;
@@ -209,30 +213,18 @@ TrainSetup setup_of(Trainee& trainee) {
   return setup;
 }
 
-RunResult run_experiment(const std::string& path, const RunOptions& options) {
-  Experiment experiment = prepare(path, options.sets);
-  ExperimentConfig& config = experiment.config;
-  const std::string root = !options.output.empty() ? options.output : config.output ? config.output.path : "runs";
-  const std::string folder = make_run_folder(root, config.name, experiment.hash);
-  write_inputs(folder, experiment.loaded, config, options.command_line);
-  if (options.output.empty()) point_latest_at(folder);            // DIR/**/metrics.json shall name every run once
-  return Session(experiment, folder, options).run(false);
-}
+namespace {
 
-RunResult resume_run(const std::string& given, const RunOptions& options) {
-  const std::string folder = fs::absolute(given).lexically_normal().string(), resolved_path = folder + "/resolved.json";
-  if (!fs::exists(resolved_path))
-    throw Error(ErrorKind::checkpoint, text(given, " is not a run folder: it has no resolved.json"),
-                "name the folder that `tapedeck run` printed");
-  const Json before = read_json_file(resolved_path);
+RunResult resume_one(const std::string& folder, const RunOptions& options, const std::string& earlier) {
+  const std::string resolved_path = folder + "/resolved.json";
   Experiment experiment = prepare(resolved_path, options.sets);
-  const Json after = resolved_tree(experiment.config);
+  const Json before = read_json_file(resolved_path), after = resolved_tree(experiment.config);
   const std::vector<std::string> changes = forbidden_changes(before, after);
   if (!changes.empty())
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),
                 "only training.duration, training.time_limit, training.recompute, logging, notes and runtime.threads may change; start a new run for "
                 "the rest");
-  Session session(experiment, folder, options);
+  Session session(experiment, folder, options, earlier);
   if (after.dump() != before.dump()) write_file_atomically(resolved_path, after.dump() + "\n");
   const Json* duration = value_at(before, "training.duration");
   const std::string now = experiment.config.training.duration.str();
@@ -240,6 +232,60 @@ RunResult resume_run(const std::string& given, const RunOptions& options) {
   session.log().line(other_length ? "resumed, training.duration is now " + now : "resumed");
   if (other_length) session.reopen();
   return session.run(true);
+}
+
+/// What runs one stage: its number, its folder, the folder of the stage before.
+using StageRun = std::function<RunResult(size_t, const std::string& folder, const std::string& earlier)>;
+
+/// First to last; a stage that fails or is stopped ends the run.
+RunResult run_stages(const std::string& folder, const std::vector<std::string>& folders, const StageRun& run) {
+  RunResult result;
+  bool nothing_left = true;
+  for (size_t i = 0; i < folders.size() && result.exit_code == 0; ++i) {
+    result = run(i, folders[i], i == 0 ? "" : folders[i - 1]);
+    nothing_left &= result.nothing_left;
+  }
+  result.folder = folder;
+  result.nothing_left = nothing_left;
+  return result;
+}
+
+}  // namespace
+
+RunResult run_experiment(const std::string& path, const RunOptions& options) {
+  std::vector<Experiment> experiments = prepare_all(path, options.sets);
+  Complaints none;
+  LoadedExperiment whole = load_experiment(path, options.sets, none);
+  ExperimentConfig config;
+  bind_experiment(whole.tree, config, none);
+  const std::string root = !options.output.empty() ? options.output : config.output ? config.output.path : "runs";
+  const std::string folder = make_run_folder(root, config.name, config_hash(resolved_tree(config)));
+  write_inputs(folder, whole, config, options.command_line);
+  if (options.output.empty()) point_latest_at(folder);            // DIR/**/metrics.json shall name every run once
+  const std::vector<std::string> folders = stage_folders(folder);
+  if (folders.empty()) return Session(experiments.front(), folder, options).run(false);
+  for (size_t i = 0; i < folders.size(); ++i) {
+    make_folder(folders[i]);
+    write_inputs(folders[i], experiments[i].loaded, experiments[i].config, options.command_line);
+  }
+  return run_stages(folder, folders, [&](size_t i, const std::string& stage, const std::string& earlier) {
+    use_runtime(experiments[i].config.runtime);
+    return Session(experiments[i], stage, options, earlier).run(false);
+  });
+}
+
+RunResult resume_run(const std::string& given, const RunOptions& options) {
+  std::string folder = fs::absolute(given).lexically_normal().string();
+  if (folder.ends_with('/')) folder.pop_back();
+  if (!fs::exists(folder + "/resolved.json"))
+    throw Error(ErrorKind::checkpoint, text(given, " is not a run folder: it has no resolved.json"),
+                "name the folder that `tapedeck run` printed");
+  const std::string above = fs::path(folder).parent_path().string();
+  const std::vector<std::string> siblings = stage_folders(above);   // a stage goes on as part of its run
+  if (std::find(siblings.begin(), siblings.end(), folder) != siblings.end()) folder = above;
+  const std::vector<std::string> folders = stage_folders(folder);
+  if (folders.empty()) return resume_one(folder, options, "");
+  return run_stages(folder, folders, [&](size_t, const std::string& stage, const std::string& earlier) { return resume_one(stage, options, earlier); });
 }
 
 Check check_experiment(const std::string& path, const std::vector<std::string>& sets) {

@@ -36,6 +36,7 @@ struct ExperimentConfig : Part {
   std::vector<int64_t> seeds;
   Path output;
   std::vector<std::string> freeze;
+  Json stages;                                    // a list of overrides, or nothing
   Choice<Reader> data{"builtin"};
   Choice<Tokenizer> tokenizer{"word"};
   Choice<ModelSpec> model{"text"};

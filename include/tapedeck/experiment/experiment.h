@@ -33,8 +33,13 @@ struct Experiment {
   std::shared_ptr<const ExperimentData> data;
 };
 /// Loads, binds, reads the data and checks; throws Error{config} with every mistake at once, Error{data} for the data.
-/// An empty path means the built-in experiment. Sets threads and GEMM backend.
+/// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first returned.
 Experiment prepare(const std::string& path, const std::vector<std::string>& sets);
+/// One experiment for each stage; the experiment itself without stages.
+std::vector<Experiment> prepare_all(const std::string& path, const std::vector<std::string>& sets);
+
+/// Threads, GEMM backend and precision of everything that follows.
+void use_runtime(const RuntimeOptions& runtime);
 
 /// Everything of one seed: fresh parts, parameters drawn from root_key(seed) / "init".
 struct Trainee {
