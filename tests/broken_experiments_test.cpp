@@ -57,11 +57,11 @@ const std::vector<Broken> broken_files = {
     {"environment variable", with("\"notes\": \"@${env:TAPEDECK_SURELY_NOT_SET}\""), 3, {"TD0208"}},
     {"open variable", with("\"notes\": @\"${vars.x\""), 3, {"TD0207", "never closed"}},
     // sections of later versions
-    {"no stages", with("@\"stages\": []"), 3, {"TD0303", "1 to 100"}},
-    {"stage without a name", with("@\"stages\": [{}]"), 3, {"TD0307", "a stage needs"}},
-    {"stages of one name", with("@\"stages\": [{\"name\": \"a\"}, {\"name\": \"a\"}]"), 3, {"TD0322", "two stages"}},
-    {"stage with seeds", with("@\"stages\": [{\"name\": \"a\", \"seeds\": [1, 2]}]"), 3, {"TD0301", "beside"}},
-    {"stage with a mistake", with("@\"stages\": [{\"name\": \"a\"}, {\"name\": \"b\", \"objective\": \"r_drap\"}]"), 3, {"r_drop"}},
+    {"no stages", with("\"stages\": @[]"), 3, {"TD0303", "1 to 100"}},
+    {"stage without a name", with("\"stages\": [@{}]"), 3, {"TD0307", "a stage needs"}},
+    {"stages of one name", with("\"stages\": [{\"name\": \"a\"}, {\"name\": @\"a\"}]"), 3, {"TD0322", "two stages"}},
+    {"stage with seeds", with("\"stages\": [{\"name\": \"a\", @\"seeds\": [1, 2]}]"), 3, {"TD0301", "beside"}},
+    {"stage with a mistake", with("\"stages\": [{\"name\": \"a\"}, {\"name\": \"b\", \"objective\": @\"r_drap\"}]"), 3, {"r_drop"}},
     {"sweep", with("@\"sweep\": {}"), 3, {"TD0311", "\"seeds\""}},
     {"plugins", with("@\"plugins\": [\"x.so\"]"), 3, {"TD0311", "remove"}},
     // names

@@ -187,3 +187,48 @@ TEST_CASE("batches with little to compare: finite, and what the pages say") {
     for (auto& p : twin.store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) CHECK(std::isfinite(p.gradient.item(i)));
   }
 }
+
+TEST_CASE("zero vectors: every cosine is 0, as if all rows were alike") {
+  const Json model = at(at(golden(), "cases").items.back(), "model");
+  struct Row { const char* objective; double value; };
+  const double five = std::log(5), nine = std::log(9);            // candidates of five examples, of both views without oneself
+  const Row rows[] = {
+      {R"({"type": "simcse"})", five},
+      {R"({"type": "simcse", "candidates": "2n-1"})", nine},
+      {R"({"type": "nt_xent"})", nine},
+      {R"({"type": "sup_con", "weight": 1})", nine},
+      {R"({"type": "sup_con", "weight": 1, "form": "in"})", nine},
+      {R"({"type": "uscal", "alpha": 0.5})", 1.5 * five},
+  };
+  for (auto& row : rows) {
+    CAPTURE(row.objective);
+    Twin twin(model, parse_json(row.objective, "row"), "single");
+    for (auto& p : twin.store.all())
+      if (p.path.starts_with("projection.")) p.value.copy_from(Tensor::zeros(p.shape, DType::f64));
+    CHECK(twin.run() == doctest::Approx(row.value).epsilon(1e-9));
+    for (auto& p : twin.store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) CHECK(std::isfinite(p.gradient.item(i)));
+  }
+}
+
+TEST_CASE("examples without labels still agree with a teacher") {
+  const Json model = at(at(golden(), "cases").items.back(), "model");
+  for (const char* objective : {R"({"type": "mean_teacher", "weight": 0.7})", R"({"type": "temporal_ensembling", "weight": 0.7})",
+                                R"({"type": "distillation", "teacher": "any", "weight": 0.7})"}) {
+    CAPTURE(objective);
+    const auto value = [&](const char* weight) {
+      Json options = parse_json(objective, "row");
+      if (weight) options.set("weight", Json::of(std::stod(weight)));
+      Twin twin(model, options, "single");
+      for (int64_t i = 0; i < twin.batch.labels.size(); ++i) twin.batch.labels.raw<int32_t>()[i] = -1;
+      twin.batch.total_labelled = 0;
+      const double loss = twin.run();
+      double moved = 0;
+      for (auto& p : twin.store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) moved += std::abs(p.gradient.item(i));
+      CHECK(std::isfinite(moved));
+      CHECK((moved > 1e-6) == (loss > 1e-9));
+      return loss;
+    };
+    CHECK(value(nullptr) > 1e-4);
+    CHECK(value("0") == 0);
+  }
+}

@@ -33,6 +33,8 @@ std::vector<std::string> rehearsal(const std::string& file) {
     sets.push_back(std::string("data.") + part + ".limit=200");
   }
   if (!nested) sets.push_back("data.limit=200");
+  if (const Json::Member* stages = loaded.tree.find("stages"))
+    for (size_t i = 0; i < stages->value.items.size(); ++i) sets.push_back(text("stages.", i, ".training.duration=2 steps"));
   return sets;
 }
 

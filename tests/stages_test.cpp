@@ -83,8 +83,8 @@ TEST_CASE("stopped in any stage, a run with seeds ends in the same bytes") {
 TEST_CASE("stages that cannot follow each other") {
   struct Row { const char* set; const char* message; };
   for (const Row& row : {Row{"stages.1.tokenizer.max_length=12", ""}, Row{"stages.1.tokenizer={\"type\": \"character\"}", "another vocabulary"},
-                         Row{"stages.1.model.encoder.width=8", "no parameter"}}) {
-    CAPTURE(row.set);
+                         Row{R"(stages.1.model.encoder={"width": 8, "feed_forward": 8})", "no parameter"}}) {
+    INFO(row.set);
     const TempFolder folder(Medium::memory);
     RunOptions options = quiet(folder);
     options.sets.push_back(row.set);
@@ -96,6 +96,7 @@ TEST_CASE("stages that cannot follow each other") {
     } catch (const Error& e) {
       message = e.what();
     }
+    INFO(message);
     if (std::string(row.message).empty()) CHECK(message == "");
     else CHECK(message.find(row.message) != message.npos);
   }

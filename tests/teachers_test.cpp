@@ -2,6 +2,7 @@
 // to step. Their values: contrastive_golden_test.cpp; resuming them: train_resume_test.cpp.
 #include <doctest/doctest.h>
 
+#include <numeric>
 #include <sstream>
 
 #include <tapedeck/base/error.h>
@@ -17,7 +18,7 @@ namespace {
 const std::string smoke = TAPEDECK_SOURCE_DIR "/configs/smoke/base.json";
 
 RunResult run(const TempFolder& folder, const std::string& name, std::vector<std::string> sets) {
-  for (const char* set : {"runtime.threads=1", "logging.every=1 steps", "evaluation.every=40 steps", "model.encoder.dropout=0", "optimizer.lr=0.01"})
+  for (const char* set : {"runtime.threads=1", "logging.every=1 steps", "evaluation.every=40 steps", "model.encoder.dropout=0", R"(model.head={"type": "linear", "dropout": 0})", "optimizer.lr=0.01"})
     sets.insert(sets.begin(), set);
   return run_experiment(smoke, {.sets = sets, .output = folder / name, .progress = ProgressMode::none});
 }
@@ -39,11 +40,12 @@ TEST_CASE("a student that learns from a teacher alone comes to agree with it") {
   const TempFolder folder(Medium::memory);
   const RunResult teacher = run(folder, "teacher", {"training.duration=20 steps"});
   const std::string told = R"(objective={"type": "distillation", "weight": 1, "teacher": ")" + teacher.folder + "\"}";
-  const RunResult student = run(folder, "student", {"training.duration=40 steps", told, "seed=5"});
+  const RunResult student = run(folder, "student", {"training.duration=120 steps", told, "seed=5"});
   const auto gap = logged(student.folder, "disagreement");
-  REQUIRE(gap.size() == 40);
-  CHECK(gap.back() < 0.2 * gap.front());
-  CHECK(gap.front() > 0.01);
+  REQUIRE(gap.size() == 120);
+  const double first = std::accumulate(gap.begin(), gap.begin() + 12, 0.0), last = std::accumulate(gap.end() - 12, gap.end(), 0.0);
+  CHECK(first > 0.1);                             // sums over an epoch
+  CHECK(last < 0.3 * first);
   // the same initial values and no step taken: the teacher itself
   const std::string still = run(folder, "still", {"training.duration=1 steps", "optimizer.lr=0"}).folder;
   const RunResult twin =
