@@ -3,6 +3,7 @@
 // the tape's rows again, so it is constant there too. Which those are, golden_objectives_test.cpp settles. Adding one: a row.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <iostream>
 
 #include "support/gradcheck.h"
@@ -38,6 +39,9 @@ const Nest nests[] = {
     {"SAM around mixup", R"({"type": "sam", "rho": 0.1, "loss": {"type": "mixup", "share": 0.4, "at": ["pooled"]}})"},
     {"R3F + gradient norm pulled to one",
      R"({"type": "r3f", "size": 0.1, "loss": {"type": "gradient_penalty", "form": "two_sided", "weight": 0.3}})"},
+    {"circle loss of two passes", R"({"type": "metric_learning", "embedding_loss": {"type": "circle", "scale": 8}})"},
+    {"CoSENT: pairs in the order of their numbers", R"({"type": "metric_learning", "weight": 1, "embedding_loss": "cosent", "loss": "mse"})"},
+    {"FGM around the circle loss", R"({"type": "fgm", "epsilon": 0.3, "loss": {"type": "metric_learning", "embedding_loss": {"type": "circle", "scale": 8}}})"},
     {"FGM around FreeLB around VAT's direction",
      R"({"type": "fgm", "epsilon": 0.2, "loss": {"type": "freelb", "steps": 2, "loss": {"type": "adversarial", "adversary": {"type": "vat", "epsilon": 0.3}}}})"},
 };
@@ -54,6 +58,8 @@ TEST_CASE("nested methods: every parameter gradient equals finite differences") 
   for (const Nest& nest : nests) {
     CAPTURE(nest.name);
     ModelFixture f(experiment(nest));
+    f.data.regression = f.config.objective->task().regression();
+    for (size_t i = 0; i < f.data.examples.size(); ++i) f.data.examples[i].target = std::sin(double(i));
     const Batch b = f.batch();
     Step step(f.tape, *f.model, f.store, f.config.objective->task(), b, root_key(9) / "step" / nest.number, nest.number);
     const Tensor loss = f.config.objective->loss(step), slab = step.grad(loss);

@@ -292,9 +292,14 @@ for power in (2.0, 1.0):
     row("alignment", "", {"x": Z1, "y": Z2}, {}, {"power": power},
         lambda x, y: (unit(x) - unit(y)).norm(dim=1).pow(power).mean())
 row("uniformity", "", {"x": Z1}, {}, {"t": 2.0}, lambda x: torch.pdist(unit(x)).pow(2).mul(-2).exp().mean().log())
-row("align_uniform", "", {"x": Z1, "y": Z2}, {}, {"weight": 0.5},
-    lambda x, y: (unit(x) - unit(y)).norm(dim=1).pow(2).mean() + 0.5 / 2 * sum(
-    torch.pdist(unit(v)).pow(2).mul(-2).exp().mean().log() for v in (x, y)))
+
+
+def align_uniform(x, y, weight):
+    spread = sum(torch.pdist(unit(v)).pow(2).mul(-2).exp().mean().log() for v in (x, y))
+    return (unit(x) - unit(y)).norm(dim=1).pow(2).mean() + weight / 2 * spread
+
+
+row("align_uniform", "", {"x": Z1, "y": Z2}, {}, {"weight": 0.5}, lambda x, y: align_uniform(x, y, 0.5))
 
 # ---- metric learning ------------------------------------------------------------------------------------------------------
 Z, LABELS = rand(7, 3), torch.tensor([0, 1, 0, 1, 2, 0, -1])
@@ -515,6 +520,7 @@ for blank in (0, 3):
          "target_offsets": torch.tensor(TARGET_OFFSETS)},
         {"blank": float(blank)}, lambda logits: ctc(logits, blank))
 
-print('{"rows": [')
-print(",\n".join(json.dumps(r) for r in rows))
-print("]}")
+if __name__ == "__main__":
+    print('{"rows": [')
+    print(",\n".join(json.dumps(r) for r in rows))
+    print("]}")

@@ -10,6 +10,7 @@ import math
 
 import torch
 
+import losses
 from twin import BATCH, PLAIN, Twin, fold, mix, model_json, normal, numbers, parameters, permutation, uniform
 
 KEY = fold(fold(mix(7), "step"), 3)
@@ -246,6 +247,26 @@ def loss_cross_entropy(s, step):
 loss_mse = loss_cross_entropy
 
 
+def embedding_loss(spec, a, b, labels, targets):
+    z, kind = torch.cat([a, b]), spec["type"]
+    losses.LABELS = torch.tensor(labels + labels)
+    return {"triplet": lambda: losses.mined(z / z.norm(dim=-1, keepdim=True), spec.get("margin"), spec.get("mining") == "semi_hard"),
+            "multi_similarity": lambda: losses.multi_similarity(z, 2, 50, 0.5, 0.1),
+            "circle": lambda: losses.circle(z, 0.25, spec.get("scale", 64)),
+            "n_pairs": lambda: losses.n_pairs(a, b, 0.02),
+            "barlow_twins": lambda: losses.barlow(a, b, 0.005),
+            "vicreg": lambda: losses.vicreg(a, b, 25, 25, 1),
+            "align_uniform": lambda: losses.align_uniform(a, b, 1),
+            "cosent": lambda: losses.cosent(a, b, targets, 20)}[kind]()
+
+
+def loss_metric_learning(s, step):
+    logits = [step.forward(), step.forward()]
+    a, b = (sites["pooled"] for _, sites in step.views[-2:])
+    pull, weight = embedding_loss(s["embedding_loss"], a, b, step.labels, step.targets), s.get("weight", 0.5)
+    return (1 - weight) * sum(step.task(inner(s), x) for x in logits) / 2 + weight * pull
+
+
 def loss_r_drop(s, step):
     m, rates = s.get("passes", 2), s.get("dropout") or [None] * s.get("passes", 2)
     logits = [step.forward(rate) for rate in rates]
@@ -456,6 +477,13 @@ CASES = [
     ("r_drop, smoothed labels", WET, {"type": "r_drop", "alpha": 3.0, "loss": dict(CE, label_smoothing=0.1)}, {}),
     ("r_drop, one example without a label", WET, {"type": "r_drop", "alpha": 3.0}, {"labels": [2, -1, 1]}),
     ("r_drop, no example with a label, su", WET, {"type": "r_drop", "alpha": 4.0, "preset": "su"}, {"labels": [-1, -1, -1]}),
+    *[(f"metric_learning: {kind}{note}", WET, {"type": "metric_learning", "embedding_loss": {"type": kind, **options}, **share}, {})
+      for kind, note, options, share in [
+          ("triplet", "", {}, {}), ("triplet", ", semi-hard", {"mining": "semi_hard", "margin": 0.6}, {}), ("multi_similarity", "", {}, {}),
+          ("circle", "", {"scale": 16}, {}), ("n_pairs", "", {}, {"weight": 0.2}), ("barlow_twins", "", {}, {"weight": 0.1}),
+          ("vicreg", " alone", {}, {"weight": 1}), ("align_uniform", "", {}, {})]],
+    ("metric_learning: cosent beside regression", WET, {"type": "metric_learning", "embedding_loss": {"type": "cosent"}, "loss": {"type": "mse"}},
+     {"targets": [0.5, -1.0, 0.25]}),
     # combinations
     ("fgm around r_drop, shifted loss alone", WET, {"type": "fgm", "epsilon": 0.3, "train": "adversarial", "loss": {"type": "r_drop"}}, {}),
     ("mixup around r_drop", WET, {"type": "mixup", "share": 0.6, "loss": {"type": "r_drop", "alpha": 2.0}}, {}),
