@@ -63,7 +63,7 @@ const std::vector<Broken> broken_files = {
     {"stage with seeds", with("\"stages\": [{\"name\": \"a\", @\"seeds\": [1, 2]}]"), 3, {"TD0301", "beside"}},
     {"stage with a mistake", with("\"stages\": [{\"name\": \"a\"}, {\"name\": \"b\", \"objective\": @\"r_drap\"}]"), 3, {"r_drop"}},
     {"sweep", with("@\"sweep\": {}"), 3, {"TD0311", "\"seeds\""}},
-    {"plugins", with("@\"plugins\": [\"x.so\"]"), 3, {"TD0311", "remove"}},
+    {"a missing plugin", with("\"plugins\": [@\"x.so\"]"), 3, {"TD0326", "x.so", "cannot be found"}},
     // names
     {"unknown section", with("@\"optimiser\": {}"), 3, {"TD0301", "optimizer"}},
     {"unknown option",

@@ -88,12 +88,17 @@ std::vector<Include> includes_of(const std::string& path, const std::string& cod
 std::string judge(const Rules& rules, const std::string& from, const Include& include) {
   const bool from_public = from.starts_with("include/"), to_public = include.path.starts_with("include/");
   if (!include.ours) return from_public && any_covers(rules.hidden, include.path) ? "a public header shows a hidden library" : "";
+  std::string outer, home;                        // of the folders around `from`, the first and the innermost one
   for (const auto& [folder, highest] : rules.beside) {
     if (include.path.starts_with(folder) && !from.starts_with(folder)) return "nobody includes " + folder;
     if (!from.starts_with(folder)) continue;
-    if (include.path.starts_with(folder)) return "";
-    if (!to_public) return folder + " includes public headers only";
-    return rules.floors.at(floor_name(include.path)) > highest ? folder + " looks above its floor" : "";
+    home = folder;                                // sorted: an inner folder follows the one that holds it
+    if (outer.empty()) outer = folder;
+  }
+  if (!home.empty()) {
+    if (include.path.starts_with(outer)) return "";
+    if (!to_public) return home + " includes public headers only";
+    return rules.floors.at(floor_name(include.path)) > rules.beside.at(home) ? home + " looks above its floor" : "";
   }
   const std::string here = floor_name(from), there = floor_name(include.path);
   if (!rules.floors.contains(here) || !rules.floors.contains(there)) return "a folder that is no floor";
@@ -179,6 +184,9 @@ const Trial trials[] = {
     {"a kernel looks up", {{"kernels/a.cpp", "#include <tapedeck/base/b.h>"}}, "upward include"},
     {"a model on public headers", {{"models/custom/a.cpp", "#include <tapedeck/objectives/b.h>\n#include \"models/b.h\""}}, ""},
     {"a model reads data", {{"models/a.cpp", "#include <tapedeck/data/b.h>"}}, "looks above its floor"},
+    {"a reader of one's own", {{"models/custom/a.cpp", "#include <tapedeck/data/b.h>"}}, ""},
+    {"a model opens what is one's own", {{"models/a.cpp", "#include \"models/custom/b.h\""}, {"models/custom/b.h", ""}}, "nobody includes"},
+    {"one's own opens src", {{"models/custom/a.cpp", "#include \"src/nn/b.h\""}}, "public headers only"},
     {"a model opens src", {{"models/a.cpp", "#include \"src/nn/b.h\""}}, "public headers only"},
     {"a floor opens a model", {{"src/train/a.cpp", "#include \"models/b.h\""}}, "nobody includes models/"},
     {"a public header shows JSON", {{"include/tapedeck/base/a.h", "#include <nlohmann/json.hpp>"}}, "hidden library"},

@@ -2,8 +2,8 @@
 // find nothing in the sound op. Next: op_table_test.cpp, which runs the same checks over the real ops.
 #include <doctest/doctest.h>
 
+#include "src/ops/op_checks.h"
 #include "support/count_allocations.h"
-#include "support/op_checks.h"
 
 namespace tapedeck::testing {
 namespace {

@@ -1,25 +1,11 @@
 // tapedeck explain TOPIC: a part, an option, a section, an op or the code of a complaint.
-#include <fmt/core.h>
-
 #include <tapedeck/base/error.h>
-#include <tapedeck/base/words.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "src/app/commands.h"
 
 namespace tapedeck::app {
 namespace {
-
-/// What an op does, and the inputs on which the op table test checks it.
-std::string explain_op(const OpEntry& op) {
-  std::string out = fmt::format("op {}\n  {}\n\nchecked on\n", op.name, op.doc);
-  for (const OpCase& row : op.cases(DType::f64)) {
-    std::vector<std::string> shapes;
-    for (const Tensor& input : row.inputs) shapes.push_back(input.shape().str());
-    out += fmt::format("  {:<28} {}\n", row.name, join(shapes, " "));
-  }
-  return out;
-}
 
 std::string explain_topic(const std::string& topic) {
   std::string op_text;
@@ -50,11 +36,15 @@ int run(const std::string& topic, bool json) {
 }  // namespace
 
 void add_explain(CommandLine& line) {
-  struct Flags { std::string topic; bool json = false; };
+  struct Flags { std::string topic; bool json = false; std::vector<std::string> plugins; };
   auto flags = std::make_shared<Flags>();
   Command command = line.add("explain", "explain a part, an option, an op or the code of an error",
-                             [flags] { return run(flags->topic, flags->json); });
+                             [flags] {
+    load(flags->plugins);
+    return run(flags->topic, flags->json);
+  });
   command.required("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...");
+  add_plugins(command, flags->plugins);
   add_json(command, flags->json);
 }
 

@@ -65,10 +65,14 @@ std::vector<PartDoc> all_parts() {
 }
 
 void add_list(CommandLine& line) {
-  struct Flags { std::string kind; bool json = false; };
+  struct Flags { std::string kind; bool json = false; std::vector<std::string> plugins; };
   auto flags = std::make_shared<Flags>();
-  Command command = line.add("list", "list the parts there are, by kind", [flags] { return list(flags->kind, flags->json); });
+  Command command = line.add("list", "list the parts there are, by kind", [flags] {
+    load(flags->plugins);
+    return list(flags->kind, flags->json);
+  });
   command.text("kind", flags->kind, "objective, model, op, code, ... (default: all parts and ops)", "KIND");
+  add_plugins(command, flags->plugins);
   add_json(command, flags->json);
 }
 

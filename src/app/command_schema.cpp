@@ -4,13 +4,16 @@
 namespace tapedeck::app {
 
 void add_schema(CommandLine& line) {
-  auto json = std::make_shared<bool>(true);       // it is JSON either way
-  Command command = line.add("schema", "print the JSON Schema of experiment files, for editors", [json] {
+  struct Flags { bool json = true; std::vector<std::string> plugins; };    // it is JSON either way
+  auto flags = std::make_shared<Flags>();
+  Command command = line.add("schema", "print the JSON Schema of experiment files, for editors", [flags] {
+    load(flags->plugins);
     ExperimentConfig root;
     print(json_schema(root).dump() + "\n");
     return 0;
   });
-  add_json(command, *json);
+  add_plugins(command, flags->plugins);
+  add_json(command, flags->json);
 }
 
 }  // namespace tapedeck::app

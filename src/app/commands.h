@@ -7,6 +7,7 @@
 
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/experiment/schema.h>
+#include <tapedeck/tape/op_table.h>
 
 #include "src/app/command_line.h"
 
@@ -21,6 +22,8 @@ void add_predict(CommandLine& line);
 void add_list(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_schema(CommandLine& line);
+void add_gradcheck(CommandLine& line);
+void add_new(CommandLine& line);
 void add_doctor(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_version(CommandLine& line);
@@ -28,6 +31,9 @@ void add_version(CommandLine& line);
 /// Options that several commands share.
 void add_sets(Command& command, std::vector<std::string>& sets);
 void add_json(Command& command, bool& json);
+/// --plugin, which may be repeated; load them before anything is looked up by name. Error{usage} for one that cannot be loaded.
+void add_plugins(Command& command, std::vector<std::string>& paths);
+void load(const std::vector<std::string>& plugins);
 void add_checkpoint(Command& command, std::string& which);
 struct RunFlags {
   RunOptions options;
@@ -52,6 +58,8 @@ std::string memory_text(const std::map<std::string, double>& bytes);
 std::string figure(double value);                  // "0.9712", "-" for what is not a number
 Json values_json(const std::map<std::string, double>& values);
 
+/// What an op is: equation, what it keeps and why, cost, its reference and its backward as rows, its cases and checks.
+std::string explain_op(const OpEntry& op);
 /// Everything that explain, list and schema speak about.
 std::vector<PartDoc> all_parts();
 

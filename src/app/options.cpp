@@ -4,6 +4,9 @@
 #include <ctime>
 #include <unistd.h>
 
+#include <tapedeck/base/error.h>
+#include <tapedeck/experiment/plugin.h>
+
 #include "src/app/commands.h"
 
 namespace tapedeck::app {
@@ -26,6 +29,18 @@ void on_signal(int signal) {
 
 void add_sets(Command& command, std::vector<std::string>& sets) {
   command.list("--set", sets, "overrides a value of the file, e.g. --set optimizer.lr=1e-4; may be repeated", "KEY=VALUE");
+}
+
+void add_plugins(Command& command, std::vector<std::string>& paths) {
+  command.list("--plugin", paths, "a shared library with further parts and ops; may be repeated", "FILE");
+}
+
+void load(const std::vector<std::string>& plugins) {
+  for (const std::string& path : plugins) try {
+      load_plugin(path);
+    } catch (const Error& e) {
+      throw Error(ErrorKind::usage, e.message(), e.remedy());
+    }
 }
 
 void add_json(Command& command, bool& json) { command.flag("--json", json, "machine-readable output"); }

@@ -7,6 +7,7 @@
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/experiment/config.h>
+#include <tapedeck/experiment/plugin.h>
 
 #include "src/experiment/places.h"
 #include "src/experiment/stages.h"
@@ -20,7 +21,7 @@ using Unit = Duration::Unit;
 Json without_later_sections(const Json& tree, Complaints& complaints) {
   Json kept = tree;
   std::erase_if(kept.members, [&](const Json::Member& member) {
-    const bool later = member.key == "sweep" || member.key == "plugins";
+    const bool later = member.key == "sweep";
     if (later)
       complaints.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
                       "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
@@ -190,6 +191,7 @@ void complete_types(Part& part, Json& json) {
 }  // namespace
 
 void bind_experiment(Json& tree, ExperimentConfig& config, Complaints& complaints) {
+  load_plugins(tree, complaints);
   ExperimentConfig defaults;
   complete_types(defaults, tree);
   const Json kept = without_later_sections(tree, complaints);

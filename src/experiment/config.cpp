@@ -37,6 +37,7 @@ void ExperimentConfig::describe(Fields& f) {
   f("seed", seed, "runs once with this seed (default 0)").at_least(0);
   f("seeds", seeds, "repeats the run with each seed and reports mean, deviation and interval").at_least(0);
   f("output", output, "folder that receives runs (default runs in the working directory)");
+  f("plugins", plugins, "shared libraries with further parts and ops: code that runs with the rights of the program");
   f("data", data, "where examples come from");
   f("tokenizer", tokenizer, "text to token ids");
   f("model", model, "token ids to logits");

@@ -103,6 +103,7 @@ void write_inputs(const std::string& folder, const LoadedExperiment& loaded, Exp
   write("origins.json", origins(loaded.tree, resolved).dump() + "\n");
   std::vector<std::string> files = config.data->files();
   collect_files(*config.tokenizer, files);
+  for (const Path& plugin : config.plugins) files.push_back(plugin.path);
   const Json facts = environment(files, command_line);
   write("environment.json", facts.dump() + "\n");
   const Json* dirty = value_at(facts, "git.dirty");

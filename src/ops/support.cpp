@@ -3,7 +3,13 @@
 
 #include <cmath>
 
+#include "kernels/parallel.h"
+
 namespace tapedeck {
+
+void detail::run_ranges(int64_t n, int64_t grain, void (*body)(const void*, int64_t, int64_t), const void* context) {
+  kernels::parallel_ranges(n, grain, [&](int64_t begin, int64_t end) { body(context, begin, end); });
+}
 
 void add_or_copy(const Tensor& x, const Grad& dx) {
   dispatch(x.dtype(), [&](auto tag) {

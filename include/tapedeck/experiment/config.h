@@ -35,6 +35,7 @@ struct ExperimentConfig : Part {
   std::optional<int64_t> seed;
   std::vector<int64_t> seeds;
   Path output;
+  std::vector<Path> plugins;
   std::vector<std::string> freeze;
   Json stages;                                    // a list of overrides, or nothing
   Choice<Reader> data{"builtin"};

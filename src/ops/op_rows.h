@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "compare.h"
 #include <tapedeck/ops/ops.h>
 #include <tapedeck/tape/op_table.h>
+#include <tapedeck/tensor/compare.h>
 
 namespace tapedeck::testing {
 
@@ -22,7 +22,7 @@ struct Row {
   double tolerance() const { return row->scale * (dtype == DType::f64 ? 1e-11 : 2e-5); }
 };
 
-/// Every op name seen on any tape of this test: each must have an entry in the table.
+/// Every op name seen on any tape of these checks: each must have an entry in the table.
 inline std::set<std::string, std::less<>> recorded_ops;
 
 inline Tensor random_like(const Tensor& t, std::string_view what, int k) {

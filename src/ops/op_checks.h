@@ -1,10 +1,11 @@
 // The eleven checks of the op table, each a function over one row (design: "three kinds of op, one table"). A check returns
-// what it found wrong; where it cannot apply it says why. Next: ../op_table_test.cpp.
+// what it found wrong; where it cannot apply it says why. Next: check.cpp.
 #pragma once
 #include <map>
 #include <new>
 
-#include "gradcheck.h"
+#include <tapedeck/tape/gradcheck.h>
+
 #include "kernels/dispatch.h"
 #include "kernels/parallel.h"
 #include "op_rows.h"

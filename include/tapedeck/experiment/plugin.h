@@ -1,0 +1,21 @@
+// Parts and ops from a shared library: "plugins": ["build/libmine.so"] in an experiment, --plugin on the command line.
+// Next: plugin_tag.h, docs/guide/extend.md.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <tapedeck/base/json.h>
+
+namespace tapedeck {
+
+/// Loads the library, whose parts and ops are then registered like built-in ones; a second time does nothing. Throws
+/// Error{config} for what is missing, not a library, cut short, not a plugin, built for another tapedeck, or registers a
+/// name that is taken. A plugin is code: it may do whatever the program may.
+void load_plugin(const std::string& path);
+/// Loads what the section "plugins" of an experiment lists; what goes wrong becomes complaints with their places.
+void load_plugins(const Json& tree, Complaints& complaints);
+
+/// "0.1.0 headers 0123456789abcdef layout 0123456789abcdef": what a plugin must have been built for.
+std::string_view plugin_tag();
+
+}  // namespace tapedeck

@@ -1,0 +1,41 @@
+# Installs tapedeck into a prefix of its own, has it write one skeleton of each kind, builds the consumer against it, runs both.
+# Variables: BUILD (tapedeck's), WORK, SOURCE (this folder), COMPILER, LAUNCHER, FLAGS.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  string(JOIN " " command ${ARGN})
+  if(NOT code STREQUAL "0")
+    message(FATAL_ERROR "${command}\nended with ${code}:\n${out}")
+  endif()
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
+function(expect words)
+  if(NOT out MATCHES "${words}")
+    message(FATAL_ERROR "expected \"${words}\" in:\n${out}")
+  endif()
+endfunction()
+
+set(prefix ${WORK}/prefix)
+file(REMOVE_RECURSE ${prefix} ${WORK}/new ${WORK}/runs)
+file(MAKE_DIRECTORY ${WORK}/new ${WORK}/skeletons)
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+foreach(kind op layer loss objective reader optimizer)
+  run(${prefix}/bin/tapedeck new ${kind} my_${kind} --to ${WORK}/new)
+  file(COPY_FILE ${WORK}/new/my_${kind}.cpp ${WORK}/skeletons/my_${kind}.cpp ONLY_IF_DIFFERENT)
+endforeach()
+
+run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_PREFIX_PATH=${prefix} -DSKELETONS=${WORK}/skeletons
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+
+run(${WORK}/build/consumer ${SOURCE}/experiment.json ${WORK}/runs)
+message("${out}")
+expect("keeps its promises")
+expect("accuracy [01]")
+
+set(plugin ${WORK}/build/libskeletons.so)
+run(${prefix}/bin/tapedeck gradcheck my_op --plugin ${plugin})
+expect("keeps its promises")
+foreach(kind layer loss objective reader optimizer)
+  run(${prefix}/bin/tapedeck explain my_${kind} --plugin ${plugin})
+  expect("Written out:")
+endforeach()

@@ -1,0 +1,31 @@
+// Holds the new op to the op table's promises, then trains the experiment that names the new parts. Exit code 0: all is well.
+#include <cstdlib>
+#include <cstdio>
+#include <new>
+
+#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/ops/check.h>
+
+namespace {
+int64_t allocations = 0;                          // calls of operator new, for check 11
+}
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  ++allocations;
+  if (void* p = std::malloc(bytes ? bytes : 1)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+
+int main(int, char** argv) try {
+  const tapedeck::OpReport report = tapedeck::check_op(tapedeck::find_op("soft_cap"), [] { return allocations; });
+  std::fputs(report.str().c_str(), stdout);
+  const tapedeck::RunResult run =
+      tapedeck::run_experiment(argv[1], {.output = argv[2], .progress = tapedeck::ProgressMode::none});
+  const double accuracy = run.seeds.at(0).best.at("accuracy");
+  std::printf("accuracy %.3f\n", accuracy);
+  return report.sound() && run.exit_code == 0 && accuracy > 0.9 ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 2;
+}
