@@ -167,6 +167,11 @@ TEST_CASE("a plugin that does not fit is refused, with a reason and a remedy") {
     CHECK(has(ran.err, "mine.json:3:"));
     CHECK_MESSAGE(has(ran.err, trial.said), "expected: " << trial.said << ", got: " << ran.err);
   }
+  write_raw(shop.folder / "mine.so", good);
+  write_raw(shop.folder / "again.so", good);
+  const Finished twice = shop.run({"list", "--plugin", "mine.so", "--plugin", "again.so"});
+  CHECK(has(twice.err, "\"again.so\" brings the data \"colon_lines\", which exists already"));
+  CHECK(shop.run({"list", "--plugin", "mine.so", "--plugin", "./mine.so"}).exit_code == 0);
   CHECK(has(shop.run({"list", "--plugin", "nowhere.so"}).err, "cannot be found"));
   CHECK(has(shop.run({"list", "--plugin", "."}).err, "is not a file"));
 }

@@ -11,11 +11,17 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/fields.h>
 #include <tapedeck/base/words.h>
+#include <tapedeck/data/dataset.h>
+#include <tapedeck/data/tokenizer.h>
 #include <tapedeck/experiment/plugin_tag.h>
+#include <tapedeck/nn/transformer.h>
+#include <tapedeck/objectives/adversary.h>
 
 namespace tapedeck {
 namespace {
@@ -88,19 +94,47 @@ void judge(const std::string& path, const std::string& bytes) {
                   "build it again with the headers of this tapedeck");
 }
 
+/// One kind's registry while a plugin is opened: emptied, so that what the plugin adds stands alone, then put together again.
+template <class T>
+class Newcomers {
+ public:
+  Newcomers() : before_(std::exchange(Registry<T>::entries(), {})) {}
+  ~Newcomers() {
+    if (accepted_) before_.merge(Registry<T>::entries());
+    Registry<T>::entries() = std::move(before_);
+  }
+  void accept() { accepted_ = true; }
+  /// The first name that is taken, in words; empty if there is none.
+  std::string clash() const {
+    for (const auto& [name, entry] : Registry<T>::entries())
+      if (before_.contains(name)) return text(T::kind, " ", in_quotes(name));
+    return "";
+  }
+
+ private:
+  typename std::remove_reference_t<decltype(Registry<T>::entries())> before_;
+  bool accepted_ = false;
+};
+
+/// All or nothing: a plugin that brings one name too many brings none.
+template <class... Kinds>
 void open(const std::string& path) {
-  const size_t before = op_table().size();
+  std::tuple<Newcomers<Kinds>...> parts;
+  const size_t ops = op_table().size();
   if (!dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     const char* reason = dlerror();
     throw refusal(path, text("cannot be loaded: ", reason ? reason : "no reason given"), "build it again with the headers of this tapedeck");
   }
-  for (size_t i = before; i < op_table().size(); ++i)
-    for (size_t k = 0; k < i; ++k)
-      if (op_table()[k].name == op_table()[i].name) {
-        const std::string name = op_table()[i].name;
-        op_table().resize(before);
-        throw refusal(path, text("adds an op ", in_quotes(name), ", which exists already"), "give it another name");
-      }
+  std::string taken;
+  ((taken = taken.empty() ? std::get<Newcomers<Kinds>>(parts).clash() : taken), ...);
+  for (size_t i = ops; i < op_table().size(); ++i)
+    for (size_t k = 0; k < i && taken.empty(); ++k)
+      if (op_table()[k].name == op_table()[i].name) taken = "op " + in_quotes(op_table()[i].name);
+  if (!taken.empty()) {
+    op_table().resize(ops);
+    throw refusal(path, "brings the " + taken + ", which exists already", "give it another name");
+  }
+  (std::get<Newcomers<Kinds>>(parts).accept(), ...);
 }
 
 }  // namespace
@@ -118,7 +152,7 @@ void load_plugin(const std::string& path) {
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file) throw refusal(path, "cannot be read", "see who may read it");
   judge(path, bytes);
-  open(whole.string());
+  open<Reader, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(whole.string());
   loaded.insert(whole.string());
 }
 

@@ -22,6 +22,7 @@ struct Finished {
 };
 
 struct Launch {
+  std::string program = TAPEDECK_BINARY;
   std::string directory = {};                     // working directory; "" keeps the test's
   std::string stdout_path = {};                   // "" captures it
   std::vector<std::string> environment = {};      // "NAME=value", added
@@ -33,7 +34,7 @@ struct Launch {
 inline Finished run_tool(const std::vector<std::string>& arguments, const Launch& launch = {}) {
   TempFolder scratch(Medium::memory);
   const std::string out = launch.stdout_path.empty() ? scratch / "out" : launch.stdout_path, err = scratch / "err";
-  std::vector<std::string> words = {TAPEDECK_BINARY};
+  std::vector<std::string> words = {launch.program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
