@@ -115,6 +115,13 @@ TEST_CASE("the parts of a plugin are listed, explained, described and checked li
   CHECK(report["sound"] == true);
   CHECK(report["checks"].size() == 11);
   for (const Parsed& check : report["checks"]) CHECK_MESSAGE(check["ran"].get<int>() > 0, check.dump());
+  for (const char* part : {"spherical", "gated_head"}) {
+    const Finished of_part = shop.run({"gradcheck", part, "--plugin", "mine.so"});
+    CAPTURE(of_part.out);
+    CHECK(of_part.exit_code == 0);
+    CHECK(has(of_part.out, "second derivatives: agrees"));
+  }
+  CHECK(has(shop.run({"gradcheck", "squared_rellu", "--plugin", "mine.so"}).err, "did you mean \"squared_relu\""));
 }
 
 TEST_CASE("an experiment trains with the parts of a plugin, and its run knows them") {

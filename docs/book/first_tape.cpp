@@ -22,7 +22,7 @@ void print(const Tape& tape, NodeId begin = 0) {
 void a_value_remembers() {
   Tape tape;
   const Tensor x = tape.leaf(Tensor::scalar(3, DType::f64));
-  const Tensor y = x * x + sin(x);
+  const Tensor squared = x * x, wave = sin(x), y = squared + wave;
   std::printf("y = x^2 + sin x at x = 3 is a list of rows:\n");
   print(tape);
   std::printf("dy/dx = 2x + cos x = %.6f\n\n", gradient(y, x).item());

@@ -118,10 +118,10 @@ class Newcomers {
 
 /// All or nothing: a plugin that brings one name too many brings none.
 template <class... Kinds>
-void open(const std::string& path) {
+void open(const std::string& path, const fs::path& library) {
   std::tuple<Newcomers<Kinds>...> parts;
   const size_t ops = op_table().size();
-  if (!dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+  if (!dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     const char* reason = dlerror();
     throw refusal(path, text("cannot be loaded: ", reason ? reason : "no reason given"), "build it again with the headers of this tapedeck");
   }
@@ -152,7 +152,7 @@ void load_plugin(const std::string& path) {
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file) throw refusal(path, "cannot be read", "see who may read it");
   judge(path, bytes);
-  open<Reader, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(whole.string());
+  open<Reader, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(path, whole);
   loaded.insert(whole.string());
 }
 
