@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <tapedeck/tape/listen.h>
 #include <tapedeck/tensor/in_place.h>
 
 #include "check_finite.h"
@@ -23,6 +24,16 @@ struct Accumulate final : Op {
   Tensors vjp(In, In, In dy, Wanted) const override { return {dy[0], dy[0]}; }
   Saves saves() const override { return {}; }
 };
+
+/// to += from: gradients that meet outside a recorded sweep.
+void meet(const Tensor& to, const Tensor& from) {
+  static const Accumulate op;
+  const Tensors both{to, from};
+  const auto work = [&] {
+    return Work{.kind = Work::Kind::add, .op = op, .traits = detail::traits_of<Accumulate>(), .in = both, .out = In(&to, 1)};
+  };
+  heard(work, [&] { add_into(to, from); return true; });
+}
 
 }  // namespace
 
@@ -55,6 +66,7 @@ void Sweep::seed(const Tensor& t, const Tensor& gradient) {
     throw Error(ErrorKind::shape, text("gradients: a seed of ", name_of(gradient.dtype()), gradient.shape().str(), " does not fit a loss of ",
                                        name_of(t.dtype()), t.shape().str()));
   if (!covers(t)) return;
+  if (tape_listener) tape_listener->seeded(tape_, t, gradient, order_, sinks_ == Sinks::fill);
   add(t.place().value, gradient);
   high_ = std::max(high_, tape_.owner(t.place().value) + 1);
 }
@@ -79,7 +91,7 @@ void Sweep::run() {
   }
   if (sinks_ == Sinks::leave) return;
   for (auto& [value, gradient] : tape_.sinks_)        // a leaf that is wanted as well got a buffer of its own
-    if (value >= first_ && (flags(value) & wanted) && slot(value)) add_into(gradient, slot(value));
+    if (value >= first_ && (flags(value) & wanted) && slot(value)) meet(gradient, slot(value));
 }
 
 void Sweep::pull(NodeId row) {
@@ -101,6 +113,14 @@ void Sweep::pull(NodeId row) {
     any = any || asked[asked.size() - 1];
   }
   if (!any) return;
+  struct Told {
+    Told(const Tape& tape, NodeId row, Order order) { if (tape_listener) tape_listener->pulling(tape, row, order); }
+    ~Told() { if (tape_listener) tape_listener->pulled(); }
+  } told(tape_, row, order_);
+  pull(node, row, dy, asked);
+}
+
+void Sweep::pull(const Node& node, NodeId row, In dy, Wanted asked) {
   if (node.keeps != Node::everything) tape_.provide(row, detail::reads(*node.op, node.traits));
   if (order_ == Order::first && node.traits.has_backward && pull_by_kernel(node, dy, asked)) return;
   // saves() speaks of the kernel where there is one, and a recorded rule is differentiated again
@@ -132,12 +152,16 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
     grads.push_back(std::move(g));
     repeated.push_back(again);
   }
-  if (!node.op->backward(node.in, node.out, dy, grads)) return false;
+  const auto work = [&] {
+    return Work{.kind = Work::Kind::backward, .op = *node.op, .traits = node.traits, .in = node.in, .out = node.out, .dy = dy, .dx = grads,
+                .scope = node.scope};
+  };
+  if (!heard(work, [&] { return node.op->backward(node.in, node.out, dy, grads); })) return false;
   for (size_t k = 0; k < grads.size(); ++k) {
     if (!grads[k].wanted) continue;
     if (tape_.check_finite_) check_finite(*node.op, node.scope, In(&grads[k].into, 1), "the gradient it passes on");
     const ValueId v = node.in[k].place().value;
-    if (repeated[k]) add_into(slot(v), grads[k].into);
+    if (repeated[k]) meet(slot(v), grads[k].into);
     else if (!grads[k].accumulate) slot(v) = std::move(grads[k].into);
   }
   return true;
@@ -179,7 +203,7 @@ void Sweep::add(ValueId v, const Tensor& gradient) {
   if (into_sink && !s) s = sink_of(v);
   if (!s) { s = gradient.detach(); return; }
   if (!into_sink && !s.unique()) s = s.clone();
-  add_into(s, gradient);
+  meet(s, gradient);
 }
 
 Tensor Sweep::result(const Tensor& t) const {

@@ -27,6 +27,7 @@ class Sweep {
   const Tensor& sink_of(ValueId v) const;
   void mark();
   void pull(NodeId row);
+  void pull(const Node& node, NodeId row, In dy, Wanted asked);
   bool pull_by_kernel(const Node& node, In dy, Wanted asked);
   void pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked);
   void add(ValueId v, const Tensor& gradient);

@@ -6,6 +6,8 @@
 #include <new>
 #include <optional>
 
+#include <tapedeck/tape/listen.h>
+
 #include "check_finite.h"
 
 namespace tapedeck {
@@ -83,6 +85,7 @@ Tensor Tape::leaf(const Tensor& value, const Tensor& gradient) {
   Tensor t = value.detach();
   static const Leaf op;
   append(&op, detail::traits_of<Leaf>(), {}, Out(&t, 1)).arena_begin = begin;
+  if (tape_listener) tape_listener->appended(*this, size_ - 1);
   if (gradient) sinks_.emplace_back(t.place().value, gradient.detach());
   return t;
 }
@@ -125,18 +128,23 @@ struct Recorder {
     Tensors y;
     for (auto& spec : box.op.infer(x))
       y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
-    box.op.forward(x, y);
+    const auto work = [&] {
+      return Work{.kind = Work::Kind::forward, .op = box.op, .traits = box.traits, .in = x, .out = y, .scope = current_scope()};
+    };
+    heard(work, [&] { box.op.forward(x, y); return true; });
     if (!tape) return y;
     if (tape->check_finite_ && !box.traits.may_be_infinite) check_finite(box.op, current_scope(), y, "its output");
     const size_t begin = tape->arena_used_;
     const Op* op = box.copy(box.op, tape->arena(box.size, box.alignment));
     tape->append(op, box.traits, x, y).arena_begin = begin;
+    if (tape_listener) tape_listener->appended(*tape, tape->size_ - 1);
     return y;
   }
 };
 
 Tensors detail::run(const OpBox& box, In x) {
   try {
+    if (tape_listener && box.traits.has_reference && tape_listener->expands(box.op)) return box.op.reference(x);
     return Recorder::run(box, x);
   } catch (Error& e) {
     if (e.where().empty() && current_scope()) e.at(scope_path(current_scope()));

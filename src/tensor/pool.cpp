@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/tensor/pool_listen.h>
 
 #include "heap.h"
 
@@ -53,6 +54,7 @@ Storage* Pool::take(size_t bytes) {
     peak_ = live_;
     at_peak_ = now_;
   }
+  if (pool_listener) pool_listener->taken(*s);
   return s;
 }
 
@@ -71,6 +73,7 @@ void Pool::give(Storage* s) {
     if (--parent->references == 0) give(parent);
     return;
   }
+  if (pool_listener) pool_listener->given(*s);
   now_[size_t(s->purpose)] -= s->bytes;
   live_ -= s->bytes;
   s->heap->give(s);

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <sstream>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
+#include <tapedeck/look/views.h>
+#include <tapedeck/train/checkpoint.h>
 
 #include "src/train/label_weight.h"
 
@@ -113,13 +116,39 @@ void StepRunner::run(std::span<const int64_t> order, int64_t number, double fact
   const double norm = gradient_norm(*setup_.store);
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain(order, number, loss, norm, record);
   const double limit = setup_.training->clip_grad_norm.value_or(norm);
-  setup_.optimizer->update(factor, norm > limit ? limit / norm : 1, number + 1);
+  update(factor, norm > limit ? limit / norm : 1, number + 1);
   penalties_.project();
   for (Objective* objective : objectives_) objective->updated(*setup_.store, number);
   record.step = number + 1;
   record.loss = loss;
   record.lr = setup_.optimizer->lr * factor;
   record.grad_norm = norm;
+}
+
+void StepRunner::update(double factor, double grad_scale, int64_t step) {
+  if (!tape_listener) return setup_.optimizer->update(factor, grad_scale, step);
+  std::vector<Tensor> values, gradients;
+  for (auto& p : setup_.store->all())
+    if (p.trainable) values.push_back(p.value), gradients.push_back(p.gradient);
+  tape_listener->updating("update", values, gradients);
+  setup_.optimizer->update(factor, grad_scale, step);
+  tape_listener->updated();
+}
+
+void name_parameters(Recorder& recorder, const ParamStore& store) {
+  for (auto& p : store.all()) recorder.name_parameter(p.value, p.trainable ? p.gradient : Tensor{}, p.path, p.trainable);
+}
+
+/// The answer of `look nan` for this step, recorded while it is computed again; the recording stays in the run folder.
+std::string StepRunner::trace_back(std::span<const int64_t> order, int64_t number, StepRecord& record) {
+  Recorder recorder;
+  name_parameters(recorder, *setup_.store);
+  add_gradients(tape_, order, number, record);
+  Recording recording = recorder.finish();
+  recording.about = {{"step", std::to_string(number + 1)}, {"seed", std::to_string(setup_.seed)}};
+  if (!setup_.folder.empty()) write_file_atomically(setup_.folder + "/tape.tdt", encode(recording));
+  zero_gradients(*setup_.store);
+  return look_nan(recording, {});
 }
 
 void StepRunner::explain(std::span<const int64_t> order, int64_t number, double loss, double norm, StepRecord& record) {
@@ -129,6 +158,7 @@ void StepRunner::explain(std::span<const int64_t> order, int64_t number, double 
   if (bad >= 0) message += text("the gradient of ", setup_.store->all()[size_t(bad)].path, " is not finite");
   else if (std::isfinite(loss)) message += text("the norm of the gradient is ", norm, ", although its elements are finite");
   std::string place;
+  if (tape_listener) throw Error(ErrorKind::non_finite, message);               // somebody records this step already
   zero_gradients(*setup_.store);
   try {                                           // the same step again, looking at every value as it is made
     Tape tape;
@@ -140,6 +170,8 @@ void StepRunner::explain(std::span<const int64_t> order, int64_t number, double 
     place = found.where();
   }
   zero_gradients(*setup_.store);
+  std::istringstream answer(trace_back(order, number, record));
+  if (setup_.observer) for (std::string line; std::getline(answer, line);) setup_.observer->note(line);
   Error error(ErrorKind::non_finite, message + "; no parameter was changed",
               "lower optimizer.lr, set training.clip_grad_norm or lengthen schedule.warmup; the last checkpoint is still good");
   if (!place.empty()) error.at(place);

@@ -2,7 +2,9 @@
 // Next: trainer.cpp (when), rehearse.cpp (how much).
 #pragma once
 #include <span>
+#include <string>
 
+#include <tapedeck/look/recorder.h>
 #include <tapedeck/train/trainer.h>
 
 namespace tapedeck {
@@ -11,6 +13,8 @@ namespace tapedeck {
 void begin_objectives(const TrainSetup& setup);
 /// What they carry from step to step, by place and name: "objective.loss.teacher".
 std::map<std::string, Tensor> carried_by_objectives(const TrainSetup& setup);
+/// Tells a recorder the paths of all parameters.
+void name_parameters(Recorder& recorder, const ParamStore& store);
 
 class StepRunner {
  public:
@@ -24,6 +28,8 @@ class StepRunner {
  private:
   double add_gradients(Tape& tape, std::span<const int64_t> order, int64_t number, StepRecord& record);
   [[noreturn]] void explain(std::span<const int64_t> order, int64_t number, double loss, double norm, StepRecord& record);
+  void update(double factor, double grad_scale, int64_t step);
+  std::string trace_back(std::span<const int64_t> order, int64_t number, StepRecord& record);
   double total_weight(std::span<const int64_t> order) const;
 
   const TrainSetup& setup_;

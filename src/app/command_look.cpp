@@ -1,0 +1,75 @@
+// tapedeck look VIEW EXPERIMENT|tape.tdt: one step is recorded (or read from a file), a view of it is printed.
+#include <fmt/core.h>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+#include <tapedeck/experiment/look.h>
+#include <tapedeck/look/views.h>
+#include <tapedeck/train/checkpoint.h>
+
+#include "src/app/commands.h"
+
+namespace tapedeck::app {
+namespace {
+
+struct Flags {
+  std::string from, other, save, output;
+  StepToRecord step;
+  int64_t order = 1;
+  LookOptions view;
+};
+
+Recording recording_of(const std::string& from, const Flags& flags) {
+  return is_recording(from) ? load_recording(from) : record_step(from, flags.step);
+}
+
+int finish(const std::string& text, const Flags& flags) {
+  if (flags.output.empty()) print(text);
+  else write_file_atomically(flags.output, text);
+  return 0;
+}
+
+int show(const LookView& view, Flags& flags) {
+  flags.step.recorder.replay = view.replay;
+  flags.step.recorder.shadow = view.shadow;
+  flags.step.order = int(flags.order);
+  const Recording recording = recording_of(flags.from, flags);
+  if (!flags.save.empty()) save_recording(flags.save, recording);
+  return finish(view.show(recording, flags.view), flags);
+}
+
+void add_recording_flags(Command& command, Flags& flags) {
+  add_sets(command, flags.step.sets);
+  command.number("--step", flags.step.step, "that many updates come first", 0)
+      .number("--order", flags.order, "2: adds a gradient penalty, so that the backward pass is differentiated", 1)
+      .flag("--atoms", flags.step.recorder.atoms, "ops with a reference are replaced by its smaller ops")
+      .text("--save", flags.save, "keeps the recording", "FILE")
+      .text("-o,--output", flags.output, "writes the view there instead of printing it", "FILE");
+}
+
+}  // namespace
+
+void add_look(CommandLine& line) {
+  line.group("look", "record one training step and look inside");
+  for (const LookView& view : look_views()) {
+    auto flags = std::make_shared<Flags>();
+    Command command = line.add("look " + std::string(view.name), std::string(view.doc), [flags, &view] { return show(view, *flags); });
+    command.required("from", flags->from, "experiment file, or a recording that --save kept");
+    add_recording_flags(command, *flags);
+    command.text("--op", flags->view.op, "only ops that match, * for any run of characters", "PATTERN")
+        .text("--scope", flags->view.scope, "only places in the model that match, e.g. *layers.0*", "PATTERN")
+        .choice("--phase", flags->view.phase, {"forward", "backward", "second", "third", "recompute", "update"}, "only this phase")
+        .number("--top", flags->view.top, "only so many, the largest first", 0)
+        .choice("--by", flags->view.by, {"time", "flops", "bytes", "saved"}, "what --top goes by");
+    add_json(command, flags->view.json);
+  }
+  auto flags = std::make_shared<Flags>();
+  Command command = line.add("look diff", "the first record in which two recordings differ", [flags] {
+    const Recording a = recording_of(flags->from, *flags);
+    return finish(look_diff(a, recording_of(flags->other, *flags)), *flags);
+  });
+  command.required("a", flags->from, "experiment file or recording").required("b", flags->other, "the same");
+  add_recording_flags(command, *flags);
+}
+
+}  // namespace tapedeck::app

@@ -1,0 +1,70 @@
+// look flow: how large the gradient of each parameter is beside the parameter, and the update beside it, from the input to
+// the output of the model: what vanishes or explodes stands out. Next: nan.cpp.
+#include <algorithm>
+#include <cmath>
+
+#include "src/look/text.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace look;
+
+struct Flow { std::string name; double weight, gradient, ratio, change, zeros; bool finite; };
+
+std::vector<Flow> flows(const Recording& r) {
+  std::vector<Flow> all;
+  for (auto& x : r.records) {
+    if (x.kind != OpRecord::Kind::update || x.in.size() < 2) continue;
+    const RecordedValue &w = r.values[x.in[0].value], &g = r.values[x.in[1].value];
+    const auto n = double(std::max<int64_t>(1, w.shape.size()));
+    all.push_back({w.name, root_mean_square(w), root_mean_square(g), w.summary.norm > 0 ? g.summary.norm / w.summary.norm : 0,
+                   w.summary.norm > 0 ? x.change / w.summary.norm : 0, double(g.summary.zeros) / n, !bad(g)});
+  }
+  return all;
+}
+
+double median(const std::vector<Flow>& all) {
+  std::vector<double> sizes;
+  for (auto& f : all) if (f.gradient > 0) sizes.push_back(f.gradient);
+  if (sizes.empty()) return 0;
+  std::nth_element(sizes.begin(), sizes.begin() + std::ptrdiff_t(sizes.size() / 2), sizes.end());
+  return sizes[sizes.size() / 2];
+}
+
+/// Against the median of all parameters.
+std::string_view flag(const Flow& f, double middle) {
+  if (!f.finite) return "NOT FINITE";
+  if (f.gradient == 0) return "no gradient";
+  if (f.gradient < middle / 1000) return "vanishing";
+  return f.gradient > middle * 1000 ? "exploding" : "";
+}
+
+}  // namespace
+
+std::string look_flow(const Recording& r, const LookOptions& o) {
+  const std::vector<Flow> all = flows(r);
+  const double middle = median(all);
+  if (o.json) {
+    Json list = Json::list();
+    for (auto& f : all) {
+      Json j = Json::dict();
+      j.set("parameter", Json::of(plain(f.name)));
+      j.set("rms", Json::of(f.weight));
+      j.set("gradient_rms", Json::of(f.gradient));
+      j.set("gradient_by_weight", Json::of(f.ratio));
+      j.set("update_by_weight", Json::of(f.change));
+      j.set("zero_share", Json::of(f.zeros));
+      j.set("flag", Json::of(std::string(flag(f, middle))));
+      list.items.push_back(std::move(j));
+    }
+    return list.dump() + "\n";
+  }
+  if (all.empty()) return title(r) + "no update was recorded\n";
+  Rows rows{{"parameter", "rms(w)", "rms(g)", "|g|/|w|", "|update|/|w|", "zeros in g", ""}};
+  for (auto& f : all)
+    rows.push_back({plain(f.name), number(f.weight), number(f.gradient), number(f.ratio), number(f.change), number(f.zeros), std::string(flag(f, middle))});
+  return title(r) + table(rows, "lrrrrrl");
+}
+
+}  // namespace tapedeck

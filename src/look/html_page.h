@@ -1,0 +1,11 @@
+// The fixed parts of the page of look html: its looks and its script. Next: html.cpp, which adds the recording.
+#pragma once
+#include <string_view>
+
+namespace tapedeck::look {
+
+extern const std::string_view page_style, page_body, page_script;
+/// "sha256-..." of style and script, for the page's content security policy; held true by tests/look_html_test.cpp.
+extern const std::string_view page_style_hash, page_script_hash;
+
+}  // namespace tapedeck::look

@@ -1,0 +1,97 @@
+// look mem: bytes alive over the records by purpose, the peak, and who owns what is alive then. Counted by the pool, so it
+// agrees with it to the byte; working buffers of the kernels are not the pool's. Next: reach.cpp.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "src/look/text.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace look;
+
+constexpr size_t columns = 64, owners = 10;
+
+uint32_t peak_record(const Recording& r) {
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < r.records.size(); ++i) if (r.records[i].peak > r.records[at].peak) at = i;
+  return at;
+}
+
+/// The largest of each stretch of records, as bars of eight heights.
+std::string spark(const Recording& r, uint64_t peak) {
+  constexpr const char* bars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const size_t n = r.records.size(), width = std::min(n, columns);
+  std::string out;
+  for (size_t c = 0; c < width; ++c) {
+    uint64_t most = 0;
+    for (size_t i = c * n / width; i < (c + 1) * n / width; ++i) most = std::max(most, r.records[i].peak);
+    out += bars[peak ? size_t(std::ceil(8 * double(most) / double(peak))) : 0];
+  }
+  return out;
+}
+
+struct Owner { uint32_t buffer, value = nothing; };
+
+std::vector<Owner> alive_at(const Recording& r, uint32_t at) {
+  std::vector<Owner> all;
+  std::map<uint32_t, size_t> place;
+  for (uint32_t b = 0; b < r.buffers.size(); ++b)
+    if (r.buffers[b].alive(at)) place[b] = all.size(), all.push_back({b});
+  for (uint32_t v = 0; v < r.values.size(); ++v) {
+    const auto found = place.find(r.values[v].buffer);
+    if (found == place.end() || (r.values[v].made_by != nothing && r.values[v].made_by > at)) continue;
+    if (all[found->second].value == nothing || r.values[v].made_by != nothing) all[found->second].value = v;
+  }
+  std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) { return r.buffers[a.buffer].bytes > r.buffers[b.buffer].bytes; });
+  return all;
+}
+
+std::string series_json(const Recording& r, uint32_t at) {
+  Json j = Json::dict(), list = Json::list();
+  j.set("peak_bytes", Json::of(int64_t(r.records[at].peak)));
+  j.set("peak_record", Json::of(int64_t(at)));
+  for (auto& record : r.records) {
+    Json row = Json::dict();
+    for (size_t k = 0; k < record.alive.size(); ++k)
+      if (Memory(k) != Memory::scratch) row.set(std::string(memory_names[k]), Json::of(int64_t(record.alive[k])));
+    row.set("peak", Json::of(int64_t(record.peak)));
+    list.items.push_back(std::move(row));
+  }
+  j.set("records", std::move(list));
+  return j.dump(-1) + "\n";
+}
+
+}  // namespace
+
+std::string look_mem(const Recording& r, const LookOptions& o) {
+  if (r.records.empty()) return title(r) + "nothing was recorded\n";
+  const uint32_t at = peak_record(r);
+  if (o.json) return series_json(r, at);
+  const OpRecord& top = r.records[at];
+  std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n\n");
+  out += "|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
+  Rows rows{{"purpose", "at the peak", "most", "at the end"}};
+  for (size_t k = 0; k < top.alive.size(); ++k) {
+    size_t most = 0;
+    for (auto& record : r.records) most = std::max(most, record.alive[k]);
+    if (most == 0) continue;
+    rows.push_back({std::string(memory_names[k]), bytes_text(double(top.alive[k])), bytes_text(double(most)),
+                    bytes_text(double(r.records.back().alive[k]))});
+  }
+  out += table(rows, "lrrr") + "\n";
+  const std::vector<Owner> all = alive_at(r, at);
+  Rows owned{{"bytes", "purpose", "value", "made by"}};
+  for (size_t k = 0; k < all.size() && k < (o.top > 0 ? size_t(o.top) : owners); ++k) {
+    const RecordedBuffer& b = r.buffers[all[k].buffer];
+    const uint32_t v = all[k].value;
+    const bool slab = b.purpose == Memory::parameters || b.purpose == Memory::gradients || b.purpose == Memory::moments;
+    owned.push_back({std::to_string(b.bytes), std::string(memory_names[size_t(b.purpose)]),
+                     slab ? "(one block for all parameters)" : v == nothing ? "(no value was seen in it)" : shown(r, v),
+                     v == nothing || slab ? "" : where(r, r.values[v].made_by)});
+  }
+  return out + table(owned, "rlll");
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,345 @@
+// From events to records: which value a handle means, what a row keeps, where memory stands. A buffer that is taken anew
+// begins a new life, so values are known by (buffer, offset), never by address. Next: record_again.cpp, summarise.cpp.
+#include <tapedeck/look/recorder.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "src/look/summarise.h"
+
+namespace tapedeck {
+namespace {
+
+uint64_t place_key(const Place& p) { return uint64_t(p.epoch) << 32 | p.value; }
+
+}  // namespace
+
+/// What the recorder computes itself is nobody's memory.
+struct Recorder::Pause {
+  explicit Pause(Recorder& r) : r(r), before(std::exchange(r.paused_, true)) {}
+  ~Pause() { r.paused_ = before; }
+  Recorder& r;
+  bool before;
+};
+
+Recorder::Recorder(RecorderOptions options)
+    : options_(options), tape_before_(std::exchange(tape_listener, this)), pool_before_(std::exchange(pool_listener, this)),
+      start_(Clock::now()) {
+  recording_.statistics = options.statistics;
+  alive_ = memory_use().now;
+  alive_[size_t(Memory::scratch)] = 0;            // of the kernels, not of the pool
+  live_ = most_ = total(alive_);
+}
+
+Recorder::~Recorder() {
+  if (listening_) finish();
+}
+
+Recording Recorder::finish() {
+  dy_copies_ = dx_copies_ = {};
+  old_.clear();
+  if (std::exchange(listening_, false)) {
+    tape_listener = tape_before_;
+    pool_listener = pool_before_;
+  }
+  return std::move(recording_);
+}
+
+void Recorder::taken(const Storage& s) {
+  if (paused_) return;
+  buffers_[&s] = uint32_t(recording_.buffers.size());
+  recording_.buffers.push_back({s.bytes, s.purpose, uint32_t(recording_.records.size()), nothing});
+  alive_[size_t(s.purpose)] += s.bytes;
+  live_ += s.bytes;
+  most_ = std::max(most_, live_);
+}
+
+void Recorder::given(const Storage& s) {
+  if (paused_) return;
+  recording_.buffers[buffer_of(&s)].given = uint32_t(recording_.records.size());
+  buffers_.erase(&s);
+  alive_[size_t(s.purpose)] -= s.bytes;
+  live_ -= s.bytes;
+}
+
+uint32_t Recorder::buffer_of(const Storage* s) {
+  while (s->parent) s = s->parent;                // a window lies in its slab
+  const auto [at, fresh] = buffers_.try_emplace(s, uint32_t(recording_.buffers.size()));
+  if (fresh) recording_.buffers.push_back({s->bytes, s->purpose, nothing, nothing});
+  return at->second;
+}
+
+uint64_t Recorder::key_of(const Tensor& t) {
+  const Storage* slab = t.storage();
+  while (slab->parent) slab = slab->parent;
+  return uint64_t(buffer_of(slab)) << 40 | uint64_t(t.raw<std::byte>() - slab->data);
+}
+
+uint32_t Recorder::new_value(const Tensor& t, uint32_t made_by) {
+  const auto id = uint32_t(recording_.values.size());
+  RecordedValue& v = recording_.values.emplace_back();
+  v.dtype = t.dtype();
+  v.shape = t.shape();
+  v.made_by = made_by;
+  if (!t.has_data()) return id;
+  v.buffer = buffer_of(t.storage());
+  values_[key_of(t)] = id;
+  if (options_.statistics) look_at(id, t);
+  return id;
+}
+
+void Recorder::look_at(uint32_t id, const Tensor& t) {
+  RecordedValue& v = recording_.values[id];
+  v.hash = hash_bits(t.raw<std::byte>(), v.bytes());
+  v.summary = summarise(t);
+  v.sample = sample(t);
+  if (v.summary.min != v.summary.max) by_hash_[v.hash] = id;
+}
+
+uint32_t Recorder::value_of(const Tensor& t) {
+  if (!t) return nothing;
+  if (t.on_tape())
+    if (const auto placed = placed_.find(place_key(t.place())); placed != placed_.end()) return placed->second;
+  if (!t.has_data()) return nothing;
+  const auto known = values_.find(key_of(t));
+  const uint64_t hash = options_.statistics ? hash_bits(t.raw<std::byte>(), size_t(t.size()) * size_of(t.dtype())) : 0;
+  if (known != values_.end()) {
+    const RecordedValue& v = recording_.values[known->second];
+    if (v.shape == t.shape() && v.dtype == t.dtype() && v.hash == hash) return known->second;
+  }
+  const uint32_t before = known != values_.end() ? known->second : nothing;
+  const auto twin = by_hash_.find(hash);
+  const uint32_t same = options_.statistics && twin != by_hash_.end() ? twin->second : nothing;
+  const uint32_t id = new_value(t, nothing);
+  RecordedValue& v = recording_.values[id];
+  if (before != nothing) {                        // the same place: reshaped, or written to by something that is no op
+    const RecordedValue& old = recording_.values[before];
+    v.name = old.name;
+    v.trainable = old.trainable && old.hash == hash;
+    v.gradient_buffer = old.gradient_buffer;
+    if (old.hash == hash) v.copy_of = before;
+  } else if (same != nothing && recording_.values[same].bytes() == v.bytes() && recording_.values[same].dtype == v.dtype) {
+    v.copy_of = same;
+  }
+  if (v.name.empty() && recording_.buffers[v.buffer].purpose == Memory::batch) v.name = "batch";
+  return id;
+}
+
+void Recorder::name_parameter(const Tensor& value, const Tensor& gradient, const std::string& path, bool trainable) {
+  const uint32_t v = value_of(value), g = gradient ? value_of(gradient) : nothing;
+  recording_.values[v].name = path;
+  recording_.values[v].trainable = trainable;
+  if (g == nothing) return;
+  recording_.values[g].name = "gradient of " + path;
+  recording_.values[g].gradient_buffer = true;
+  recording_.values[g].gradient_of = v;
+}
+
+void Recorder::use(const Tensor& t, Use::Role role) {
+  const uint32_t v = value_of(t);
+  if (v != nothing) pending_.in.push_back({role, v, t.on_tape()});
+}
+
+void Recorder::begin(const Work& work) {
+  pending_ = {};
+  using Kind = Work::Kind;
+  constexpr OpRecord::Kind kinds[] = {OpRecord::Kind::forward, OpRecord::Kind::backward, OpRecord::Kind::again, OpRecord::Kind::restore,
+                                      OpRecord::Kind::add};
+  pending_.kind = kinds[size_t(work.kind)];
+  pending_.op = work.op.name();
+  pending_.scope = scope_path(work.scope);
+  pending_.differentiable = work.traits.differentiable;
+  if (!pulls_.empty() && pulls_[0] != nothing) {
+    pending_.origin = pulls_[0];
+    const OpRecord& origin = recording_.records[pulls_[0]];
+    pending_.order = uint8_t(origin.order + (work.kind == Kind::again || work.kind == Kind::restore ? 0 : 1));
+    if (pending_.scope.empty() || work.kind == Kind::forward) pending_.scope = origin.scope;
+  } else if (work.kind == Kind::add && !recording_.records.empty()) {
+    pending_.order = recording_.records.back().order;
+  }
+  Attributes attributes;
+  work.op.attributes(attributes);
+  pending_.attributes = std::move(attributes.all);
+  for (size_t i = 0; i < work.dy.size(); ++i) {
+    use(work.dy[i], Use::Role::gradient);
+    if (work.dy[i] && work.out[i]) recording_.values[pending_.in.back().value].gradient_of = value_of(work.out[i]);
+  }
+  if (work.kind != Kind::backward && work.kind != Kind::restore) {
+    for (size_t k = 0; k < work.in.size(); ++k) use(work.in[k], work.kind == Kind::add && k == 0 ? Use::Role::sum : Use::Role::input);
+  } else {
+    for (auto& save : work.op.saves()) {
+      const In side = save.kind == Save::input ? work.in : work.out;
+      const auto k = size_t(save.index);
+      const bool target = work.kind == Kind::restore && save.kind == Save::output && k == work.output;
+      if (k < side.size() && side[k] && side[k].has_data() && !target) use(side[k], Use::Role::saved);
+    }
+    for (auto& g : work.dx) if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
+  }
+  price(work);
+  if (options_.replay || options_.shadow) keep_copies(work);
+  pending_.start_ns = now();
+}
+
+/// Flops and bytes. A backward kernel: once the forward flops for each matrix it makes a gradient of; what it reads and writes.
+void Recorder::price(const Work& work) {
+  if (work.kind == Work::Kind::backward) {
+    int64_t matrices = 0;
+    for (size_t k = 0; k < work.dx.size(); ++k) {
+      if (!work.dx[k].wanted) continue;
+      matrices += work.in[k].shape().rank() > 1;
+      pending_.bytes += double(work.dx[k].into.size()) * double(size_of(work.dx[k].into.dtype()));
+    }
+    const bool complete = std::all_of(work.in.begin(), work.in.end(), [](auto& t) { return bool(t); });
+    if (complete) pending_.flops = work.op.cost(work.in).flops * double(std::max<int64_t>(1, matrices));
+    for (auto& u : pending_.in) pending_.bytes += double(recording_.values[u.value].bytes());
+    return;
+  }
+  const Cost cost = work.kind == Work::Kind::add ? Cost{double(work.in[0].size()), 3.0 * double(work.in[0].size()) * double(size_of(work.in[0].dtype()))}
+                                                 : work.op.cost(work.in);
+  pending_.flops = cost.flops;
+  pending_.bytes = cost.bytes;
+}
+
+void Recorder::end(const Work& work, bool done) {
+  pending_.ns = now() - pending_.start_ns;
+  const Pause pause(*this);
+  if (!done) {
+    dy_copies_ = dx_copies_ = {};
+    return;
+  }
+  const auto id = uint32_t(recording_.records.size());
+  const auto make = [&](const Tensor& t, uint32_t gradient_of) {
+    uint32_t name_from = nothing;
+    if (const auto old = values_.find(key_of(t)); old != values_.end() && recording_.values[old->second].gradient_buffer) name_from = old->second;
+    const uint32_t v = new_value(t, id);
+    RecordedValue& value = recording_.values[v];
+    value.gradient_of = gradient_of;
+    value.may_be_infinite = work.traits.may_be_infinite;
+    if (name_from != nothing) {
+      value.name = recording_.values[name_from].name;
+      value.gradient_of = recording_.values[name_from].gradient_of;
+      value.gradient_buffer = true;
+    }
+    pending_.out.push_back(v);
+  };
+  if (work.kind == Work::Kind::backward) {
+    for (size_t k = 0; k < work.dx.size(); ++k) if (work.dx[k].wanted) make(work.dx[k].into, value_of(work.in[k]));
+  } else if (work.kind == Work::Kind::restore) {
+    make(work.out[work.output], nothing);
+  } else {
+    for (auto& t : work.out) make(t, nothing);
+  }
+  if (options_.replay) compute_again(work);
+  if (options_.shadow) compute_in_f64(work);
+  dy_copies_ = dx_copies_ = {};
+  finish_record(std::move(pending_));
+}
+
+void Recorder::finish_record(OpRecord&& record) {
+  record.alive = alive_;
+  record.peak = std::max(most_, live_);
+  recording_.records.push_back(std::move(record));
+  most_ = live_;
+}
+
+void Recorder::appended(const Tape& tape, NodeId row) {
+  const Node& node = tape.node(row);
+  if (node.in.empty() && !node.out.empty() && node.op->name() == "leaf") {
+    pending_ = {};
+    pending_.kind = OpRecord::Kind::leaf;
+    pending_.op = "leaf";
+    pending_.scope = scope_path(node.scope);
+    pending_.start_ns = now();
+    const uint32_t v = value_of(node.out[0].detach());
+    pending_.out = {v};
+    finish_record(std::move(pending_));
+  }
+  auto& rows = rows_[&tape];
+  rows.resize(row, nothing);
+  rows.push_back(uint32_t(recording_.records.size()) - 1);
+  OpRecord& record = recording_.records.back();
+  record.row = row;
+  for (size_t k = 0; k < node.out.size() && k < record.out.size(); ++k) {
+    placed_[place_key(node.out[k].place())] = record.out[k];
+    recording_.values[record.out[k]].taped = true;
+  }
+}
+
+uint32_t Recorder::record_of(const Tape& tape, NodeId row) const {
+  const auto rows = rows_.find(&tape);
+  return rows != rows_.end() && row < rows->second.size() ? rows->second[row] : nothing;
+}
+
+void Recorder::note_saves(const Tape& tape) {
+  for (NodeId row = 0; row < tape.size(); ++row) {
+    const uint32_t id = record_of(tape, row);
+    const Node& node = tape.node(row);
+    if (id == nothing || node.in.empty()) continue;
+    OpRecord& record = recording_.records[id];
+    record.saves.clear();
+    const Saves reasons = node.op->saves();
+    const auto add = [&](const Tensor& t, Save::Kind kind, size_t k) {
+      if (!t || !t.has_data()) return;
+      const bool kept = node.keeps & (uint32_t{1} << (kind == Save::input ? k : max_inputs + k));
+      const auto reason = std::find_if(reasons.begin(), reasons.end(), [&](auto& s) { return s.kind == kind && size_t(s.index) == k; });
+      const bool reads = node.traits.has_saves && reason != reasons.end();
+      if (!kept || (!reads && node.keeps == Node::everything && node.traits.has_saves)) return;
+      record.saves.push_back({value_of(t), reads ? reason->why : "held for other rows"});
+    };
+    for (size_t k = 0; k < node.in.size(); ++k) add(node.in[k], Save::input, k);
+    for (size_t k = 0; k < node.out.size(); ++k) add(node.out[k], Save::output, k);
+  }
+}
+
+void Recorder::seeded(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) {
+  if (!pulls_.empty()) return;
+  const Pause pause(*this);
+  const uint32_t seed = value_of(gradient);
+  RecordedValue& v = recording_.values[seed];
+  if (v.name.empty() && v.made_by == nothing) v.name = "seed";
+  v.gradient_of = value_of(value);
+  recording_.sweeps.push_back({v.gradient_of, uint32_t(recording_.records.size()), fill, order == Order::differentiable});
+  note_saves(tape);
+}
+
+void Recorder::pulling(const Tape& tape, NodeId row, Order) { pulls_.push_back(record_of(tape, row)); }
+void Recorder::pulled() { pulls_.pop_back(); }
+
+void Recorder::updating(std::string_view rule, In values, In gradients) {
+  const Pause pause(*this);
+  for (size_t i = 0; i < values.size(); ++i) {
+    OpRecord& record = updates_.emplace_back();
+    record.kind = OpRecord::Kind::update;
+    record.op = rule;
+    for (auto& [t, role] : {std::pair(values[i], Use::Role::input), std::pair(gradients[i], Use::Role::gradient)})
+      record.in.push_back({role, value_of(t), false});
+    record.scope = recording_.values[record.in[0].value].name;
+    watched_.push_back(values[i]);
+    if (options_.statistics) old_.push_back(values[i].clone());
+    record.start_ns = now();
+  }
+}
+
+void Recorder::updated() {
+  const Pause pause(*this);
+  const uint64_t end = now();
+  double size = 0;
+  for (auto& t : watched_) size += double(t.size());
+  for (size_t i = 0; i < updates_.size(); ++i) {
+    OpRecord& record = updates_[i];
+    record.ns = uint64_t(double(end - updates_.back().start_ns) * double(watched_[i].size()) / std::max(size, 1.0));
+    const uint32_t before = record.in[0].value, v = new_value(watched_[i], uint32_t(recording_.records.size()));
+    recording_.values[v].name = recording_.values[before].name;
+    recording_.values[v].trainable = true;
+    record.out = {v};
+    if (options_.statistics) record.change = norm_of_difference(watched_[i], old_[i]);
+    record.start_ns = i == 0 ? updates_.back().start_ns : recording_.records.back().start_ns + recording_.records.back().ns;
+    finish_record(std::move(record));
+  }
+  updates_.clear();
+  watched_.clear();
+  old_.clear();
+}
+
+}  // namespace tapedeck

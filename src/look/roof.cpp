@@ -1,0 +1,56 @@
+// look roof: each op, forward and backward, against what the machine can do at best: the time its flops need at the measured
+// peak or its bytes at the measured bandwidth, whichever is longer (Williams, Waterman, Patterson 2009). Next: err.cpp.
+#include <algorithm>
+#include <map>
+
+#include "src/look/text.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace look;
+
+struct Work { double seconds = 0, flops = 0, bytes = 0; int64_t count = 0; };
+
+}  // namespace
+
+std::string look_roof(const Recording& r, const LookOptions& o) {
+  std::map<std::pair<std::string, std::string>, Work> by_op;
+  for (auto& x : r.records) {
+    if (x.kind == OpRecord::Kind::leaf || x.kind == OpRecord::Kind::update || !selected(r, x, o)) continue;
+    Work& w = by_op[{x.op, std::string(phase(x))}];
+    w.seconds += double(x.ns) * 1e-9;
+    w.flops += x.flops;
+    w.bytes += x.bytes;
+    ++w.count;
+  }
+  if (o.flops_per_second <= 0 || o.bytes_per_second <= 0) return title(r) + "no ceilings were measured\n";
+  const auto perfect = [&](const Work& w) { return std::max(w.flops / o.flops_per_second, w.bytes / o.bytes_per_second); };
+  std::vector<std::pair<std::pair<std::string, std::string>, Work>> rows(by_op.begin(), by_op.end());
+  std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.second.seconds > b.second.seconds; });
+  if (o.top > 0) rows.resize(std::min(rows.size(), size_t(o.top)));
+  Json list = Json::list();
+  Rows lines{{"op", "phase", "times", "time", "flops", "bytes", "flops/byte", "Gflop/s", "GB/s", "at best", "share", "bound by"}};
+  for (auto& [name, w] : rows) {
+    const double seconds = std::max(w.seconds, 1e-9);
+    const bool by_flops = w.flops / o.flops_per_second > w.bytes / o.bytes_per_second;
+    lines.push_back({plain(name.first), name.second, std::to_string(w.count), time_text(uint64_t(w.seconds * 1e9)), count_text(w.flops),
+                     bytes_text(w.bytes), number(w.bytes > 0 ? w.flops / w.bytes : 0), number(w.flops / seconds * 1e-9),
+                     number(w.bytes / seconds * 1e-9), time_text(uint64_t(perfect(w) * 1e9)), number(100 * perfect(w) / seconds) + " %",
+                     by_flops ? "flops" : "bytes"});
+    Json j = Json::dict();
+    j.set("op", Json::of(plain(name.first)));
+    j.set("phase", Json::of(name.second));
+    j.set("count", Json::of(w.count));
+    j.set("seconds", Json::of(w.seconds));
+    j.set("flops", Json::of(w.flops));
+    j.set("bytes", Json::of(w.bytes));
+    j.set("share", Json::of(perfect(w) / seconds));
+    list.items.push_back(std::move(j));
+  }
+  if (o.json) return list.dump() + "\n";
+  return title(r) + text("measured: ", number(o.flops_per_second * 1e-9), " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9),
+                         " GB/s of memory; what fits a cache can be faster than memory\n") + table(lines, "llrrrrrrrrrl");
+}
+
+}  // namespace tapedeck

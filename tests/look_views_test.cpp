@@ -1,0 +1,306 @@
+// What the views answer: the origin of injected NaN and infinity, cut gradients, differences, a trace that other programs read,
+// and that all of them hold on recordings of any size and with hostile names. Next: look_recorder_test.cpp.
+#include <doctest/doctest.h>
+
+#include <pthread.h>
+
+#include <chrono>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include <tapedeck/look/views.h>
+#include <tapedeck/ops/fused.h>
+#include <tapedeck/ops/ops.h>
+
+#include "kernels/parallel.h"
+#include "support/look_models.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+using nlohmann::json;
+
+namespace {
+
+const bool one_thread = (kernels::set_threads(1), true);
+
+LookOptions as_json() {
+  LookOptions o;
+  o.json = true;
+  return o;
+}
+
+/// Writes a bad number into what one computation makes.
+struct Injector : Recorder {
+  uint32_t target = nothing, at = nothing;
+  double bad = 0;
+  uint32_t count = 0;
+  void end(const Work& work, bool done) override {
+    if (done && count++ == target) at = poison(work) ? target : nothing;
+    Recorder::end(work, done);
+  }
+  bool poison(const Work& work) const {
+    if (work.traits.may_be_infinite) return false;
+    const auto spoil = [&](const Tensor& t) {
+      if (!t || !t.has_data() || !is_floating(t.dtype()) || t.size() == 0) return false;
+      dispatch(t.dtype(), [&](auto tag) { t.raw<decltype(tag)>()[t.size() / 2] = decltype(tag)(bad); });
+      return true;
+    };
+    if (work.kind == Work::Kind::backward) {
+      for (auto& g : work.dx) if (g.wanted && spoil(g.into)) return true;
+      return false;
+    }
+    if (work.kind == Work::Kind::restore) return spoil(work.out[work.output]);
+    for (size_t k = 0; k < work.out.size(); ++k)          // an output that shares a buffer would spoil an older value
+      if ((k >= work.in.size() || work.in[k].storage() != work.out[k].storage() || work.kind == Work::Kind::add) && spoil(work.out[k])) return true;
+    return false;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an injected NaN or infinity is traced to the very record, forward, backward and second order") {
+  int64_t injections = 0;
+  std::map<int, int64_t> by_order;
+  for (const char* model : look_models) {
+    test::ModelFixture f(model, DType::f32);
+    const auto run = [&](uint32_t target, double bad) {
+      f.tape.clear();
+      f.zero_gradients();
+      Injector injector;
+      injector.target = target;
+      injector.bad = bad;
+      run_step(f);
+      return std::pair(injector.at, injector.finish());
+    };
+    const auto total = uint32_t(run(nothing, 0).second.records.size());
+    constexpr double bads[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+                               -std::numeric_limits<double>::infinity()};
+    for (uint32_t target = 0; target < total; ++target) {
+      const auto [at, r] = run(target, bads[target % 3]);
+      if (at == nothing) continue;
+      uint32_t expected = nothing, seen = 0;
+      for (uint32_t i = 0; i < r.records.size() && expected == nothing; ++i)
+        if (r.records[i].kind != OpRecord::Kind::leaf && seen++ == target) expected = i;
+      const NonFinite found = find_non_finite(r);
+      ++injections;
+      ++by_order[r.records[expected].order];
+      CAPTURE(target);
+      CAPTURE(r.records[expected].op);
+      REQUIRE_FALSE(found.path.empty());
+      CHECK(found.path[0] == expected);
+      CHECK(look_nan(r, {}).find(text("born in #", expected, " ")) != std::string::npos);
+    }
+  }
+  MESSAGE(injections, " injections");
+  CHECK(injections >= 600);
+  for (int order : {0, 1, 2}) CHECK(by_order[order] > 30);
+}
+
+TEST_CASE("the path of a NaN leads from its birth to the loss") {
+  Tape tape;
+  Recorder recorder;
+  const Tensor x = tape.leaf(Tensor::of<float>({1, 0, 2}, {3}));
+  const Tensor loss = mean(square(log(x)) + x);
+  backward(loss);
+  const Recording r = recorder.finish();
+  const NonFinite found = find_non_finite(r);
+  std::vector<std::string> ops;
+  for (uint32_t i : found.path) ops.push_back(r.records[i].op);
+  REQUIRE(ops.size() == 4);
+  CHECK(ops[0] == "log");
+  CHECK(ops[1] == "square");
+  CHECK(ops[3] == "mean");
+  CHECK(look_nan(r, {}).find("log_softmax") != std::string::npos);
+  CHECK(look_nan(record_model(look_models[0]), {}).find("every value is finite") != std::string::npos);
+}
+
+TEST_CASE("an edge that is cut is named, whatever cuts it and wherever") {
+  int64_t cuts = 0;
+  for (int length = 2; length <= 9; ++length)
+    for (int at = 0; at < length; ++at)
+      for (bool by_op : {false, true}) {
+        CAPTURE(length);
+        CAPTURE(at);
+        CAPTURE(by_op);
+        Tape tape;
+        Recorder recorder;
+        const Tensor value = Tensor::of<float>({0.5f, 0.2f}, {2}), other = Tensor::of<float>({0.1f, 0.3f}, {2});
+        const Tensor slab = Tensor::zeros({2}), other_slab = Tensor::zeros({2});
+        recorder.name_parameter(value, slab, "cut.weight", true);
+        recorder.name_parameter(other, other_slab, "kept.weight", true);
+        Tensor x = tape.leaf(value, slab);
+        const Tensor y = tape.leaf(other, other_slab);
+        for (int k = 0; k < length; ++k) {
+          if (k == at) x = by_op ? step(x) : x.detach();
+          x = tanh(x) * 1.5;
+        }
+        backward(sum(x * y));
+        const Recording r = recorder.finish();
+        const std::vector<Reach> all = find_reach(r);
+        REQUIRE(all.size() == 2);
+        CHECK(all[1].reached);
+        CHECK_FALSE(all[0].reached);
+        CHECK(all[0].used);
+        REQUIRE_FALSE(all[0].cuts.empty());
+        const OpRecord& named = r.records[all[0].cuts[0]];
+        CHECK(named.op == (by_op ? "step" : "tanh"));
+        ++cuts;
+      }
+  CHECK(cuts >= 88);
+  for (const char* model : look_models) {
+    const Recording r = record_model(model);
+    for (auto& x : find_reach(r)) {
+      CAPTURE(r.values[x.parameter].name);
+      CHECK(x.reached);
+    }
+  }
+}
+
+TEST_CASE("a parameter that the loss does not use is said to be unused") {
+  Tape tape;
+  Recorder recorder;
+  const Tensor value = Tensor::of<float>({1, 2}, {2}), gradient_of_value = Tensor::zeros({2});
+  recorder.name_parameter(value, gradient_of_value, "idle", true);
+  tape.leaf(value, gradient_of_value);
+  const Tensor x = tape.leaf(Tensor::scalar(2));
+  backward(square(x));
+  const std::string said = look_reach(recorder.finish(), {});
+  CHECK(said.find("idle: the loss does not depend on it") != std::string::npos);
+}
+
+TEST_CASE("two recordings of one step agree, and the first difference of two others is found") {
+  const Recording a = record_model(look_models[0]);
+  CHECK(look_diff(a, record_model(look_models[0])).find("agree in every bit") != std::string::npos);
+  CHECK(look_diff(a, record_model(look_models[1])).find("first difference at") != std::string::npos);
+  Recording b = a;
+  b.values[b.records[40].out.at(0)].hash ^= 1;
+  CHECK(look_diff(a, b).find("first difference at #40 ") != std::string::npos);
+}
+
+TEST_CASE("list says the same to a reader and to a machine") {
+  for (const char* model : look_models) {
+    const Recording r = record_model(model);
+    const json all = json::parse(look_list(r, as_json()));
+    REQUIRE(all.size() == r.records.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      CHECK(all[i]["index"] == i);
+      CHECK(all[i]["op"] == r.records[i].op);
+      CHECK(all[i]["out"].size() == r.records[i].out.size());
+    }
+    LookOptions o = as_json();
+    o.op = "linear";
+    o.phase = "backward";
+    const json some = json::parse(look_list(r, o));
+    CHECK_FALSE(some.empty());
+    for (auto& x : some) CHECK((x["op"] == "linear" && x["phase"] == "backward"));
+    o = as_json();
+    o.top = 5;
+    o.by = "flops";
+    const json top = json::parse(look_list(r, o));
+    REQUIRE(top.size() == 5);
+    for (size_t i = 1; i < 5; ++i) CHECK(top[i - 1]["flops"] >= top[i]["flops"]);
+  }
+}
+
+TEST_CASE("a trace is JSON whose slices nest, whose time rises and whose arrows have two ends") {
+  for (const char* model : look_models) {
+    const json trace = json::parse(look_trace(record_model(model), {}));
+    double last = 0;
+    std::vector<double> open;                     // ends of the slices around
+    std::map<int64_t, int> arrows;
+    for (auto& e : trace["traceEvents"]) {
+      if (e["ph"] == "M") continue;
+      const double at = e["ts"].get<double>();
+      CHECK(at >= last);
+      last = at;
+      if (e["ph"] == "s") ++arrows[e["id"].get<int64_t>()];
+      if (e["ph"] == "f") arrows[e["id"].get<int64_t>()] += 10;
+      if (e["ph"] != "X") continue;
+      const double end = at + e["dur"].get<double>();
+      while (!open.empty() && open.back() <= at + 1e-6) open.pop_back();
+      if (!open.empty()) CHECK(end <= open.back() + 1e-6);
+      open.push_back(end);
+    }
+    CHECK(arrows.size() > 10);
+    for (auto& [id, ends] : arrows) CHECK(ends == 11);
+  }
+}
+
+TEST_CASE("verify and err answer from what was computed again") {
+  const Recording r = record_model(look_models[1], {.statistics = true, .replay = true, .shadow = true});
+  const json verdict = json::parse(look_verify(r, as_json()));
+  CHECK(verdict["different"] == 0);
+  CHECK(verdict["not_computed_again"] == 0);
+  const json errors = json::parse(look_err(r, as_json()));
+  CHECK(errors.size() > 20);
+  for (auto& e : errors) CHECK(e["error"].get<double>() < 1e-4);
+  Recording wrong = r;
+  wrong.records[30].replay = OpRecord::Replay::different;
+  CHECK(look_verify(wrong, {}).find("#30 ") != std::string::npos);
+}
+
+TEST_CASE("hostile names stay words on the terminal") {
+  Recording r = record_model(look_models[0]);
+  const std::string hostile = "\x1b[2J</script><b>\"\n\xe2\x80\xae" + std::string(10000, 'a');
+  for (auto& x : r.records) x.scope = x.op = hostile;
+  for (auto& v : r.values) v.name = hostile;
+  for (auto& view : look_views()) {
+    CAPTURE(std::string(view.name));
+    const std::string out = view.show(r, {});
+    CHECK(out.find('\x1b') == std::string::npos);
+    CHECK(out.find("\xe2\x80\xae") == std::string::npos);
+    CHECK(out.size() < 20'000'000);
+  }
+}
+
+TEST_CASE("views of a hundred thousand records take seconds, and a long tape needs no deep stack") {
+  Recording r = record_model(look_models[0]);
+  const Recording one = r;
+  while (r.records.size() < 100'000) {            // the same step again and again, each reading the one before
+    const auto records = uint32_t(r.records.size()), values = uint32_t(r.values.size());
+    for (RecordedValue v : one.values) {
+      if (v.made_by != nothing) v.made_by += records;
+      if (v.copy_of != nothing) v.copy_of += values;
+      if (v.gradient_of != nothing) v.gradient_of += values;
+      v.trainable = false;
+      r.values.push_back(std::move(v));
+    }
+    for (OpRecord x : one.records) {
+      for (auto& use : x.in) use.value += values;
+      for (auto& v : x.out) v += values;
+      for (auto& save : x.saves) save.value += values;
+      if (x.origin != nothing) x.origin += records;
+      r.records.push_back(std::move(x));
+    }
+  }
+  using Clock = std::chrono::steady_clock;
+  for (auto& view : look_views()) {
+    CAPTURE(std::string(view.name));
+    const auto start = Clock::now();
+    CHECK_FALSE(view.show(r, {}).empty());
+    CHECK(std::chrono::duration<double>(Clock::now() - start).count() < 20);       // 5 on an idle machine
+  }
+  static int64_t records = 0;
+  const auto deep = [](void*) -> void* {
+    Recorder recorder;
+    Tape tape;
+    Tensor x = tape.leaf(Tensor::scalar(0.5));
+    const Tensor start = x;
+    for (int i = 0; i < 100'000; ++i) x = x + 1e-9;
+    gradient(x, start);
+    const Recording deep_one = recorder.finish();
+    records = int64_t(deep_one.records.size());
+    find_non_finite(deep_one);
+    find_reach(deep_one);
+    return nullptr;
+  };
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, size_t{1} << 20);
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, &attributes, deep, nullptr) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  CHECK(records > 100'000);
+}

@@ -1,0 +1,43 @@
+// Models whose steps the recorder tests record: three architectures, first and second order.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <tapedeck/look/recorder.h>
+
+#include "model_fixture.h"
+
+namespace tapedeck::testing {
+
+inline const char* const look_models[] = {
+    R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 2, "width": 8, "heads": 2, "feed_forward": 16, "dropout": 0.1}},
+        "objective": "cross_entropy"})",
+    R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 16, "norm": "pre",
+        "dropout": 0.2}, "pooling": "mean"}, "objective": {"type": "r_drop", "alpha": 1}})",
+    R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 16, "dropout": 0}},
+        "objective": {"type": "gradient_penalty"}})"};
+
+inline void name_all(Recorder& recorder, const ParamStore& store) {
+  for (auto& p : store.all()) recorder.name_parameter(p.value, p.gradient, p.path, p.trainable);
+}
+
+/// One step of the objective, without an update.
+inline double run_step(test::ModelFixture& f) {
+  const Batch batch = f.batch();
+  Step step = f.step(batch);
+  return f.config.objective->run(step);
+}
+
+inline Recording record_model(const std::string& json, RecorderOptions options = {}, DType dtype = DType::f32) {
+  test::ModelFixture f(json, dtype);
+  f.zero_gradients();
+  run_step(f);                                    // buffers are warm
+  f.tape.clear();
+  f.zero_gradients();
+  Recorder recorder(options);
+  name_all(recorder, f.store);
+  run_step(f);
+  return recorder.finish();
+}
+
+}  // namespace tapedeck::testing
