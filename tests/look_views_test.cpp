@@ -76,8 +76,9 @@ TEST_CASE("an injected NaN or infinity is traced to the very record, forward, ba
     const auto total = uint32_t(run(nothing, 0).second.records.size());
     constexpr double bads[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
                                -std::numeric_limits<double>::infinity()};
-    for (uint32_t target = 0; target < total; ++target) {
-      const auto [at, r] = run(target, bads[target % 3]);
+    for (uint32_t turn = 0; turn < 2 * total; ++turn) {
+      const uint32_t target = turn / 2;
+      const auto [at, r] = run(target, bads[turn % 3]);
       if (at == nothing) continue;
       uint32_t expected = nothing, seen = 0;
       for (uint32_t i = 0; i < r.records.size() && expected == nothing; ++i)

@@ -1,10 +1,12 @@
 // tapedeck look VIEW EXPERIMENT|tape.tdt: one step is recorded (or read from a file), a view of it is printed.
-#include <fmt/core.h>
+#include <algorithm>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/experiment/look.h>
 #include <tapedeck/look/views.h>
+#include <tapedeck/tensor/machine.h>
+#include <tapedeck/tensor/roofline.h>
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/app/commands.h"
@@ -34,6 +36,11 @@ int show(const LookView& view, Flags& flags) {
   flags.step.recorder.shadow = view.shadow;
   flags.step.order = int(flags.order);
   const Recording recording = recording_of(flags.from, flags);
+  if (view.ceilings) {
+    const int team = threads();
+    flags.view.flops_per_second = fma_peak(DType::f32, team).value_or(0);
+    flags.view.bytes_per_second = std::max(triad_bandwidth(MemoryLevel::memory, team), triad_bandwidth(MemoryLevel::memory, team, true));
+  }
   if (!flags.save.empty()) save_recording(flags.save, recording);
   return finish(view.show(recording, flags.view), flags);
 }

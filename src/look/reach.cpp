@@ -13,7 +13,7 @@ bool computes_forward(const OpRecord& x) { return x.kind == OpRecord::Kind::forw
 
 /// A gradient that arrives at an output of x flows on to this input.
 bool passes(const Recording& r, const OpRecord& x, const Use& use) {
-  return use.taped && x.differentiable && x.row != nothing && is_floating(r.values[use.value].dtype);
+  return use.taped && !use.stopped && x.differentiable && x.row != nothing && is_floating(r.values[use.value].dtype);
 }
 
 /// By value: does it influence a loss?
@@ -69,6 +69,7 @@ Reach follow(const Recording& r, uint32_t parameter, const std::vector<char>& le
 std::string reason(const Recording& r, const OpRecord& x) {
   if (!x.differentiable) return "the op is not differentiable";
   if (x.row == nothing) return "none of its inputs was on the tape: a detach(), or a pass that records nothing";
+  for (auto& use : x.in) if (use.stopped) return "its rule passes no gradient on: the derivative is 0";
   for (auto& use : x.in)
     if (!is_floating(r.values[use.value].dtype)) return "it reads integers, or a handle that was taken off the tape";
   return "a handle that was taken off the tape: detach()";

@@ -138,7 +138,7 @@ void Recorder::name_parameter(const Tensor& value, const Tensor& gradient, const
 
 void Recorder::use(const Tensor& t, Use::Role role) {
   const uint32_t v = value_of(t);
-  if (v != nothing) pending_.in.push_back({role, v, t.on_tape()});
+  if (v != nothing) pending_.in.push_back({role, v, t.on_tape(), false});
 }
 
 void Recorder::begin(const Work& work) {
@@ -299,12 +299,24 @@ void Recorder::seeded(const Tape& tape, const Tensor& value, const Tensor& gradi
   RecordedValue& v = recording_.values[seed];
   if (v.name.empty() && v.made_by == nothing) v.name = "seed";
   v.gradient_of = value_of(value);
-  recording_.sweeps.push_back({v.gradient_of, uint32_t(recording_.records.size()), fill, order == Order::differentiable});
+  recording_.sweeps.push_back({v.gradient_of, uint32_t(recording_.records.size()), fill, order == Order::differentiable, {}, 0});
+  auto& alive = recording_.sweeps.back().activations;
+  for (auto& [storage, buffer] : buffers_) if (recording_.buffers[buffer].purpose == Memory::activations) alive.push_back(buffer);
+  std::sort(alive.begin(), alive.end());
+  recording_.sweeps.back().bytes = alive_[size_t(Memory::activations)];
   note_saves(tape);
 }
 
 void Recorder::pulling(const Tape& tape, NodeId row, Order) { pulls_.push_back(record_of(tape, row)); }
 void Recorder::pulled() { pulls_.pop_back(); }
+
+void Recorder::stopped(const Tape& tape, NodeId row, size_t input) {
+  const uint32_t id = record_of(tape, row);
+  if (id == nothing) return;
+  const Node& node = tape.node(row);              // undefined inputs are not in the record
+  const auto k = size_t(std::count_if(node.in.begin(), node.in.begin() + std::ptrdiff_t(input), [](auto& t) { return bool(t); }));
+  if (k < recording_.records[id].in.size()) recording_.records[id].in[k].stopped = true;
+}
 
 void Recorder::updating(std::string_view rule, In values, In gradients) {
   const Pause pause(*this);
@@ -313,7 +325,7 @@ void Recorder::updating(std::string_view rule, In values, In gradients) {
     record.kind = OpRecord::Kind::update;
     record.op = rule;
     for (auto& [t, role] : {std::pair(values[i], Use::Role::input), std::pair(gradients[i], Use::Role::gradient)})
-      record.in.push_back({role, value_of(t), false});
+      record.in.push_back({role, value_of(t), false, false});
     record.scope = recording_.values[record.in[0].value].name;
     watched_.push_back(values[i]);
     if (options_.statistics) old_.push_back(values[i].clone());

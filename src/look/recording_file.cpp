@@ -84,9 +84,8 @@ class Reader {
 template <class A> void fields(A& a, std::pair<std::string, std::string>& p) { a(p.first), a(p.second); }
 template <class A> void fields(A& a, float& v) { a(v); }
 template <class A> void fields(A& a, uint32_t& v) { a(v); }
-template <class A> void fields(A& a, Use& u) { a(u.role), a(u.value), a(u.taped); }
+template <class A> void fields(A& a, Use& u) { a(u.role), a(u.value), a(u.taped), a(u.stopped); }
 template <class A> void fields(A& a, RecordedSave& s) { a(s.value), a(s.why); }
-template <class A> void fields(A& a, RecordedSweep& s) { a(s.value), a(s.at), a(s.fill), a(s.differentiable); }
 template <class A> void fields(A& a, RecordedBuffer& b) { a(b.bytes), a(b.purpose), a(b.taken), a(b.given); }
 template <class A> void fields(A& a, ValueSummary& s) {
   a(s.min), a(s.max), a(s.mean), a(s.norm), a(s.zeros), a(s.nan), a(s.infinite), a(s.first_bad);
@@ -96,6 +95,13 @@ template <class A, class T>
 void list(A& a, std::vector<T>& items, size_t least) {
   a.count(items, least);
   for (auto& item : items) fields(a, item);
+}
+
+template <class A>
+void fields(A& a, RecordedSweep& s) {
+  a(s.value), a(s.at), a(s.fill), a(s.differentiable);
+  list(a, s.activations, 4);
+  a(s.bytes);
 }
 
 template <class A>
@@ -125,7 +131,7 @@ template <class A>
 void fields(A& a, OpRecord& r) {
   a(r.kind), a(r.replay), a(r.order), a(r.differentiable), a(r.op), a(r.scope);
   list(a, r.attributes, 8);
-  list(a, r.in, 6);
+  list(a, r.in, 7);
   list(a, r.out, 4);
   list(a, r.saves, 8);
   a(r.origin), a(r.row), a(r.start_ns), a(r.ns), a(r.flops), a(r.bytes);
@@ -139,7 +145,7 @@ void fields(A& a, Recording& r) {
   list(a, r.buffers, 17);
   list(a, r.values, 64);
   list(a, r.records, 64);
-  list(a, r.sweeps, 10);
+  list(a, r.sweeps, 22);
   a(r.statistics);
 }
 
@@ -166,6 +172,7 @@ void check(const Recording& r, const Reader& reader) {
   for (auto& s : r.sweeps) {
     is_value(s.value);
     if (s.at > r.records.size()) reader.fail("a sweep beyond the end");
+    for (uint32_t b : s.activations) if (b >= r.buffers.size()) reader.fail("an index that leads nowhere");
   }
 }
 

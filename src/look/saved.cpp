@@ -18,12 +18,11 @@ const RecordedSweep* main_sweep(const Recording& r) {
   return r.sweeps.empty() ? nullptr : &r.sweeps[0];
 }
 
-std::vector<Held> held_at(const Recording& r, uint32_t at) {
+std::vector<Held> held_at(const Recording& r, const RecordedSweep& sweep) {
+  const uint32_t at = sweep.at;
   std::vector<Held> held;
   std::map<uint32_t, size_t> by_buffer;
-  for (uint32_t b = 0; b < r.buffers.size(); ++b) {
-    const RecordedBuffer& buffer = r.buffers[b];
-    if (buffer.purpose != Memory::activations || !buffer.alive(at)) continue;
+  for (uint32_t b : sweep.activations) {
     by_buffer[b] = held.size();
     held.push_back({b, nothing, {}});
   }
@@ -77,13 +76,13 @@ Json to_json(const Recording& r, const std::vector<Held>& held, uint64_t sum) {
 std::string look_saved(const Recording& r, const LookOptions& o) {
   const RecordedSweep* sweep = main_sweep(r);
   if (!sweep) return title(r) + "no backward sweep was recorded, so nothing is kept for one\n";
-  std::vector<Held> held = held_at(r, sweep->at);
+  std::vector<Held> held = held_at(r, *sweep);
   uint64_t sum = 0, outside = 0;
   for (auto& h : held) {
     sum += r.buffers[h.buffer].bytes;
     if (h.holders.empty()) outside += r.buffers[h.buffer].bytes;
   }
-  if (o.json) return to_json(r, held, sum).dump() + "\n";
+  if (o.json) return to_json(r, held, sweep->bytes).dump() + "\n";
   const size_t count = held.size();
   if (o.top > 0) held.resize(std::min(held.size(), size_t(o.top)));
   Rows rows{{"bytes", "value", "made by", "wanted by", "until"}};
@@ -94,8 +93,9 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
                     b.given == nothing ? "the end" : "#" + std::to_string(b.given)});
   }
   return title(r) + table(rows, "rlllr") +
-         text(sum, " bytes of activations in ", count, " buffers when backward begins at #", sweep->at, "; ", outside,
-              " of them are held by no row\n");
+         text(sweep->bytes, " bytes of activations in ", count, " buffers when backward begins at #", sweep->at, "; ", outside,
+              " of them are held by no row, ", sweep->bytes - sum,
+              " are older than the recording\n");
 }
 
 }  // namespace tapedeck

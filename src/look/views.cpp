@@ -13,6 +13,10 @@ const std::vector<LookView>& look_views() {
       {"nan", "where a number that is none came from", look_nan},
       {"trace", "a time line for Chrome or Perfetto", look_trace},
       {"verify", "computes every record again, demands equal bits", look_verify, true, false},
+      {"dot", "the graph for Graphviz", look_dot},
+      {"svg", "the graph drawn, repeated layers once", look_svg},
+      {"html", "a page to step through, one file without network", look_html},
+      {"roof", "each op against what the machine can do at best", look_roof, false, false, true},
       {"err", "what f32 lost against f64", look_err, false, true},
   };
   return views;

@@ -183,6 +183,8 @@ void Sweep::pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked) {
     for (auto& t : node.out) out.push_back(t.detach());
     dx = node.op->vjp(in, out, dy, asked);
   }
+  for (size_t k = 0; tape_listener && k < node.in.size(); ++k)
+    if (asked[k] && (k >= dx.size() || !dx[k])) tape_listener->stopped(tape_, row, k);
   for (size_t k = 0; k < node.in.size() && k < dx.size(); ++k) {
     if (!asked[k] || !dx[k]) continue;
     if (dx[k].shape() != node.in[k].shape())

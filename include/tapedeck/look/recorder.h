@@ -39,6 +39,7 @@ class Recorder : public TapeListener, public PoolListener {
   void seeded(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) override;
   void pulling(const Tape& tape, NodeId row, Order order) override;
   void pulled() override;
+  void stopped(const Tape& tape, NodeId row, size_t input) override;
   void updating(std::string_view rule, In values, In gradients) override;
   void updated() override;
   bool expands(const Op&) const override { return options_.atoms; }

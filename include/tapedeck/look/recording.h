@@ -53,6 +53,7 @@ struct Use {
   enum class Role : uint8_t { input, gradient, saved, sum } role = Role::input;
   uint32_t value = nothing;
   bool taped = false;                             // the handle was on the tape: gradients flow back through it
+  bool stopped = false;                           // a gradient was asked for and the op's rule had none: its derivative is 0
 };
 struct RecordedSave { uint32_t value = nothing; std::string why; };
 
@@ -77,7 +78,12 @@ struct OpRecord {
 };
 
 /// Where a sweep began: the value it started from, and how many records there were.
-struct RecordedSweep { uint32_t value = nothing, at = 0; bool fill = false, differentiable = false; };
+struct RecordedSweep {
+  uint32_t value = nothing, at = 0;
+  bool fill = false, differentiable = false;
+  std::vector<uint32_t> activations;              // buffers of them that were alive
+  uint64_t bytes = 0;                             // of all activations, those from before the recording included
+};
 
 struct Recording {
   std::vector<std::pair<std::string, std::string>> about;   // "experiment", "step", "seed", ... in this order

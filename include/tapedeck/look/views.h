@@ -1,7 +1,6 @@
 // What one can ask of a recording: each view is a pure function from it to text, one file each in src/look/. The command
 // line offers those of look_views(). Next: docs/guide/look.md for what they print.
 #pragma once
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,12 +27,17 @@ std::string look_nan(const Recording& r, const LookOptions& o);       // where t
 std::string look_trace(const Recording& r, const LookOptions& o);     // Chrome's trace format, for Perfetto
 std::string look_verify(const Recording& r, const LookOptions& o);    // whether computing again gave the same bits
 std::string look_err(const Recording& r, const LookOptions& o);       // how much f32 lost against f64
+std::string look_roof(const Recording& r, const LookOptions& o);      // each op against the measured ceilings
+std::string look_dot(const Recording& r, const LookOptions& o);       // the graph for Graphviz
+std::string look_svg(const Recording& r, const LookOptions& o);       // the graph drawn, repeated layers once
+std::string look_html(const Recording& r, const LookOptions& o);      // a page to step through, one file without network
 std::string look_diff(const Recording& a, const Recording& b);        // the first record in which two recordings differ
 
 struct LookView {
   std::string_view name, doc;
   std::string (*show)(const Recording&, const LookOptions&);
   bool replay = false, shadow = false;            // what the recording needs
+  bool ceilings = false;                          // LookOptions need the machine's peaks
 };
 const std::vector<LookView>& look_views();
 

@@ -37,6 +37,8 @@ class TapeListener {
   /// Gradients are pulled through a row, until pulled(); by a rule in ops these nest.
   virtual void pulling(const Tape&, NodeId, Order) {}
   virtual void pulled() {}
+  /// The row that is being pulled through passes no gradient on to this input, although it was asked to.
+  virtual void stopped(const Tape&, NodeId, size_t /*input*/) {}
   /// The optimizer turns gradients into new values in place, until updated().
   virtual void updating(std::string_view /*rule*/, In /*values*/, In /*gradients*/) {}
   virtual void updated() {}

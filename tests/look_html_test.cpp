@@ -1,0 +1,125 @@
+// The pictures: dot, svg and the page. They fold repeated layers, stay small, load nothing, and no name in a recording becomes
+// anything but text. Next: src/look/html.cpp.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <tapedeck/look/views.h>
+
+#include "kernels/parallel.h"
+#include "src/experiment/sha256.h"
+#include "src/look/html_page.h"
+#include "support/look_models.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+
+namespace {
+
+const bool one_thread = (kernels::set_threads(1), true);
+
+int64_t count(const std::string& text, const std::string& word) {
+  int64_t n = 0;
+  for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + word.size())) ++n;
+  return n;
+}
+
+/// "sha256-" and the digest in base64 (RFC 4648), as content security policies want it.
+std::string policy_hash(std::string_view content) {
+  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::string hex = sha256(content);
+  std::vector<unsigned> bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) bytes.push_back(unsigned(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  std::string out = "sha256-";
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const unsigned word = bytes[i] << 16 | (i + 1 < bytes.size() ? bytes[i + 1] << 8 : 0) | (i + 2 < bytes.size() ? bytes[i + 2] : 0);
+    for (int k = 0; k < 4; ++k) out += i + size_t(k) <= bytes.size() ? digits[word >> (18 - 6 * k) & 63] : '=';
+  }
+  return out;
+}
+
+std::string data_of(const std::string& page) {
+  const std::string begin = "id=\"data\">";
+  const size_t at = page.find(begin) + begin.size();
+  return page.substr(at, page.find("</script>", at) - at);
+}
+
+Recording hostile(const std::string& name) {
+  Recording r = record_model(look_models[0]);
+  for (size_t i = 0; i < r.records.size(); i += 3) r.records[i].scope = r.records[i].op = name;
+  for (size_t i = 0; i < r.values.size(); i += 3) r.values[i].name = name;
+  r.about = {{"experiment", name}};
+  return r;
+}
+
+const std::string names[] = {"</script><script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'\";//", "\xe2\x80\xae" "desrever",
+                             std::string(10000, 'x'), "<!--<script>", "]]>", "\xff\xfe\x01\x1b[2J", "&lt;b&gt;", "\\\"n\\\n"};
+
+}  // namespace
+
+TEST_CASE("the page's policy allows its own style and script and nothing else") {
+  CHECK(std::string(look::page_style_hash) == policy_hash(look::page_style));
+  CHECK(std::string(look::page_script_hash) == policy_hash(look::page_script));
+  CHECK(policy_hash("") == "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+  const std::string page = look_html(record_model(look_models[0]), {});
+  CHECK(page.find("default-src 'none'") != page.npos);
+  for (const char* word : {"http:", "https:", "src=", "@import", "url(", "fetch(", "innerHTML", "eval("}) {
+    CAPTURE(std::string(word));
+    CHECK(page.find(word) == page.npos);
+  }
+}
+
+TEST_CASE("what the page shows is what list --json says") {
+  for (const char* model : look_models) {
+    const Recording r = record_model(model);
+    LookOptions o;
+    o.json = true;
+    const auto listed = nlohmann::json::parse(look_list(r, o)), shown = nlohmann::json::parse(data_of(look_html(r, {})));
+    REQUIRE(shown["records"].size() == listed.size());
+    for (size_t i = 0; i < listed.size(); ++i) {
+      CHECK(shown["records"][i]["phase"] == listed[i]["phase"]);
+      CHECK(shown["records"][i]["scope"] == listed[i]["scope"]);
+      for (auto& out : listed[i]["out"])
+        CHECK(shown["values"][out["id"].get<size_t>()]["s"][3].get<double>() == doctest::Approx(out["norm"].get<double>()).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("names are inert in the page, the drawing and the graph") {
+  for (const std::string& name : names) {
+    CAPTURE(name.substr(0, 40));
+    const Recording r = hostile(name);
+    const std::string page = look_html(r, {});
+    CHECK(count(page, "<script") == 2);
+    CHECK(count(page, "</script>") == 2);
+    CHECK(data_of(page).find_first_of("<>&") == std::string::npos);
+    CHECK(nlohmann::json::accept(data_of(page)));
+    const std::string drawing = look_svg(r, {});
+    CHECK(count(drawing, "<script") == 0);
+    CHECK(count(drawing, "<img") == 0);
+    CHECK(count(drawing, "<g>") == count(drawing, "</g>"));
+    const std::string graph = look_dot(r, {});
+    CHECK(count(graph, "\"") % 2 == count(graph, "\\\"") % 2);
+  }
+}
+
+TEST_CASE("two thousand records make a page of at most 2 MB, and a drawing that folds") {
+  Recording r = record_model(look_models[0]);
+  const Recording one = r;
+  while (r.records.size() < 2000) {
+    for (auto& v : one.values) r.values.push_back(v);
+    for (auto& x : one.records) r.records.push_back(x);
+  }
+  r.records.resize(2000);
+  CHECK(look_html(r, {}).size() <= 2'000'000);
+  const std::string drawing = look_svg(r, {});
+  CHECK(drawing.find("more records are not drawn") != std::string::npos);
+  CHECK(count(drawing, "<g>") <= 400);
+  const std::string folded = look_svg(one, {});
+  CHECK(folded.find("2 layers of encoder.layers.* drawn as one") != std::string::npos);
+  CHECK(folded.find("×2") != std::string::npos);
+  CHECK(count(folded, "<g>") < int64_t(one.records.size()));
+  const std::string second = look_svg(record_model(look_models[2]), {});
+  CHECK(second.find("#e3d0f5\" stroke") != std::string::npos);
+  CHECK(folded.find("#e3d0f5\" stroke") == std::string::npos);
+}
