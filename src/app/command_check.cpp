@@ -61,6 +61,7 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
   const LabelKind kind = data.train.label_kind();
   const std::string labels = kind == LabelKind::numbers  ? "a number to predict"
                              : kind == LabelKind::tokens ? fmt::format("windows of {} tokens", data.train.running.context)
+                             : kind == LabelKind::spans  ? fmt::format("spans of {} types", data.train.labels.size())
                                                          : fmt::format("{} classes", data.train.labels.size());
   print(
       align({{"experiment", fmt::format("{} is good", experiment.config.name)},

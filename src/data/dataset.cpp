@@ -100,6 +100,21 @@ void label_tokens(const Dataset& data, std::span<const int64_t> order, Batch& ba
   for (int64_t index : order) at = std::ranges::copy(data.next_ids(index), at).out;
 }
 
+/// Score (sequence, type, last, first) of a cell is 1 where that span is marked.
+void label_spans(const Dataset& data, std::span<const int64_t> order, Batch& batch) {
+  const auto types = int64_t(data.labels.size());
+  int64_t cells = 0;
+  for (const int64_t index : order) cells += types * std::ssize(data.ids(index)) * std::ssize(data.ids(index));
+  batch.span_labels = Tensor::zeros({cells}, DType::u8);
+  uint8_t* at = batch.span_labels.raw<uint8_t>();
+  for (const int64_t index : order) {
+    const int64_t n = std::ssize(data.ids(index));
+    for (const Span& span : data.examples[size_t(index)].spans)
+      if (span.last < n) at[(span.type * n + span.last) * n + span.first] = 1;
+    at += types * n * n;
+  }
+}
+
 int32_t label_index(const std::map<std::string, int32_t>& index, const Row& row, const Table& table,
                     const std::vector<std::string>& labels) {
   const auto found = index.find(row.label);
@@ -124,15 +139,15 @@ int64_t RunningText::windows() const {
 }
 
 std::string_view name_of(LabelKind kind) {
-  return kind == LabelKind::classes ? "classes" : kind == LabelKind::numbers ? "numbers" : "tokens";
+  return kind == LabelKind::classes ? "classes" : kind == LabelKind::numbers ? "numbers" : kind == LabelKind::spans ? "spans" : "tokens";
 }
 
 int64_t outputs_for(LabelKind kind, size_t classes, int64_t vocabulary) {
-  return kind == LabelKind::classes ? int64_t(classes) : kind == LabelKind::numbers ? 1 : vocabulary;
+  return kind == LabelKind::classes || kind == LabelKind::spans ? int64_t(classes) : kind == LabelKind::numbers ? 1 : vocabulary;
 }
 
 LabelKind Dataset::label_kind() const {
-  return running.context ? LabelKind::tokens : regression ? LabelKind::numbers : LabelKind::classes;
+  return running.context ? LabelKind::tokens : regression ? LabelKind::numbers : spans ? LabelKind::spans : LabelKind::classes;
 }
 
 std::span<const int32_t> Dataset::ids(int64_t example) const {
@@ -156,7 +171,10 @@ std::vector<std::string> label_names(const Splits& splits) {
         throw Error(ErrorKind::config, text("data.labels names \"", label, "\" twice"), "name every class once");
     return splits.labels;
   }
-  for (const Row& row : splits.train.rows) if (!row.label.empty()) unique.insert(row.label);
+  for (const Row& row : splits.train.rows) {
+    if (!row.label.empty()) unique.insert(row.label);
+    if (row.spans) for (const TextSpan& span : *row.spans) unique.insert(span.label);
+  }
   std::vector<std::string> names(unique.begin(), unique.end());
   const auto is_number = [](const std::string& s) { return parse_number(s).has_value(); };
   if (std::all_of(names.begin(), names.end(), is_number))
@@ -229,7 +247,8 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   batch.total_tokens = step.tokens;
   batch.total_labelled = step.labelled;
   if (data.running.context) label_tokens(data, mine, batch);
-  else if (step.labelled || data.labelled) label_sequences(data, mine, dtype, batch);
+  if (data.spans) label_spans(data, mine, batch);
+  if (!data.running.context && (step.labelled || data.labelled)) label_sequences(data, mine, dtype, batch);
   return batch;
 }
 

@@ -15,6 +15,8 @@ struct CombinedReader final : Reader {
 
   Splits read(Key key) const override {
     Splits from = train_->read(key), measured = evaluation_->read(key);
+    if (from.spans || measured.spans)
+      throw Error(ErrorKind::config, "data: spans cannot be combined with another source", "name the files in one source");
     if (from.running != measured.running)
       throw Error(ErrorKind::config, text("data.", from.running ? "train" : "evaluation", " is running text, the other is rows of texts"),
                   "use two sources of one kind");

@@ -23,6 +23,7 @@ struct SemiSupervisedReader final : Reader {
       throw Error(ErrorKind::config, "data: semi_supervised has no rows without labels", "give data.unlabelled, or a share data.keep below 1");
     Splits splits = labelled_->read(key);
     if (splits.running) throw Error(ErrorKind::config, "data.labelled is running text, every token of which has a label", "use a source of rows");
+    if (splits.spans) throw Error(ErrorKind::config, "data.labelled has spans as labels, which cannot be hidden", "use \"spans\": rows without that key have no label");
     if (splits.labels.empty()) splits.labels = label_names(splits);     // all classes, also those whose every label is hidden
     hide(splits.train.rows, key / "keep");
     if (!unlabelled_) return splits;

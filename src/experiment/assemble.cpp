@@ -23,6 +23,7 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   const std::vector<std::string> labels = label_names(rows);
   const auto encoded = [&](const Table& table, bool training = false) {
     if (rows.running) return encode_running(table, tokenizer, training ? rows.stride : std::nullopt);
+    if (rows.spans) return encode_spans(table, tokenizer, labels);
     return encode(table, tokenizer, labels, rows.regression, rows.pairs, config.model->text_form(), training);
   };
   data->train = encoded(rows.train, true);

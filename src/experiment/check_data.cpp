@@ -55,10 +55,16 @@ class DataCheck {
       return complain("TD0319", "the objective's loss needs numbers as targets, but the labels of the data are classes", where,
                       "use a loss for classes: \"cross_entropy\"",
                       "labels that are numbers: \"data\": { ..., \"label_type\": \"number\" }");
+    if (train.spans && !loss.spans())
+      return complain("TD0319", "the objective's loss needs a class per text, but the labels of the data are spans", where, "use the loss \"global_pointer\"");
+    if (!train.spans && loss.spans())
+      return complain("TD0319", text("the objective's loss needs marked spans, but the labels of the data are ", name_of(train.label_kind())), where,
+                      "use data \"spans\" or \"bio\"");
     if (!loss.regression() && train.regression)
       return complain("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where,
                       "use the loss \"mse\"");
     const bool labelled = train.label_kind() != LabelKind::classes || train.labels.size() >= 2;
+    if (train.spans && train.labels.empty()) return complain("TD0319", "no span is marked in the training data", locate(tree_, "data"));
     if (!labelled)
       return complain("TD0319",
                       text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
@@ -88,7 +94,9 @@ class DataCheck {
     ParamStore store;
     std::unique_ptr<Model> model;
     if (!attempt("TD0320", "model", [&] { model = config_.model->build(Params(store), data_.input); })) return;
-    if ((model->logit_rows() == Rows::tokens) != (data_.train->label_kind() == LabelKind::tokens)) return logit_rows(*model);
+    const LabelKind kind = data_.train->label_kind();
+    if (model->logit_rows() != (kind == LabelKind::tokens ? Rows::tokens : kind == LabelKind::spans ? Rows::spans : Rows::sequences))
+      return logit_rows(*model);
     memory(store);
     for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store.paths(), "parameter", config_.freeze[i], "freeze", text("freeze.", i));
     const auto& recompute = config_.training.recompute;
@@ -118,6 +126,12 @@ class DataCheck {
   /// The data label every token and the model answers once per text, or the other way round.
   void logit_rows(const Model& model) {
     const bool tokens = model.logit_rows() == Rows::tokens;
+    if (data_.train->spans || model.logit_rows() == Rows::spans)
+      return complain("TD0320",
+                      data_.train->spans ? "the labels of the data are spans, which the model does not score"
+                                         : text("the model scores spans, but the labels of the data are ", name_of(data_.train->label_kind())),
+                      locate(tree_, "model"), data_.train->spans ? "use the model \"span\"" : "use the model \"text\"",
+                      data_.train->spans ? "" : "marked spans: \"data\": { \"type\": \"spans\", ... } or \"bio\"");
     complain("TD0320",
              tokens ? "the model tells the next token, but the data have labelled texts"
                     : "the data are running text, but the model gives one answer per text",

@@ -20,6 +20,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+Json span_list(const std::vector<TextSpan>& spans) {
+  Json list = Json::list();
+  for (const TextSpan& span : spans) {
+    Json one = Json::dict();
+    one.set("start", Json::of(span.start));
+    one.set("end", Json::of(span.end));
+    one.set("label", Json::of(span.label));
+    list.items.push_back(std::move(one));
+  }
+  return list;
+}
+
+/// What is marked and what was found, as pieces of the text.
+Json span_prediction(const Row& row, const std::vector<Span>& found, const Tokenizer& tokenizer, const std::vector<std::string>& labels) {
+  Json json = Json::dict();
+  json.set("line", Json::of(row.line));
+  json.set("text", Json::of(row.text));
+  if (row.spans) json.set("spans", span_list(*row.spans));
+  json.set("predicted", span_list(text_spans(row.text, found, tokenizer, labels)));
+  return json;
+}
+
 Json prediction(const Row& row, const Example& example, const Predictions& all, size_t i, const std::vector<std::string>& labels,
                 bool regression) {
   Json json = Json::dict();
@@ -50,7 +72,8 @@ std::string run_folder_of(const std::string& seed_folder) {
 void read_labels(TrainedRun& run) {
   const Json json = read_json_file(run.folder + "/labels.json");
   const auto flag = [&](const char* key) { return json.find(key) && json.find(key)->value.boolean; };
-  run.label_kind = flag("running") ? LabelKind::tokens : flag("regression") ? LabelKind::numbers : LabelKind::classes;
+  run.label_kind = flag("running") ? LabelKind::tokens : flag("regression") ? LabelKind::numbers
+                   : flag("spans") ? LabelKind::spans : LabelKind::classes;
   run.input.pairs = flag("pairs");
   if (const auto* labels = json.find("labels"))
     for (const Json& label : labels->value.items) run.labels.push_back(label.string);
@@ -58,6 +81,7 @@ void read_labels(TrainedRun& run) {
 
 Dataset encode_for(const TrainedRun& run, const Table& table) {
   if (run.label_kind == LabelKind::tokens) return encode_running(table, *run.config.tokenizer);
+  if (run.label_kind == LabelKind::spans) return encode_spans(table, *run.config.tokenizer, run.labels);
   return encode(table, *run.config.tokenizer, run.labels, run.label_kind == LabelKind::numbers, run.input.pairs,
                 run.config.model->text_form());
 }
@@ -84,6 +108,7 @@ void write_vocabulary(const std::string& seed_folder, const ExperimentData& data
   json.set("labels", std::move(labels));
   json.set("regression", Json::of(data.train.regression));
   json.set("pairs", Json::of(data.train.pairs));
+  json.set("spans", Json::of(data.train.spans));
   json.set("running", Json::of(data.train.label_kind() == LabelKind::tokens));
   write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
 }
@@ -97,8 +122,9 @@ void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
                                   trainee.config.evaluation.batch_size);
   std::string lines;
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
-    lines += prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels,
-                        data.validation.regression)
+    lines += (data.validation.spans
+                  ? span_prediction(data.rows.validation.rows[i], all.found[i], *trainee.config.tokenizer, data.validation.labels)
+                  : prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels, data.validation.regression))
                  .dump(-1) +
              "\n";
   make_folder(seed_folder + "/predictions");
@@ -170,7 +196,9 @@ void predict_file(TrainedRun& run, const std::string& path, const std::function<
   const Dataset data = encode_for(run, table);
   const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size);
   for (size_t i = 0; i < data.examples.size(); ++i)
-    line(prediction(table.rows[i], data.examples[i], all, i, run.labels, data.regression).dump(-1));
+    line((data.spans ? span_prediction(table.rows[i], all.found[i], *run.config.tokenizer, run.labels)
+                     : prediction(table.rows[i], data.examples[i], all, i, run.labels, data.regression))
+             .dump(-1));
 }
 
 }  // namespace tapedeck

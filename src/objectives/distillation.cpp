@@ -1,5 +1,6 @@
 // Distillation (Hinton, Vinyals and Dean 2015, arXiv 1503.02531) from a checkpoint of the same architecture: born-again
 // networks (Furlanello et al. 2018, arXiv 1805.04770). Next: mean_teacher.cpp, whose teacher moves along.
+#include <tapedeck/objectives/divergence.h>
 #include <tapedeck/objectives/teacher.h>
 
 namespace tapedeck {
@@ -25,6 +26,7 @@ struct Distillation final : Objective {
   void begin(const Course& course) override { teacher.begin(course.store, course.load(checkpoint.path)); }
 
   Tensor loss(Step& step) override {
+    require_classes(step, "distillation");
     const Tensor task = weight < 1 ? inner->loss(step) * (1 - weight) : Tensor{};
     const Tensor soft = teacher.look(step, Mode::evaluate).logits / temperature, own = step.first().logits / temperature;
     const double rows = double(std::max<int64_t>(1, step.batch().total_rows()));

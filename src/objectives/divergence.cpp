@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <tapedeck/base/error.h>
+
 namespace tapedeck {
 namespace {
 
@@ -27,17 +29,24 @@ Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
+void require_classes(const Step& step, std::string_view method) {
+  if (step.task().spans())
+    throw Error(ErrorKind::config, text(method, " reads probabilities of classes, but the model scores spans, each a decision of its own"),
+                "between two passes: a distance of \"bernoulli\"");
+}
+
 void Divergence::describe(Fields& f) {
   std::vector<std::string> choices;
   for (auto& [name, value] : names) choices.push_back(name);
   f("distance", distance, "between clean and shifted prediction: kl (clean first), reverse_kl, symmetric_kl, js, hellinger, "
-                          "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for regression")
+                          "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for regression, bernoulli for spans")
       .one_of(choices);
 }
 
 Tensor Divergence::operator()(const View& clean, const View& other, const Step& step) const {
-  Distance measure = step.task().regression() ? Distance::mse : usual;
+  Distance measure = step.task().regression() ? Distance::mse : step.task().spans() ? Distance::bernoulli : usual;
   if (distance) for (auto& [name, value] : names) if (name == *distance) measure = value;
+  if (measure != Distance::bernoulli) require_classes(step, "this distance");
   const Tensor reference = detach_clean ? clean.logits.detach() : clean.logits;
   return between(measure, reference, other.logits) / double(std::max<int64_t>(1, step.batch().total_rows()));
 }

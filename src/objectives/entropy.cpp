@@ -24,6 +24,7 @@ struct EntropyMinimisation final : Objective {
   bool couples_examples() const override { return inner->couples_examples(); }
 
   Tensor loss(Step& step) override {
+    require_classes(step, "entropy");
     const Tensor task = inner->loss(step);
     const double weight = strength.at(step);
     if (weight == 0) return task;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/objectives/divergence.h>
 #include <tapedeck/objectives/objective.h>
 
 namespace tapedeck {
@@ -71,6 +72,7 @@ struct Mixup final : Objective {
     if (step.is_parameter(site))
       throw Error(ErrorKind::config, text("mixup: ", site, " is a parameter, which all examples share"), "name a site of the model, such as \"embedding\"");
     const double keep = share.value_or(symmetric_beta(key / "share", alpha));
+    require_classes(step, "mixup");
     const Batch& batch = step.batch();
     const Tensor partner = permutation(key / "partner", batch.examples());
     Batch partners = batch;

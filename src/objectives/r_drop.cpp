@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/objectives/divergence.h>
 #include <tapedeck/objectives/objective.h>
 
 namespace tapedeck {
@@ -64,6 +65,7 @@ struct RDrop final : Objective {
   Tensor loss(Step& step) override {
     if (!dropout.empty() && int64_t(dropout.size()) != passes)
       throw Error(ErrorKind::config, text("r_drop: dropout lists ", dropout.size(), " rates for ", passes, " passes"), "give one rate per pass");
+    if (measure() != "bernoulli") require_classes(step, "this distance of r_drop");
     const Scaling scale = scaling();
     if (step.number() % every != 0) return step.loss(step.forward()) * (scale.ce * double(passes));   // the same size as a full update
     List<Tensor> logits;
@@ -93,7 +95,7 @@ struct RDrop final : Objective {
     return s;
   }
 
-  std::string_view measure() const { return distance ? std::string_view(*distance) : task_loss->regression() ? "mse" : "symmetric_kl"; }
+  std::string_view measure() const { return distance ? std::string_view(*distance) : task_loss->regression() ? "mse" : task_loss->spans() ? "bernoulli" : "symmetric_kl"; }
   /// D of two passes; the squared difference (paper, section 2.2) counts once per direction.
   Tensor between(const Tensor& a, const Tensor& b, Reduction reduction, double rows) const {
     if (measure() == "mse") return reduce(square(a - b) * 2.0, reduction, {}, rows);

@@ -50,6 +50,7 @@ struct TemporalEnsembling final : Objective {
   }
 
   Tensor loss(Step& step) override {
+    require_classes(step, "temporal_ensembling");
     const Tensor task = inner->loss(step), p = softmax(step.first().logits);
     if (!visits || !step.batch().indices) return task;
     const Tensor target = remembered(step.batch(), p);

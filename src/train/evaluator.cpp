@@ -29,6 +29,7 @@ const char* usual_metric(LabelKind kind) {
   switch (kind) {
     case LabelKind::classes: return "accuracy";
     case LabelKind::numbers: return "spearman";
+    case LabelKind::spans: return "span_f1";
     case LabelKind::tokens: break;
   }
   return "perplexity";

@@ -64,6 +64,21 @@ struct F1 final : Metric {
 TAPEDECK_PART(Metric, F1, "f1",
               "2 TP / (2 TP + FP + FN): of class 1 with two classes; with more, the mean over the classes that occur (macro).");
 
+struct SpanF1 final : Metric {
+  bool measures(LabelKind kind) const override { return kind == LabelKind::spans; }
+  double compute(const Predictions& p) const override {
+    double right = 0, all = 0;
+    for (size_t i = 0; i < p.found.size(); ++i) {
+      if (p.label[i] < 0) continue;
+      all += double(p.found[i].size() + p.marked[i].size());
+      for (const Span& span : p.found[i]) right += double(std::count(p.marked[i].begin(), p.marked[i].end(), span));
+    }
+    return share(2 * right, all);
+  }
+};
+TAPEDECK_PART(Metric, SpanF1, "span_f1",
+              "2 TP / (found + marked) over all spans of the split: first token, last token and type must all be right (micro, as CoNLL counts).");
+
 struct Matthews final : Metric {
   double compute(const Predictions& p) const override {
     const Confusion table(p);

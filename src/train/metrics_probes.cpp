@@ -33,7 +33,7 @@ struct DropoutGap final : Metric {
   bool higher_is_better() const override { return false; }
   bool reads_labels() const override { return false; }
   bool reads_outputs() const override { return false; }
-  bool measures(LabelKind) const override { return true; }
+  bool measures(LabelKind kind) const override { return kind != LabelKind::spans; }
 
   void measure(const Measured& what, const std::string& name, Measures& values) const override {
     double total = 0, rows = 0;
@@ -67,7 +67,7 @@ struct TokenNoise final : Metric {
     f("rates", rates, "shares of the tokens that change; each gives a value of its own").range(0, 1).length(1, 32);
     f.names("kind", kind, {{"replace", Kind::replace}, {"drop", Kind::drop}}, "a random token of the split in its place, or nothing");
   }
-  bool measures(LabelKind kind) const override { return kind != LabelKind::tokens; }
+  bool measures(LabelKind kind) const override { return kind == LabelKind::classes || kind == LabelKind::numbers; }
 
   void measure(const Measured& what, const std::string& name, Measures& values) const override {
     std::vector<int32_t> every;

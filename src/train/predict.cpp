@@ -55,6 +55,24 @@ void read_example(const Tensor& logits, int64_t row, const Example& example, boo
   }
 }
 
+/// The spans of every example of a batch whose score is above 0.
+void read_spans(const Tensor& scores, const Batch& batch, const Dataset& data, std::span<const int64_t> order, Predictions& all) {
+  const auto types = int32_t(data.labels.size());
+  int64_t at = 0;
+  for (int64_t s = 0; s < std::ssize(order); ++s) {
+    const Example& example = data.examples[size_t(order[size_t(s)])];
+    const int32_t* offsets = batch.offsets.raw<int32_t>();
+    const int32_t n = offsets[s + 1] - offsets[s];
+    std::vector<Span>& found = all.found.emplace_back();
+    for (int32_t type = 0; type < types; ++type)
+      for (int32_t last = 0; last < n; ++last)
+        for (int32_t first = 0; first < n; ++first, ++at)
+          if (scores.item(at) > 0) found.push_back({first, last, type});
+    all.marked.push_back(example.spans);
+    all.label.push_back(example.label);
+  }
+}
+
 }  // namespace
 
 Predictions predict(const Model& model, const ParamStore& store, const Loss& loss, const Dataset& data, int64_t batch_size,
@@ -63,7 +81,7 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
   all.texts = data.texts;
   std::vector<int64_t> order(size_t(data.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
-  const bool tokens = data.label_kind() == LabelKind::tokens;
+  const bool tokens = data.label_kind() == LabelKind::tokens, spans = data.spans;
   double sum = 0, weight = 0, surprise = 0;
   for (int64_t begin = 0; begin < data.size(); begin += batch_size) {
     if (stop && *stop) throw Interrupted{*stop};
@@ -77,11 +95,12 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
     if (!logits) continue;
     double here = 0;
     if (tokens) surprise += read_tokens(logits, batch, all);
+    if (spans) read_spans(logits, batch, data, mine, all);
     for (size_t i = 0; i < mine.size(); ++i) {
       here += label_weight(loss, data, mine[i]);
-      if (!tokens) read_example(logits, int64_t(i), data.examples[size_t(mine[i])], data.regression, all);
+      if (!tokens && !spans) read_example(logits, int64_t(i), data.examples[size_t(mine[i])], data.regression, all);
     }
-    if (!data.regression) all.classes = logits.shape().cols();
+    if (!data.regression) all.classes = spans ? std::ssize(data.labels) : logits.shape().cols();
     if (here == 0 || loss.regression() != data.regression) continue;
     sum += here * loss(logits, batch).item();
     weight += here;

@@ -63,6 +63,8 @@ class Step:
 
     def task(self, spec, logits):
         def one(labels, targets):
+            if spec["type"] == "global_pointer":
+                return self.twin.span_loss(logits, labels)
             if spec["type"] == "mse":
                 return (logits[:, 0] - torch.tensor(targets)).square().sum() / len(targets)
             each = torch.nn.functional.cross_entropy(logits, torch.tensor(labels), label_smoothing=spec.get("label_smoothing", 0.0), ignore_index=-1, reduction="none")
@@ -147,16 +149,19 @@ def with_noise(step, site, key, kind, length, norm, scope, fresh=False):
 # ---- divergences ------------------------------------------------------------------------------------------------------------
 def distance(name, a, b):
     """Summed over positions; a is the clean prediction."""
+    if name == "bernoulli":
+        cells = a.isfinite()                              # a span that ends before it begins is none
+        return ((a[cells].sigmoid() - b[cells].sigmoid()) * (a[cells] - b[cells])).sum()
     p, q = a.log_softmax(-1), b.log_softmax(-1)
     kl = lambda x, y: (x.exp() * (x - y)).sum()
     m = torch.logaddexp(p, q) - math.log(2)
     return {"kl": lambda: kl(p, q), "reverse_kl": lambda: kl(q, p), "symmetric_kl": lambda: kl(p, q) + kl(q, p),
             "js": lambda: (kl(p, m) + kl(q, m)) / 2, "hellinger": lambda: ((p / 2).exp() - (q / 2).exp()).square().sum() / 2,
-            "bernoulli": lambda: ((a.sigmoid() - b.sigmoid()) * (a - b)).sum(), "mse": lambda: (a - b).square().sum()}[name]()
+            "mse": lambda: (a - b).square().sum()}[name]()
 
 
 def divergence(s, usual, step, a, b):
-    return distance(s.get("distance", "mse" if step.targets else usual), a, b) / len(LENGTHS)
+    return distance(s.get("distance", "mse" if step.targets else "bernoulli" if step.twin.o["head"] == "span" else usual), a, b) / len(LENGTHS)
 
 
 # ---- attacks ----------------------------------------------------------------------------------------------------------------
@@ -247,6 +252,10 @@ def loss_cross_entropy(s, step):
 loss_mse = loss_cross_entropy
 
 
+def loss_supervised(s, step):
+    return step.task(s["loss"], step.forward())
+
+
 def embedding_loss(spec, a, b, labels, targets):
     z, kind = torch.cat([a, b]), spec["type"]
     losses.LABELS = torch.tensor(labels + labels)
@@ -280,7 +289,7 @@ def loss_r_drop(s, step):
         d = sum(pairs) / (len(pairs) if s.get("pair_pool", "mean") == "mean" else 1)
     alpha, rows = s.get("alpha", 1.0), len(LENGTHS)
     return {"paper": ce + alpha / 2 * d, "readme": ce / m + alpha / 2 * d, "su": ce / m + alpha / 4 * d, "vit": ce + alpha * d,
-            "hf_bert": ce + alpha / 2 * d * rows, "bert4torch": ce / m + alpha / 4 * d / logits[0].shape[1]}[s.get("preset", "paper")]
+            "hf_bert": ce + alpha / 2 * d * rows, "bert4torch": ce / m + alpha / 4 * d / logits[0].shape[-1]}[s.get("preset", "paper")]
 
 
 def loss_adversarial(s, step):
@@ -412,6 +421,10 @@ def loss_periodic(s, step):
 # ---- cases: name, changes to the model, objective, and what else differs from the batch of twin.py ----------------------------
 CE = {"type": "cross_entropy"}
 WET, DRY = {"dropout": 0.2}, {"dropout": 0.0}
+SPANS = {"dropout": 0.2, "head": "span", "efficient": False}
+EFFICIENT = {"dropout": 0.2, "head": "span", "efficient": True}
+GP = {"type": "supervised", "loss": {"type": "global_pointer"}}
+MARKED = [[0, 1, 2, 0], [0, 3, 3, 0], [0, 0, 3, 2], [1, 0, 0, 1], [2, 1, 4, 1], [2, 2, 2, 1]]     # text, first, last, type
 CASES = [
     ("fgm, clean mask replayed", WET, {"type": "fgm", "epsilon": 0.3, "at": "embedding"}, {}),
     ("fgm, fresh masks", WET, {"type": "fgm", "epsilon": 0.3, "at": "embedding", "dropout": "fresh"}, {}),
@@ -484,7 +497,14 @@ CASES = [
           ("vicreg", " alone", {}, {"weight": 1}), ("align_uniform", "", {}, {})]],
     ("metric_learning: cosent beside regression", WET, {"type": "metric_learning", "embedding_loss": {"type": "cosent"}, "loss": {"type": "mse"}},
      {"targets": [0.5, -1.0, 0.25]}),
+    ("spans", SPANS, GP, {"spans": MARKED}),
+    ("spans, types of one query and key", EFFICIENT, GP, {"spans": MARKED}),
+    ("spans, those of one text not known", SPANS, GP, {"spans": MARKED, "labels": [0, -1, 0]}),
+    ("r_drop on spans", SPANS, {"type": "r_drop", "alpha": 0.3, "distance": "bernoulli", "loss": {"type": "global_pointer"}}, {"spans": MARKED}),
+    ("fgm on spans", EFFICIENT, {"type": "fgm", "epsilon": 0.3, "loss": GP}, {"spans": MARKED}),
+    ("vat on spans", SPANS, {"type": "vat", "epsilon": 0.5, "loss": GP}, {"spans": MARKED}),
     # combinations
+    ("fgm around r_drop on spans", SPANS, {"type": "fgm", "epsilon": 0.3, "loss": {"type": "r_drop", "alpha": 0.3, "loss": {"type": "global_pointer"}}}, {"spans": MARKED}),
     ("fgm around r_drop, shifted loss alone", WET, {"type": "fgm", "epsilon": 0.3, "train": "adversarial", "loss": {"type": "r_drop"}}, {}),
     ("mixup around r_drop", WET, {"type": "mixup", "share": 0.6, "loss": {"type": "r_drop", "alpha": 2.0}}, {}),
     ("fgm around mixup", WET, {"type": "fgm", "epsilon": 0.3, "at": "embedding", "loss": {"type": "mixup", "share": 0.6}}, {}),
@@ -505,6 +525,7 @@ CASES = [
 
 def case(name, model, spec, more):
     options = dict(PLAIN, layers=1, **model)
+    BATCH["spans"] = more.get("spans")
     params = parameters(options, classes=1 if "targets" in more else BATCH["classes"])
     step = Step(Twin(options, params), KEY, more.get("number", 0), more.get("labels"), more.get("targets"))
     value = loss(spec, step)

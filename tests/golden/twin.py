@@ -92,7 +92,7 @@ def permutation(key, n):
 
 
 BATCH = {"tokens": [1, 5, 2, 8, 3, 1, 7, 4, 6, 1], "lengths": [4, 1, 5], "labels": [2, 0, 1], "classes": 3}
-VOCABULARY, MAX_LENGTH, WIDTH, HEADS, HIDDEN = 9, 6, 8, 2, 12
+VOCABULARY, MAX_LENGTH, WIDTH, HEADS, HIDDEN, SPAN = 9, 6, 8, 2, 12, 4
 
 
 class Twin:
@@ -177,9 +177,49 @@ class Twin:
         hidden = change("hidden", x)
         return hidden, {"encoder.embeddings.word": word, "embedding": embedding, "hidden": hidden}
 
+    def span_scores(self, hidden):
+        """GlobalPointer, span by span: text, type, last token, first token; -inf where the last comes before the first."""
+        points, types, row, out = self.linear(hidden, "spans.points"), BATCH["classes"], 0, []
+        half = points.shape[1] // 2
+        for n in BATCH["lengths"]:
+            mine = points[row:row + n]
+            kinds = self.linear(mine, "spans.kinds") if self.o["efficient"] else None
+            for a in range(types):
+                at = 0 if self.o["efficient"] else a * SPAN
+                q, k = (self.turn(mine[:, start + at:start + at + SPAN]) for start in (0, half))
+                for j in range(n):
+                    for i in range(n):
+                        s = q[i] @ k[j] / math.sqrt(SPAN)
+                        if kinds is not None:
+                            s = s + (kinds[i, a] + kinds[j, types + a]) / 2
+                        out.append(s if i <= j else torch.tensor(-math.inf))
+            row += n
+        return torch.stack(out)
+
+    def turn(self, x):
+        angle = torch.arange(len(x))[:, None] * 10000.0 ** (-2.0 * torch.arange(SPAN // 2) / SPAN)
+        a, b = x[:, :SPAN // 2], x[:, SPAN // 2:]
+        return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1)
+
+    def span_loss(self, scores, labels):
+        """Mean over texts whose spans are known and over types of the two logarithms."""
+        at, total, types = 0, 0, BATCH["classes"]
+        for text, n in enumerate(BATCH["lengths"]):
+            for a in range(types):
+                yes, no = [], []
+                for j in range(n):
+                    for i in range(j + 1):
+                        (yes if [text, i, j, a] in BATCH["spans"] else no).append(scores[at + j * n + i])
+                if labels[text] >= 0:
+                    total = total + torch.log(1.0 + sum((s.exp() for s in no), torch.tensor(0.0))) + torch.log(1.0 + sum(((-s).exp() for s in yes), torch.tensor(0.0)))
+                at += n * n
+        return total / (types * sum(label >= 0 for label in labels))
+
     def forward(self, key, change=lambda site, x: x):
         """logits and the values at the sites."""
         hidden, sites = self.hidden(key, change)
+        if self.o["head"] == "span":
+            return self.span_scores(hidden), sites
         o, rows = self.o, hidden.split(BATCH["lengths"])
         pooled = torch.stack([{"first": lambda r: r[0], "mean": lambda r: r.mean(0), "max": lambda r: r.max(0).values}[o["pooling"]](r) for r in rows])
         pooled = change("pooled", pooled)
@@ -189,12 +229,17 @@ class Twin:
         return self.linear(self.dropout(pooled, o["dropout"], "head", key), "head"), sites
 
 
+def span_shapes(o, types):
+    points = 2 * SPAN * (1 if o["efficient"] else types)
+    return [("spans.points", points, WIDTH)] + ([("spans.kinds", 2 * types, 2 * SPAN)] if o["efficient"] else [])
+
+
 def shapes(o, classes=BATCH["classes"]):
     s = {"encoder.embeddings.word": (VOCABULARY, WIDTH)}
     if o["positions"] == "learned":
         s["encoder.embeddings.position"] = (MAX_LENGTH, WIDTH)
     norms = ["encoder.embeddings.layer_norm"] if o["norm"] == "post" else ["encoder.layer_norm"]
-    linears = [("head", classes, WIDTH)] if o["head"] == "linear" else [("head.dense", WIDTH, WIDTH), ("head.out", classes, WIDTH)]
+    linears = span_shapes(o, classes) if o["head"] == "span" else [("head", classes, WIDTH)] if o["head"] == "linear" else [("head.dense", WIDTH, WIDTH), ("head.out", classes, WIDTH)]
     for i in range(o["layers"]):
         at, ff = f"encoder.layers.{i}.attention", f"encoder.layers.{i}.feed_forward"
         linears += [(at + ".qkv", 3 * WIDTH, WIDTH), (at + ".out", WIDTH, WIDTH), (ff + ".in", HIDDEN, WIDTH), (ff + ".out", WIDTH, HIDDEN)]
@@ -222,6 +267,8 @@ PLAIN = dict(norm="post", layers=2, dropout=0.0, pooling="first", head="linear",
 def model_json(o):
     encoder = {"type": "transformer", "layers": o["layers"], "width": WIDTH, "heads": HEADS, "feed_forward": HIDDEN, "norm": o["norm"],
                "dropout": o["dropout"], "positions": o["positions"], "causal": o["causal"], "activation": o["activation"]}
+    if o["head"] == "span":
+        return {"type": "span", "encoder": encoder, "head_size": SPAN, "efficient": o["efficient"]}
     head = {"type": "linear", "dropout": o["dropout"]} if o["head"] == "linear" else {"type": "mlp", "activation": "tanh"}
     return {"encoder": encoder, "pooling": o["pooling"], "head": head}
 

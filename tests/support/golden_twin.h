@@ -54,6 +54,19 @@ inline Tensor i32(const Json& list) {
   return Tensor::from<int32_t>(v, {int64_t(v.size())});
 }
 
+/// [text, first, last, type] of each marked span as marks in the order of the scores.
+inline Tensor golden_spans(const Json& list, const std::vector<int32_t>& offsets, int64_t types) {
+  std::vector<int64_t> start{0};                  // of each text's scores
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) start.push_back(start.back() + types * int64_t(offsets[s + 1] - offsets[s]) * (offsets[s + 1] - offsets[s]));
+  const Tensor marks = Tensor::zeros({start.back()}, DType::u8);
+  for (auto& span : list.items) {
+    const auto value = [&](size_t i) { return span.items[i].integer; };
+    const int64_t n = offsets[size_t(value(0)) + 1] - offsets[size_t(value(0))];
+    marks.raw<uint8_t>()[start[size_t(value(0))] + (value(3) * n + value(2)) * n + value(1)] = 1;
+  }
+  return marks;
+}
+
 /// The batch of twin.py; a case may have labels or regression targets of its own.
 inline Batch golden_batch(const Json& row, DType dtype) {
   const Json& b = at(golden(), "batch");
@@ -69,6 +82,7 @@ inline Batch golden_batch(const Json& row, DType dtype) {
   else batch.labels = i32(labels ? labels->value : at(b, "labels"));
   batch.offsets = Tensor::from<int32_t>(offsets, {int64_t(offsets.size())});
   batch.positions = Tensor::from<int32_t>(positions, {int64_t(positions.size())});
+  if (const auto* spans = row.find("spans")) batch.span_labels = golden_spans(spans->value, offsets, at(b, "classes").integer);
   batch.total_sequences = batch.total_labelled = batch.sequences();
   if (labels) batch.total_labelled = std::count_if(labels->value.items.begin(), labels->value.items.end(), [](auto& l) { return l.integer >= 0; });
   return batch;
@@ -84,7 +98,7 @@ struct GoldenTwin {
   GoldenTwin(const Json& row, DType dtype) : batch(golden_batch(row, dtype)) {
     Json tree = Json::dict();
     Json model_options = at(row, "model");
-    model_options.set("type", Json::of("text"));
+    if (!model_options.find("type")) model_options.set("type", Json::of("text"));
     tree.set("model", model_options);
     tree.set("objective", at(row, "objective"));
     Json adamw = Json::dict();

@@ -15,6 +15,11 @@
 
 namespace tapedeck {
 
+/// Tokens of an example from first to last, both included, and their class.
+struct Span {
+  int32_t first = 0, last = 0, type = 0;
+  auto operator<=>(const Span&) const = default;
+};
 struct Example {
   std::vector<int32_t> ids, segments;
   std::vector<int32_t> ends;        // where each text ends in ids when texts are sequences of their own; empty: one sequence
@@ -23,6 +28,7 @@ struct Example {
   std::vector<Mark> marks;          // one per sequence; empty without templates
   int32_t label = -1;               // class index; -1: none
   double target = 0;                // regression
+  std::vector<Span> spans;          // span data, sorted; label is then 0, or -1 where spans are not known
 };
 /// Text without ends, read through windows that overlap when stride < context; every token but the first is a label.
 struct RunningText {
@@ -31,8 +37,8 @@ struct RunningText {
   int64_t characters = 0;           // that the ids spell
   int64_t windows() const;
 };
-/// What is known about the examples: a class each, a number each, or for every token the next one.
-enum class LabelKind { classes, numbers, tokens };
+/// What is known about the examples: a class each, a number each, for every token the next one, or pieces of the text.
+enum class LabelKind { classes, numbers, tokens, spans };
 std::string_view name_of(LabelKind kind);
 /// Logits per row that such labels need.
 int64_t outputs_for(LabelKind kind, size_t classes, int64_t vocabulary);
@@ -41,7 +47,7 @@ struct Dataset {
   std::string name;                 // split or file, for messages
   std::vector<Example> examples;    // none when the data are running text
   std::vector<std::string> labels;  // class names by index; empty for regression and running text
-  bool regression = false, pairs = false;
+  bool regression = false, pairs = false, spans = false;
   int64_t texts = 1;                // sequences per example
   RunningText running = {};         // context 0: the data are examples
   bool labelled = false;            // some example has a label; a batch of others then has labels too, none of which counts
@@ -62,6 +68,13 @@ Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector
 /// Windows of tokenizer.max_length() tokens over the rows of the table, one after another. stride: default max_length, so that
 /// every token is seen once. Throws Error{config} for a stride that leaves tokens out, Error{data} for a text of one token.
 Dataset encode_running(const Table& table, const Tokenizer& tokenizer, std::optional<int64_t> stride = {});
+
+/// Rows with marked pieces of text. Pieces beyond max_length stay among the examples' spans: they cannot be found and count as missed.
+/// Throws Error{data} naming file and line for a label that is not in `labels`, or a piece that ends inside a token.
+Dataset encode_spans(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels);
+/// Spans of tokens as pieces of the text they came from; one that takes in [CLS] or [SEP] ends at the text's end.
+std::vector<TextSpan> text_spans(const std::string& text, const std::vector<Span>& spans, const Tokenizer& tokenizer,
+                                 const std::vector<std::string>& labels);
 
 struct Sampler : Part {
   static constexpr const char* kind = "sampler";

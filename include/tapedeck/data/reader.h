@@ -11,11 +11,17 @@
 
 namespace tapedeck {
 
+/// A labelled piece of a text, counted in code points: first and one past the last.
+struct TextSpan {
+  int64_t start = 0, end = 0;
+  std::string label;
+};
 struct Row {
   std::string text, text_b;         // text_b is empty unless the data are pairs
   std::string label;                // as written; empty: unlabelled
   int64_t line = 0;                 // 1-based line in the file where the row starts
   std::string text_c = {};          // hard negative of a triplet; empty otherwise
+  std::optional<std::vector<TextSpan>> spans = {};   // span data: what is marked in the text; nothing: not known
 };
 struct Table {
   std::string name;                 // file, for messages
@@ -26,6 +32,7 @@ struct Splits {
   Table train, validation, test;    // validation and test may be empty
   bool pairs = false;
   bool regression = false;          // labels are numbers
+  bool spans = false;               // labels are pieces of the text
   bool running = false;             // rows are running text: every token's label is the next token
   std::optional<int64_t> stride;    // running text: from the start of one training window to the next; default: its length
   std::vector<std::string> labels;  // declared order; empty: sorted unique labels of train (numbers by value)

@@ -24,6 +24,7 @@ struct Loss : Part {
   /// Weight of one example in the step's mean (class weight; 0 when ignored).
   virtual double weight(int32_t /*label*/) const { return 1; }
   virtual bool regression() const { return false; }
+  virtual bool spans() const { return false; }                  // logits are scores of spans, each a decision of its own
   /// Checks options against the number of outputs (class weights, ...); throws Error{config}.
   virtual void check(int64_t /*outputs*/) const {}
 };

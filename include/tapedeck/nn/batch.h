@@ -15,6 +15,7 @@ struct Batch {
   Tensor labels;        // i32 [B], B examples; -1: no label (ignored); undefined for regression and unlabelled data
   Tensor targets;       // float dtype of the run [B]: regression targets; undefined for classification
   Tensor token_labels;  // i32 [T]: a label for every token, -1: ignored; undefined when labels belong to examples
+  Tensor span_labels;   // u8: 1 where a span is marked, in the order of GlobalPointer's scores; undefined unless labels are spans
   Tensor indices;       // i32 [B]: the examples' numbers in their data set; undefined in hand-made batches
   Tensor stands;        // i32 [S]: the row of the token that stands for a sequence; undefined without templates
   Tensor spans;         // i32 [S,2]: first and one past last row of the text inside its template; undefined without templates

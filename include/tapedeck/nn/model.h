@@ -11,7 +11,7 @@
 namespace tapedeck {
 
 struct Output {
-  Tensor logits;                                  // [B, classes] ([B, 1] for regression), or [T, classes]: see logit_rows;
+  Tensor logits;                                  // [B, classes] ([B, 1] for regression), or [T, classes], or a score per span: see logit_rows;
                                                   // undefined when the model gives none
   Tensor pooled;                                  // [S, width]: one row per sequence
   Tensor hidden;                                  // [T, width]
@@ -21,7 +21,7 @@ struct Output {
 struct Model {
   virtual ~Model() = default;
   virtual Output forward(Pass& pass) const = 0;
-  /// What a row of logits speaks about: a sequence, or a token (then the data must label every token).
+  /// What a row of logits speaks about: a sequence, a token (then the data must label every token), or a span.
   virtual Rows logit_rows() const { return Rows::sequences; }
   /// Activation sites that forward names, for "at" options.
   virtual std::vector<std::string> sites() const { return {}; }

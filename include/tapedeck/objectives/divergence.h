@@ -8,13 +8,16 @@
 
 namespace tapedeck {
 
+/// Throws Error{config} naming `method` when the logits are scores of spans, which have no softmax.
+void require_classes(const Step& step, std::string_view method);
+
 enum class Distance { kl, reverse_kl, symmetric_kl, js, hellinger, bernoulli, brier, mse };
 
 /// sum over positions of D(clean, other) / examples of the update, from logits; see losses/divergence.h.
 ///   kl: KL(P||Q), P clean; reverse_kl: KL(Q||P); symmetric_kl: both; js; hellinger; bernoulli: for logits that are decisions of
 ///   their own (multi-label, span scores); brier: sum (P - Q)^2; mse: sum (a - b)^2 of the outputs themselves.
 struct Divergence : Part {
-  std::optional<std::string> distance;                          // default: mse for regression, else the owner's choice
+  std::optional<std::string> distance;                          // default: mse for regression, bernoulli for spans, else the owner's choice
   Distance usual = Distance::kl;
   bool detach_clean = false;
 

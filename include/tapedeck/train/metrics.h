@@ -15,6 +15,7 @@ namespace tapedeck {
 struct Predictions {
   std::vector<int32_t> predicted, label;          // classes, or one per token of running text
   std::vector<double> score, target;              // regression
+  std::vector<std::vector<Span>> found, marked;   // span data; label is then -1 for examples whose spans are not known
   std::vector<std::vector<double>> probabilities; // classification, one row per example; not kept for tokens
   double loss = 0;                                // mean task loss; NaN without labels
   double surprise = 0;                            // running text: mean of -log p(next token), in nats
