@@ -39,6 +39,10 @@ const Nest nests[] = {
     {"SAM around mixup", R"({"type": "sam", "rho": 0.1, "loss": {"type": "mixup", "share": 0.4, "at": ["pooled"]}})"},
     {"R3F + gradient norm pulled to one",
      R"({"type": "r3f", "size": 0.1, "loss": {"type": "gradient_penalty", "form": "two_sided", "weight": 0.3}})"},
+    {"R-Drop on spans + FGM", R"({"type": "fgm", "epsilon": 0.3, "loss": {"type": "r_drop", "alpha": 0.3, "distance": "bernoulli", "loss": "global_pointer"}})", 0,
+     R"("type": "span", "head_size": 4)"},
+    {"VAT on spans whose types share queries and keys", R"({"type": "vat", "epsilon": 0.5, "loss": {"type": "supervised", "loss": "global_pointer"}})", 0,
+     R"("type": "span", "head_size": 4, "efficient": true)"},
     {"circle loss of two passes", R"({"type": "metric_learning", "embedding_loss": {"type": "circle", "scale": 8}})"},
     {"CoSENT: pairs in the order of their numbers", R"({"type": "metric_learning", "weight": 1, "embedding_loss": "cosent", "loss": "mse"})"},
     {"FGM around the circle loss", R"({"type": "fgm", "epsilon": 0.3, "loss": {"type": "metric_learning", "embedding_loss": {"type": "circle", "scale": 8}}})"},
@@ -59,7 +63,12 @@ TEST_CASE("nested methods: every parameter gradient equals finite differences") 
     CAPTURE(nest.name);
     ModelFixture f(experiment(nest));
     f.data.regression = f.config.objective->task().regression();
-    for (size_t i = 0; i < f.data.examples.size(); ++i) f.data.examples[i].target = std::sin(double(i));
+    f.data.spans = f.config.objective->task().spans();
+    for (size_t i = 0; i < f.data.examples.size(); ++i) {
+      Example& e = f.data.examples[i];
+      e.target = std::sin(double(i));
+      e.spans = {{0, int32_t(e.ids.size()) - 1, int32_t(i % 3)}, {int32_t(e.ids.size()) / 2, int32_t(e.ids.size()) / 2, 1}};
+    }
     const Batch b = f.batch();
     Step step(f.tape, *f.model, f.store, f.config.objective->task(), b, root_key(9) / "step" / nest.number, nest.number);
     const Tensor loss = f.config.objective->loss(step), slab = step.grad(loss);

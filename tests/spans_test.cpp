@@ -1,0 +1,101 @@
+// Spans from file to metric: readers, places of tokens, the way back, span_f1, and what refuses spans.
+#include <doctest/doctest.h>
+
+#include <tapedeck/data/dataset.h>
+#include <tapedeck/train/metrics.h>
+
+#include "support/data_files.h"
+#include "support/model_fixture.h"
+
+using namespace tapedeck;
+using namespace tapedeck::testing;
+
+namespace {
+
+std::string shown(const std::vector<TextSpan>& spans) {
+  std::string out;
+  for (const TextSpan& s : spans) out += text(s.start, "-", s.end, " ", s.label, ";");
+  return out;
+}
+
+struct Tagged { const char *options, *bytes, *text, *spans; };
+const Tagged files[] = {
+    {R"({"type":"spans","train":"t"})", R"({"text":"Zoë met Bo Lee","spans":[{"start":0,"end":3,"label":"p"},{"start":8,"end":14,"label":"p"}]})",
+     "Zoë met Bo Lee", "0-3 p;8-14 p;"},
+    {R"({"type":"spans","train":"t","end":"inclusive","text":"s","spans":"e"})", R"({"s":"Bo","e":[{"start":0,"end":1,"label":"p"}]})", "Bo", "0-2 p;"},
+    {R"({"type":"bio","train":"t"})", "Zoë\tB-p\nmet\tO\nBo\tB-p\nLee\tI-p\n\n", "Zoë met Bo Lee", "0-3 p;8-14 p;"},
+    {R"({"type":"bio","train":"t"})", "Bo I-p\nin I-q\nLee S-q\n", "Bo in Lee", "0-2 p;3-5 q;6-9 q;"},
+    {R"({"type":"bio","train":"t","tag":-1})", "Bo NN B-p\r\nsat VB O\r\n", "Bo sat", "0-2 p;"},
+};
+
+struct Broken { const char *options, *bytes, *message; };
+const Broken broken[] = {
+    {R"({"type":"spans","train":"t"})", R"({"text":"a"})", "t:1: there is no key \"spans\""},
+    {R"({"type":"spans","train":"t"})", R"({"text":"a","spans":[{"start":0,"label":"p"}]})", "t:1: a span is not"},
+    {R"({"type":"spans","train":"t"})", R"({"text":"a b","spans":[{"start":0,"end":9,"label":"p"}]})", "t:1: the span 0 to 9"},
+    {R"({"type":"spans","train":"t"})", R"({"text":"abc d","spans":[{"start":1,"end":3,"label":"p"}]})", "inside a token"},
+    {R"({"type":"bio","train":"t"})", "a\tO\nb\tnone\n", "t:2: \"none\" is not a tag"},
+    {R"({"type":"bio","train":"t"})", "a\n", "t:1: \"\" is not a tag"},
+};
+
+}  // namespace
+
+TEST_CASE("both formats give the same pieces, and tokens lead back to them") {
+  const TempFolder folder;
+  for (const Tagged& file : files) {
+    CAPTURE(file.bytes);
+    put(folder, "t", file.bytes);
+    const Splits splits = make_part<Reader>(file.options, folder.path())->read({});
+    REQUIRE(splits.spans);
+    const Row& row = splits.train.rows.at(0);
+    CHECK(row.text == file.text);
+    CHECK(shown(*row.spans) == file.spans);
+    for (const char* kind : {R"({"type":"word"})", R"({"type":"character"})"}) {
+      const auto tokenizer = make_part<Tokenizer>(kind);
+      tokenizer->fit(splits.train);
+      const std::vector<std::string> labels = label_names(splits);
+      const Dataset data = encode_spans(splits.train, *tokenizer, labels);
+      CHECK(shown(text_spans(row.text, data.examples[0].spans, *tokenizer, labels)) == file.spans);
+    }
+  }
+}
+
+TEST_CASE("broken spans end in a data error with the line") {
+  const TempFolder folder;
+  for (const Broken& file : broken) {
+    CAPTURE(file.bytes);
+    put(folder, "t", file.bytes);
+    try {
+      const Splits splits = make_part<Reader>(file.options, folder.path())->read({});
+      const auto tokenizer = make_part<Tokenizer>(R"({"type":"word"})");
+      tokenizer->fit(splits.train);
+      encode_spans(splits.train, *tokenizer, label_names(splits));
+      FAIL("no error");
+    } catch (const Error& e) {
+      CHECK(e.kind() == ErrorKind::data);
+      CHECK_MESSAGE(std::string(e.what()).find(file.message) != std::string::npos, e.what());
+    }
+  }
+}
+
+TEST_CASE("span_f1 counts exact spans of texts that are marked") {
+  Predictions p;
+  p.label = {0, 0, -1};
+  p.found = {{{1, 2, 0}, {3, 3, 1}}, {}, {{1, 1, 0}}};
+  p.marked = {{{1, 2, 0}, {3, 3, 0}}, {{2, 2, 1}}, {}};
+  CHECK(Registry<Metric>::find("span_f1")->make()->compute(p) == doctest::Approx(2.0 * 1 / (2 + 3)));
+}
+
+TEST_CASE("what needs probabilities of classes refuses spans") {
+  for (const char* objective : {R"({"type": "entropy", "loss": {"type": "supervised", "loss": "global_pointer"}})",
+                                R"({"type": "mixup", "loss": {"type": "supervised", "loss": "global_pointer"}})",
+                                R"({"type": "r_drop", "distance": "symmetric_kl", "loss": "global_pointer"})",
+                                R"({"type": "vat", "distance": "kl", "loss": {"type": "supervised", "loss": "global_pointer"}})"}) {
+    CAPTURE(objective);
+    test::ModelFixture f(text(R"({"model": {"type": "span", "encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2}}, "objective": )", objective, "}"));
+    f.data.spans = true;
+    const Batch batch = f.batch();
+    Step step = f.step(batch);
+    CHECK_THROWS_WITH_AS(f.config.objective->loss(step), doctest::Contains("scores spans"), Error);
+  }
+}
