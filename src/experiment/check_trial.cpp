@@ -42,7 +42,8 @@ void try_step(Trainee& trainee) {
 void try_metrics(Trainee& trainee) {
   const Dataset& data = trainee.data->validation;
   Dataset few;
-  few.name = data.name, few.labels = data.labels, few.regression = data.regression, few.pairs = data.pairs, few.texts = data.texts;
+  few.name = data.name, few.labels = data.labels, few.regression = data.regression, few.pairs = data.pairs, few.spans = data.spans,
+  few.texts = data.texts;
   few.examples.assign(data.examples.begin(), data.examples.begin() + std::min<int64_t>(2, std::ssize(data.examples)));
   Evaluator(setup_of(trainee)).measure(few);
 }

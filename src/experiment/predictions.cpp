@@ -121,6 +121,7 @@ void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
   const Predictions all = predict(*trainee.model, trainee.store, trainee.config.objective->task(), data.validation,
                                   trainee.config.evaluation.batch_size);
   std::string lines;
+  if (data.validation.spans) trainee.config.tokenizer->restore(data.tokenizer_state);   // one of several seeds has fitted its own
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
     lines += (data.validation.spans
                   ? span_prediction(data.rows.validation.rows[i], all.found[i], *trainee.config.tokenizer, data.validation.labels)
