@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <regex>
 #include <sstream>
 
 #include "support/process.h"
@@ -15,16 +16,23 @@ namespace {
 
 const fs::path book = fs::path(TAPEDECK_SOURCE_DIR) / "docs/book";
 
-/// "tapedeck explain gelu" or "first_tape"; its output with spaces at line ends removed.
+/// A file of docs/book/ is a program of that name.
+bool is_program(const std::string& name) { return fs::exists(book / (name + ".cpp")); }
+
+/// What differs between releases is shown as ~: the hash of an experiment with all its defaults.
+std::string without_hash(const std::string& text) { return std::regex_replace(text, std::regex("config_hash [0-9a-f]+"), "config_hash ~"); }
+
+/// The output of "tapedeck explain gelu" or "first_tape", run in the checkout.
 std::string output_of(const std::string& command) {
   std::istringstream stream(command);
   std::string program;
   stream >> program;
   std::vector<std::string> arguments;
   for (std::string word; stream >> word;) arguments.push_back(word);
-  if (program != "tapedeck" && program != "first_tape") return "the book does not run \"" + program + "\"\n";
-  const Finished finished = run_tool(arguments, {.program = program == "tapedeck" ? TAPEDECK_BINARY : TAPEDECK_FIRST_TAPE});
-  return finished.exit_code == 0 ? finished.out : "exit code " + std::to_string(finished.exit_code) + "\n" + finished.err;
+  if (program != "tapedeck" && !is_program(program)) return "the book does not run \"" + program + "\"\n";
+  const std::string path = program == "tapedeck" ? TAPEDECK_BINARY : TAPEDECK_BOOK_PROGRAMS + program;
+  const Finished finished = run_tool(arguments, {.program = path, .directory = TAPEDECK_SOURCE_DIR});
+  return finished.exit_code == 0 ? without_hash(finished.out) : "exit code " + std::to_string(finished.exit_code) + "\n" + finished.err;
 }
 
 /// The page with every block made anew: "```console", "$ COMMAND", the output, "```".
@@ -40,6 +48,40 @@ std::string run_again(const std::string& page, int& blocks) {
     while (i + 1 < lines.size() && lines[i] != "```") ++i;
   }
   return out;
+}
+
+std::string flush_left(const std::string& code) {
+  std::string out;
+  for (const std::string& line : lines_of(code)) out += line.substr(std::min(line.find_first_not_of(' '), line.size())) + "\n";
+  return out;
+}
+
+/// The texts of the files that a page names in its line "Source: `a`, `b`.", indentation removed.
+std::string sources_of(const std::string& page) {
+  std::string all;
+  for (const std::string& line : lines_of(page)) {
+    if (!line.starts_with("Source: ")) continue;
+    for (size_t at = line.find('`'); at != line.npos; at = line.find('`', line.find('`', at + 1) + 1)) {
+      const fs::path file = fs::path(TAPEDECK_SOURCE_DIR) / line.substr(at + 1, line.find('`', at + 1) - at - 1);
+      CHECK_MESSAGE(fs::exists(file), "no such source: " << file);
+      all += flush_left(read_text(file));
+    }
+  }
+  return all;
+}
+
+/// Every ```cpp block of a page.
+std::vector<std::string> cpp_blocks(const std::string& page) {
+  std::vector<std::string> blocks;
+  for (size_t at = page.find("```cpp\n"); at != page.npos; at = page.find("```cpp\n", at + 1))
+    blocks.push_back(page.substr(at + 7, page.find("```", at + 7) - at - 7));
+  return blocks;
+}
+
+std::string read_all_pages() {
+  std::string all;
+  for (const auto& [path, page] : read_sources({"docs/book"}, {".md"})) all += page;
+  return all;
 }
 
 }  // namespace
@@ -68,8 +110,33 @@ TEST_CASE("every listing of the book is what its command prints") {
   CHECK(blocks >= 5);
 }
 
-TEST_CASE("the standalone example stays short and says in the book what it prints") {
-  CHECK(lines_of(read_text(book / "first_tape.cpp")).size() < 80);
+TEST_CASE("the programs of the book are short and use what is installed") {
+  int programs = 0;
+  for (const auto& [path, code] : read_sources({"docs/book"}, {".cpp"})) {
+    CAPTURE(path);
+    ++programs;
+    CHECK(lines_of(code).size() < 80);
+    for (const std::string& line : lines_of(code))
+      if (line.starts_with("#include")) CHECK_MESSAGE(line.starts_with("#include <"), line);
+    const std::string name = fs::path(path).stem();
+    CHECK_MESSAGE(read_all_pages().find("```console\n$ " + name) != std::string::npos, "no page runs it");
+  }
+  CHECK(programs >= 3);
+}
+
+TEST_CASE("the code that a chapter quotes stands in a source that it names") {
+  int blocks = 0;
+  for (const auto& [path, page] : read_sources({"docs/book"}, {".md"})) {
+    CAPTURE(path);
+    const std::string sources = sources_of(page);
+    for (const std::string& code : cpp_blocks(page)) {
+      ++blocks;
+      CHECK_MESSAGE(sources.find(flush_left(code)) != sources.npos, code);
+    }
+  }
+  CHECK(blocks >= 4);
+  CHECK(cpp_blocks("a\n```cpp\nint x;\n```\n```cpp\n  y;\n```\n") == std::vector<std::string>{"int x;\n", "  y;\n"});
+  CHECK(sources_of("Source: `tests/floors.txt`.\n").find("int x;") == std::string::npos);
 }
 
 TEST_CASE("a listing that is out of date is noticed") {

@@ -1,5 +1,5 @@
 // A first tape: values that remember where they came from, the list they make, the gradient that walks down the list, a
-// gradient of a gradient, and a line fitted to points. Built and run by the tests; first_tape.txt is what it prints.
+// gradient of a gradient, and a line fitted to points. Chapter 1 shows what this prints.
 #include <cstdio>
 
 #include <tapedeck/ops/ops.h>

@@ -1,0 +1,53 @@
+// Answers to exercises that ask what a program would print: `answers CHAPTER`. Next: answers.md, which shows and explains them.
+#include <cstdio>
+#include <cstdlib>
+
+#include <tapedeck/ops/author.h>
+#include <tapedeck/ops/check.h>
+
+using namespace tapedeck;
+
+namespace {
+
+/// 1: y = x * x.detach() at 3.
+void half_a_square() {
+  Tape tape;
+  const Tensor x = tape.leaf(Tensor::scalar(3, DType::f64)), y = x * x.detach();
+  std::printf("y = %g, dy/dx = %g\n", y.item(), gradient(y, x).item());
+}
+
+/// 4: a number against a matrix, and a matrix less the means of its columns.
+void sums_of_gradients() {
+  const Tensor values = Tensor::of<double>({1, 2, 3, 4, 5, 6}, {2, 3}), g = Tensor::of<double>({1, 2, 3, 100, 200, 300}, {2, 3});
+  Tape tape;
+  const Tensor x = tape.leaf(values), b = tape.leaf(Tensor::scalar(10, DType::f64));
+  std::printf("y = x * b: dL/db = %g\n", gradient(x * b, b, Order::first, g).item());
+  const Tensor centred = x - mean(x, 0), dx = gradient(centred, x, Order::first, g);
+  std::printf("y = x - mean of columns: dL/dx = %s, its columns add up to %s\n", dx.str().c_str(), sum(dx, 0).str().c_str());
+}
+
+/// 5: an op that keeps more than its backward reads.
+struct Doubled final : Op {
+  std::string_view name() const override { return "doubled"; }
+  Specs infer(In x) const override { return {{x[0].shape(), x[0].dtype()}}; }
+  void forward(In x, Out y) const override { y[0].copy_from(x[0] * 2.0); }
+  Tensors vjp(In, In, In dy, Wanted) const override { return {dy[0] * 2.0}; }
+  Saves saves() const override { return {{Save::input, 0, "just in case"}}; }
+};
+std::vector<OpCase> doubled_cases(DType t) {
+  return {case_of("3x5", {case_input({3, 5}, "x", t)}, [](In v) { return apply(Doubled(), {v[0]}); })};
+}
+void kept_for_nothing() {
+  for (const std::string& failure : check_op({"doubled", "y = 2 x", doubled_cases, nullptr}).failures) std::printf("%s\n", failure.c_str());
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  switch (count > 1 ? std::atoi(arguments[1]) : 0) {
+    case 1: half_a_square(); return 0;
+    case 4: sums_of_gradients(); return 0;
+    case 5: kept_for_nothing(); return 0;
+    default: std::printf("answers 1, 4 or 5\n"); return 2;
+  }
+}
