@@ -58,6 +58,11 @@ struct AdamW {             // Loshchilov and Hutter, "Decoupled weight decay reg
   bool zero_grad = true;
 };
 struct Sgd { double lr, momentum, weight_decay, grad_scale = 1; bool nesterov = false, zero_grad = true, first_step = false; };
+/// Of the finite numbers: extremes (min > max: there are none), sum, sum of squares, zeros. first_bad: the first NaN or infinity.
+struct Summary {
+  double min = double(__builtin_inff()), max = -double(__builtin_inff()), sum = 0, squares = 0;
+  int64_t zeros = 0, nan = 0, infinite = 0, first_bad = -1;
+};
 
 template <class T>
 struct Menu {
@@ -81,6 +86,7 @@ struct Menu {
   void (*spread)(int64_t outer, int64_t axis, int64_t inner, double scale, const T* x, T* y, bool accumulate);
   double (*sum_squares)(int64_t n, const T* x);                                               // fixed tree, in double
   int64_t (*first_non_finite)(int64_t n, const T* x);                                         // -1: all finite
+  Summary (*summarise)(int64_t n, const T* x);
 
   // softmax over the last axis of [rows, cols] --------------------------------------------------------------------------
   void (*softmax)(int64_t rows, int64_t cols, const T* x, T* y);

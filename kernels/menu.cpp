@@ -14,6 +14,7 @@ Menu<T> make_menu(GemmBackend backend) {
   menu.instruction_set = TAPEDECK_TEXT(TAPEDECK_ISA);
   offer_elementwise(menu);
   offer_reduce(menu);
+  offer_summary(menu);
   offer_softmax(menu);
   offer_losses(menu);
   offer_norm(menu);

@@ -10,6 +10,7 @@ namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
 template <class T> void offer_elementwise(Menu<T>&);
 template <class T> void offer_reduce(Menu<T>&);
+template <class T> void offer_summary(Menu<T>&);
 template <class T> void offer_softmax(Menu<T>&);
 template <class T> void offer_losses(Menu<T>&);
 template <class T> void offer_norm(Menu<T>&);

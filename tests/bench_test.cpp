@@ -136,3 +136,19 @@ TEST_CASE("what cannot be measured is refused with its exit code and a remedy") 
     CHECK(finished.err.find(row.message) != std::string::npos);
   }
 }
+
+TEST_CASE("bench look has a row for each way of listening") {
+  std::vector<std::string> words = small;
+  words.insert(words.end(), {"--json", "--steps", "3", "--warmup", "1", "--threads", "1"});
+  const Finished finished = bench({"look"}, words);
+  CAPTURE(finished.err);
+  REQUIRE(finished.exit_code == 0);
+  const Parsed report = Parsed::parse(finished.out);
+  REQUIRE(report["rows"].size() == 4);
+  CHECK(report["rows"][0]["ratio"] == 1);
+  for (const Parsed& row : report["rows"]) {
+    CHECK(row["seconds"].get<double>() > 0);
+    CHECK(row["p10"] <= row["ratio"]);
+    CHECK(row["ratio"] <= row["p90"]);
+  }
+}

@@ -193,6 +193,34 @@ TEST_CASE("sum_squares and first_non_finite") {
   }
 }
 
+TEST_CASE("summarise: extremes, sums, zeros and what is not finite") {
+  for (int64_t n : sizes)
+    for (double bad : {0.0, HUGE_VAL, -HUGE_VAL, double(NAN)}) {
+      Numbers x = random_numbers(n, 1);
+      for (size_t i = 0; i < x.size(); i += 5) x[i] = bad;
+      long double sum = 0, squares = 0;
+      std::vector<double> want(8);                 // min, max, sum, squares, zeros, nan, infinite, first bad
+      want[0] = HUGE_VAL, want[1] = -HUGE_VAL, want[7] = -1;
+      for (size_t i = 0; i < x.size(); ++i) {
+        if (!std::isfinite(x[i])) {
+          ++want[std::isnan(x[i]) ? 5 : 6];
+          if (want[7] < 0) want[7] = double(i);
+          continue;
+        }
+        want[0] = std::min(want[0], x[i]), want[1] = std::max(want[1], x[i]), want[4] += x[i] == 0;
+        sum += x[i], squares += x[i] * x[i];
+      }
+      want[2] = double(sum), want[3] = double(squares);
+      const bool none = want[0] > want[1];
+      check_kernel("summarise", {none ? 0 : want[0], none ? 0 : want[1], want[2], want[3], want[4], want[5], want[6], want[7]}, 256, [&](const auto& menu) {
+        using T = type_of<decltype(menu)>;
+        const auto in = cast<T>(x);
+        const Summary s = menu.summarise(n, in.data());
+        return std::vector<T>{T(s.min > s.max ? 0 : s.min), T(s.min > s.max ? 0 : s.max), T(s.sum), T(s.squares), T(s.zeros), T(s.nan), T(s.infinite), T(s.first_bad)};
+      });
+    }
+}
+
 TEST_CASE("permute every order, and copy_rows between strides") {
   struct Case { std::vector<int64_t> shape; std::vector<int> order; };
   const Case cases[] = {{{7}, {0}},           {{33, 129}, {1, 0}},        {{257, 65}, {1, 0}},      {{3, 4, 5}, {2, 0, 1}},

@@ -156,6 +156,28 @@ TEST_CASE("memory: the recorder's peak and what it says is saved are the pool's 
   }
 }
 
+TEST_CASE("the hash of bits changes with every bit and its place, and with no number of threads") {
+  for (size_t bytes : {1u, 7u, 8u, 64u, 71u, 1000u, 65536u, 65537u, 200003u}) {
+    CAPTURE(bytes);
+    std::string data(bytes, '\0');
+    for (size_t i = 0; i < bytes; ++i) data[i] = char(i * 37 % 251);
+    std::set<uint64_t> seen{hash_bits(data.data(), bytes)};
+    size_t changes = 0;
+    for (size_t at = 0; at < bytes; at += 1 + bytes / 97, ++changes) {
+      data[at] = char(data[at] ^ 1);
+      seen.insert(hash_bits(data.data(), bytes));
+      data[at] = char(data[at] ^ 1);
+    }
+    CHECK(seen.size() == changes + 1);
+    seen.insert(hash_bits(data.data(), bytes - 1));
+    CHECK(seen.size() == changes + 2);
+    kernels::set_threads(3);
+    CHECK(seen.contains(hash_bits(data.data(), bytes)));
+    kernels::set_threads(1);
+    CHECK(seen.size() == changes + 2);
+  }
+}
+
 TEST_CASE("a recording survives its file, and no damage to the file survives reading") {
   const Recording recording = record_model(look_models[0]);
   const std::string file = encode(recording);

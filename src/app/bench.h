@@ -26,6 +26,7 @@ void add_bench_roofline(CommandLine& line);
 void add_bench_gemm(CommandLine& line);
 void add_bench_ops(CommandLine& line);
 void add_bench_train(CommandLine& line);
+void add_bench_look(CommandLine& line);
 
 /// {"cpu", "kernels", "gemm", "precision", "blas", "threads"} as they are in force.
 Json machine_json();

@@ -1,4 +1,4 @@
-// tapedeck bench roofline | gemm | ops | train: what the machine can do, and what this program makes of it, measured in one run.
+// tapedeck bench roofline | gemm | ops | train | look: what the machine can do, and what this program makes of it, measured in one run.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -18,6 +18,7 @@ void add_bench(CommandLine& line) {
   add_bench_gemm(line);
   add_bench_ops(line);
   add_bench_train(line);
+  add_bench_look(line);
 }
 
 void add_bench_flags(Command& command, BenchFlags& flags) {

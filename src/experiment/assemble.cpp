@@ -124,6 +124,7 @@ std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
   for (const Penalty& penalty : trainee->config.training.penalties)
     if (penalty.noise > 0) trainee->store.make_noisy(penalty.match, penalty.noise);
   trainee->store.recompute(trainee->config.training.recompute);
+  trainee->places = places_of_parts(experiment.loaded.tree);
   return trainee;
 }
 

@@ -71,6 +71,18 @@ const Json* value_at(const Json& tree, std::string_view path) {
   return whole ? &found : nullptr;
 }
 
+std::vector<std::pair<std::string, std::string>> places_of_parts(const Json& tree) {
+  std::vector<std::pair<std::string, std::string>> places;
+  const auto add = [&](const std::string& scope, const std::string& path, const Json* at) {
+    if (at) places.emplace_back(scope, origin(at->where) + " " + path);
+  };
+  const Json* model = value_at(tree, "model");
+  add("model", "model", model);
+  if (model) for (const Json::Member& part : model->members) add(part.key, "model." + part.key, &part.value);
+  for (const char* name : {"objective", "optimizer"}) add(name, name, value_at(tree, name));
+  return places;
+}
+
 Location locate(const Json& tree, std::string_view path) {
   bool whole = false;
   const Json& found = follow(tree, path, whole);

@@ -2,14 +2,18 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tapedeck/experiment/config.h>
+#include <tapedeck/experiment/source.h>
 
 namespace tapedeck {
 
 /// The value at a dotted path ("optimizer.groups.0.match"), or null.
 const Json* value_at(const Json& tree, std::string_view path);
+/// Scopes of the model's parts, "objective" and "optimizer", each with where the experiment asks for it: {"encoder", "trec.json:7 model.encoder"}.
+std::vector<std::pair<std::string, std::string>> places_of_parts(const Json& tree);
 /// The first string below `path` that equals `text`; otherwise locate(tree, path).
 Location locate_text(const Json& tree, std::string_view path, std::string_view text);
 /// The innermost option below `path` whose name stands as a word in `message`; otherwise locate(tree, path).

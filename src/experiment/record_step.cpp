@@ -10,6 +10,7 @@
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/train/checkpoint.h>
 
+#include "src/experiment/places.h"
 #include "src/experiment/predictions.h"
 #include "src/train/plan.h"
 #include "src/train/step_runner.h"
@@ -58,6 +59,7 @@ Recording record_step(const std::string& path, const StepToRecord& options) {
   const uint64_t seed = experiment.config.all_seeds().front();
   run_steps(*build(experiment, seed), seed, 0, nullptr);           // buffers and pages are warm afterwards
   Recording recording = run_steps(*build(experiment, seed), seed, options.step, &options.recorder);
+  recording.places = places_of_parts(experiment.loaded.tree);
   recording.about = {{"experiment", experiment.config.name}, {"step", std::to_string(options.step + 1)}, {"seed", std::to_string(seed)},
                      {"threads", std::to_string(threads())}, {"program", std::string(version())}, {"config_hash", experiment.hash}};
   return recording;

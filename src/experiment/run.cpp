@@ -210,6 +210,7 @@ TrainSetup setup_of(Trainee& trainee) {
   setup.evaluation = &config.evaluation;
   setup.checkpoints = &config.checkpoints;
   setup.vocabulary_hash = trainee.data->vocabulary_hash;
+  setup.places = trainee.places;
   return setup;
 }
 

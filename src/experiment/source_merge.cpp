@@ -24,11 +24,6 @@ bool is_plain(const Json& json) {
   return !json.is(Kind::object) && std::none_of(json.items.begin(), json.items.end(), nested);
 }
 
-std::string origin(const Location& where) {
-  if (!where.source) return "default";
-  return where.source->command_line ? where.source->name : text(where.source->name, ":", where.line);
-}
-
 // Walks `resolved`; `tree` is the same value as the user gave it, null below anything that was not given.
 void collect(const Json* tree, const Json& resolved, const std::string& path, Json& out) {
   if (is_plain(resolved)) {
@@ -71,6 +66,11 @@ Json merge(const Json& base, const Json& over) {
     else result.members.push_back(change);
   }
   return result;
+}
+
+std::string origin(const Location& where) {
+  if (!where.source) return "default";
+  return where.source->command_line ? where.source->name : text(where.source->name, ":", where.line);
 }
 
 Json origins(const Json& tree) { return origins(tree, tree); }

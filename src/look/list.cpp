@@ -39,6 +39,10 @@ Json value_json(const Recording& r, uint32_t id) {
   Json shape = Json::list();
   for (int i = 0; i < v.shape.rank(); ++i) shape.items.push_back(Json::of(v.shape[i]));
   j.set("shape", std::move(shape));
+  if (v.buffer != nothing) {
+    j.set("buffer", Json::of(int64_t(v.buffer)));
+    j.set("offset", Json::of(int64_t(v.offset)));
+  }
   if (v.copy_of != nothing) j.set("copy_of", Json::of(int64_t(v.copy_of)));
   if (v.gradient_of != nothing) j.set("gradient_of", Json::of(int64_t(v.gradient_of)));
   if (!r.statistics) return j;
@@ -61,6 +65,7 @@ Json record_json(const Recording& r, uint32_t i) {
   j.set("phase", Json::of(std::string(phase(x))));
   j.set("op", Json::of(plain(x.op)));
   j.set("scope", Json::of(plain(x.scope)));
+  if (const std::string place = asked_for(r, x); !place.empty()) j.set("asked_for", Json::of(place));
   Json attributes = Json::dict(), in = Json::list(), out = Json::list(), saves = Json::list();
   for (auto& [name, value] : x.attributes) attributes.set(plain(name), Json::of(plain(value)));
   for (auto& use : x.in) {

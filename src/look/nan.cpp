@@ -87,6 +87,7 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n");
   const OpRecord& x = r.records[found.path[0]];
   std::string out = title(r) + text("born in ", where(r, found.path[0]), ", ", phase(x), ": ", shown(r, found.value), " holds ", what, "\n");
+  if (const std::string place = asked_for(r, x); !place.empty()) out += "  asked for at " + place + "\n";
   for (auto& use : x.in) {
     const RecordedValue& in = r.values[use.value];
     out += text("  read ", shown(r, use.value), " from ", where(r, in.made_by), ": ", number(in.summary.min), " to ", number(in.summary.max), "\n");

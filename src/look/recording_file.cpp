@@ -121,7 +121,7 @@ void fields(A& a, RecordedValue& v) {
       v.shape.push(n);
     }
   }
-  a(v.buffer), a(v.made_by), a(v.copy_of), a(v.gradient_of);
+  a(v.buffer), a(v.offset), a(v.made_by), a(v.copy_of), a(v.gradient_of);
   a(v.taped), a(v.trainable), a(v.gradient_buffer), a(v.may_be_infinite), a(v.hash);
   fields(a, v.summary);
   list(a, v.sample, sizeof(float));
@@ -142,8 +142,9 @@ void fields(A& a, OpRecord& r) {
 template <class A>
 void fields(A& a, Recording& r) {
   list(a, r.about, 8);
+  list(a, r.places, 8);
   list(a, r.buffers, 17);
-  list(a, r.values, 64);
+  list(a, r.values, 72);
   list(a, r.records, 64);
   list(a, r.sweeps, 22);
   a(r.statistics);

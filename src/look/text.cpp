@@ -113,6 +113,17 @@ std::string title(const Recording& r) {
   return out + (out.empty() ? "" : "\n");
 }
 
+std::string asked_for(const Recording& r, const OpRecord& record) {
+  const std::string_view scope = record.kind == OpRecord::Kind::update ? "optimizer" : record.scope.empty() ? "objective" : std::string_view(record.scope);
+  const std::pair<std::string, std::string>* best = nullptr;
+  for (auto& place : r.places) {
+    const bool around = place.first == scope || (scope.starts_with(place.first) && scope[place.first.size()] == '.');
+    const bool fallback = place.first == "model" && !best;
+    if (around ? !best || best->first == "model" || best->first.size() < place.first.size() : fallback) best = &place;
+  }
+  return best ? plain(best->second) : "";
+}
+
 bool selected(const Recording&, const OpRecord& record, const LookOptions& o) {
   return (o.op.empty() || glob_match(o.op, record.op)) && (o.scope.empty() || glob_match(o.scope, record.scope)) &&
          (o.phase.empty() || o.phase == phase(record));

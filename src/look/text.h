@@ -27,6 +27,7 @@ std::string_view phase(const OpRecord& record);   // "forward", "backward", "sec
 std::string call(const OpRecord& record);         // "linear[act=gelu bias=true] %1 %2", with what it reads
 std::string where(const Recording& r, uint32_t record);          // "#12 linear in encoder.layers.0.ff"
 std::string title(const Recording& r);            // one line: experiment, step, threads
+std::string asked_for(const Recording& r, const OpRecord& record);   // "trec.json:7 model.encoder", where the experiment asks for it; ""
 bool selected(const Recording& r, const OpRecord& record, const LookOptions& o);
 double root_mean_square(const RecordedValue& v);
 double saved_bytes(const Recording& r, const OpRecord& record);

@@ -71,6 +71,7 @@ FeedForward::FeedForward(Params params, int64_t width, int64_t hidden, Act act, 
 Tensor FeedForward::operator()(Pass& pass, const Tensor& x) const { return out_(pass, in_(pass, x)); }
 
 Tensor pool(const Tensor& x, const Tensor& offsets, Pooling pooling) {
+  const Scope scope("pooling");
   switch (pooling) {
     case Pooling::first: return segment_first(x, offsets);
     case Pooling::mean: return segment_mean(x, offsets);

@@ -113,7 +113,7 @@ void Tape::check(const Tensor& t) const {
               "the tape was rewound or cleared since; detach() what must outlive a step");
 }
 
-struct Recorder {
+struct Appender {
   static Tensors run(const detail::OpBox& box, In x) {
     Tape* tape = nullptr;
     for (auto& t : x) {
@@ -145,7 +145,7 @@ struct Recorder {
 Tensors detail::run(const OpBox& box, In x) {
   try {
     if (tape_listener && box.traits.has_reference && tape_listener->expands(box.op)) return box.op.reference(x);
-    return Recorder::run(box, x);
+    return Appender::run(box, x);
   } catch (Error& e) {
     if (e.where().empty() && current_scope()) e.at(scope_path(current_scope()));
     throw;

@@ -145,6 +145,7 @@ std::string StepRunner::trace_back(std::span<const int64_t> order, int64_t numbe
   name_parameters(recorder, *setup_.store);
   add_gradients(tape_, order, number, record);
   Recording recording = recorder.finish();
+  recording.places = setup_.places;
   recording.about = {{"step", std::to_string(number + 1)}, {"seed", std::to_string(setup_.seed)}};
   if (!setup_.folder.empty()) write_file_atomically(setup_.folder + "/tape.tdt", encode(recording));
   zero_gradients(*setup_.store);

@@ -47,6 +47,7 @@ struct Trainee {
   std::shared_ptr<const ExperimentData> data;
   ParamStore store;
   std::unique_ptr<Model> model;
+  std::vector<std::pair<std::string, std::string>> places;   // of its parts in the experiment: look/recording.h
 };
 /// All seeds share one split, so that their differences are differences of training.
 Key data_key();

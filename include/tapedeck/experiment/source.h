@@ -31,6 +31,8 @@ void apply_set(Json& tree, const std::string& assignment, Complaints& complaints
 /// load_experiment leaves ${seed} in place when there are several seeds; this replaces it for one of them.
 Json substitute_seed(const Json& tree, int64_t seed);
 
+/// "base.json:12", "--set seed=3" or "default".
+std::string origin(const Location& where);
 /// Where each plain value (or list of plain values) came from: {"optimizer.lr": "base.json:12", "seed": "--set seed=3"}.
 Json origins(const Json& tree);
 /// The same for every value of `resolved`, what write_fields gave after reading `tree`; values not in `tree` are "default".

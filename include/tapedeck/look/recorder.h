@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <tapedeck/look/recording.h>
@@ -48,7 +49,14 @@ class Recorder : public TapeListener, public PoolListener {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Pause;
+  /// What the recorder computes itself is nobody's memory.
+  struct Pause {
+    explicit Pause(Recorder& r) : r(r), before(std::exchange(r.paused_, true)) {}
+    ~Pause() { r.paused_ = before; }
+    Recorder& r;
+    bool before;
+  };
+  static uint64_t place_key(const Place& p);
   uint32_t value_of(const Tensor& t);             // the present value, made now if it was never seen
   uint32_t new_value(const Tensor& t, uint32_t made_by);
   void look_at(uint32_t value, const Tensor& t);

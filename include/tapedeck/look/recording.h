@@ -7,21 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include <tapedeck/tensor/dtype.h>
+#include <tapedeck/tensor/inspect.h>
 #include <tapedeck/tensor/memory.h>
 #include <tapedeck/tensor/shape.h>
-#include <tapedeck/tensor/dtype.h>
 
 namespace tapedeck {
 
 constexpr uint32_t nothing = ~uint32_t{0};
-
-/// Of the finite elements: min, max, mean; of all that are finite: norm = root of the sum of squares.
-struct ValueSummary {
-  double min = 0, max = 0, mean = 0, norm = 0;
-  int64_t zeros = 0, nan = 0, infinite = 0;
-  int64_t first_bad = -1;                         // element index of the first NaN or infinity
-  bool finite() const { return nan == 0 && infinite == 0; }
-};
 
 /// What a buffer held from one write to the next.
 struct RecordedValue {
@@ -29,6 +22,7 @@ struct RecordedValue {
   DType dtype = DType::f32;
   Shape shape;
   uint32_t buffer = nothing;
+  uint64_t offset = 0;                            // bytes from the buffer's start; tensors are contiguous, so strides follow from the shape
   uint32_t made_by = nothing;                     // record; nothing: made outside the tape
   uint32_t copy_of = nothing;                     // a value with the same elements under another handle
   uint32_t gradient_of = nothing;                 // the value that this is the gradient of, where a kernel read it as one
@@ -87,6 +81,7 @@ struct RecordedSweep {
 
 struct Recording {
   std::vector<std::pair<std::string, std::string>> about;   // "experiment", "step", "seed", ... in this order
+  std::vector<std::pair<std::string, std::string>> places;  // scope to where the experiment asks for it: {"encoder", "trec.json:7 model.encoder"}
   std::vector<OpRecord> records;
   std::vector<RecordedValue> values;
   std::vector<RecordedBuffer> buffers;
@@ -96,12 +91,9 @@ struct Recording {
 };
 
 /// The file tape.tdt: "TAPEDECK", format version, length, content, checksum.
-constexpr uint32_t recording_version = 1;
+constexpr uint32_t recording_version = 2;
 std::string encode(const Recording& recording);
 /// Throws Error{data} naming `name`: no recording, another version, cut short, damaged, or with indices that lead nowhere.
 Recording decode(std::string_view bytes, const std::string& name);
-
-/// Depends on every bit and its place.
-uint64_t hash_bits(const void* data, size_t bytes, uint64_t start = 0);
 
 }  // namespace tapedeck

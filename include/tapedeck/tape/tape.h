@@ -84,7 +84,7 @@ class Tape {
 
  private:
   friend class Sweep;
-  friend struct Recorder;
+  friend struct Appender;
   static constexpr NodeId chunk_rows = 256;
   Node& row(NodeId i) { return chunks_[i / chunk_rows][i % chunk_rows]; }
   void* arena(size_t bytes, size_t alignment);

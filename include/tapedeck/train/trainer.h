@@ -92,6 +92,7 @@ struct TrainSetup {
   std::string vocabulary_hash;
   Observer* observer = nullptr;
   const std::atomic<int>* stop_signal = nullptr;  // non-zero: finish the step, save, return
+  std::vector<std::pair<std::string, std::string>> places = {};   // for a recording of a failing step: look/recording.h
 };
 
 struct TrainResult {

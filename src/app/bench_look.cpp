@@ -1,0 +1,92 @@
+// tapedeck bench look: what listening costs. Training steps of `bench train`, the first without a listener, the next with an idle
+// one, with a recorder of structure, with one that also looks at elements, and round again. Next: docs/guide/look.md.
+#include <chrono>
+#include <optional>
+
+#include <fmt/core.h>
+
+#include <tapedeck/look/recorder.h>
+
+#include "src/app/bench_model.h"
+#include "src/train/step_runner.h"
+
+namespace tapedeck::app {
+namespace {
+
+/// An idle listener is called at every place where nobody listening costs one test of a pointer, so its price is above that.
+struct Idle final : TapeListener, PoolListener {
+  Idle() : tape(tape_listener), pool(pool_listener) { tape_listener = this, pool_listener = this; }
+  ~Idle() override { tape_listener = tape, pool_listener = pool; }
+  void taken(const Storage&) override {}
+  void given(const Storage&) override {}
+  TapeListener* tape;
+  PoolListener* pool;
+};
+
+struct Mode { const char* name; std::optional<RecorderOptions> recorder; bool idle; };
+const Mode modes[] = {{"nobody listens", {}, false},
+                      {"an idle listener", {}, true},
+                      {"structure and time", RecorderOptions{.statistics = false}, false},
+                      {"statistics as well", RecorderOptions{}, false}};
+
+double seconds_of(const Mode& mode, StepRunner& runner, const BenchTrainee& trainee, int64_t step, StepRecord& record) {
+  const std::vector<int64_t> order = trainee.order(step);
+  std::optional<Recorder> recorder;
+  std::optional<Idle> idle;
+  if (mode.recorder) {
+    recorder.emplace(*mode.recorder);
+    name_parameters(*recorder, trainee.store);
+  }
+  if (mode.idle) idle.emplace();
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  runner.run(order, step, 1, record);
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+int run(const TrainFlags& flags) {
+  use_products(flags);
+  const BenchTrainee trainee(flags);
+  StepRunner runner(trainee.setup);
+  StepRecord record;
+  std::vector<double> seconds[std::size(modes)], ratios[std::size(modes)];
+  for (int64_t round = 0; round < trainee.flags.warmup + trainee.flags.steps; ++round) {
+    double first = 0;
+    for (size_t m = 0; m < std::size(modes); ++m) {
+      const double s = seconds_of(modes[m], runner, trainee, round, record);
+      if (m == 0) first = s;
+      if (round < trainee.flags.warmup) continue;
+      seconds[m].push_back(s);
+      ratios[m].push_back(s / first);
+    }
+  }
+  Json rows = Json::list();
+  std::vector<std::vector<std::string>> table{{"listening", "step", "ratio, median", "p10 .. p90"}};
+  for (size_t m = 0; m < std::size(modes); ++m) {
+    const double median = quantile(seconds[m], 0.5), low = quantile(ratios[m], 0.1), ratio = quantile(ratios[m], 0.5), high = quantile(ratios[m], 0.9);
+    Json row = Json::dict();
+    row.set("listening", Json::of(std::string(modes[m].name)));
+    row.set("seconds", Json::of(median));
+    row.set("ratio", Json::of(ratio));
+    row.set("p10", Json::of(low));
+    row.set("p90", Json::of(high));
+    rows.items.push_back(std::move(row));
+    table.push_back({modes[m].name, fmt::format("{:.3f} ms", 1e3 * median), fmt::format("{:.4f}", ratio), fmt::format("{:.3f} .. {:.3f}", low, high)});
+  }
+  Json json = Json::dict();
+  json.set("machine", machine_json());
+  json.set("rows", std::move(rows));
+  print(flags.json ? json.dump() + "\n" : align(table));
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_look(CommandLine& line) {
+  auto flags = std::make_shared<TrainFlags>();
+  Command command = line.add("bench look", "what a recorder costs a training step", [flags] { return run(*flags); });
+  add_train_flags(command, *flags);
+  add_product_flags(command, *flags);
+}
+
+}  // namespace tapedeck::app
