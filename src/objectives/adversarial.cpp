@@ -8,16 +8,9 @@ namespace {
 
 enum class Train { both, mean, adversarial };
 
-class AdversarialTraining : public Objective {
+class AdversarialTraining : public Wrapper {
  public:
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.push_back(adversary().at);
-    return all;
-  }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
+  std::vector<std::string> own_sites() const override { return {adversary().at}; }
   bool couples_examples() const override { return inner->couples_examples() || adversary().couples_examples(); }
 
   Tensor loss(Step& step) override {
@@ -55,7 +48,6 @@ class AdversarialTraining : public Objective {
     f.names("train", train, {{"both", Train::both}, {"mean", Train::mean}, {"adversarial", Train::adversarial}},
             "both: clean + shifted loss; mean: half of each; adversarial: the shifted loss alone");
   }
-  Choice<Objective> inner{"cross_entropy"};
   Train train = Train::both;
 
  private:

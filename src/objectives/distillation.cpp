@@ -6,8 +6,7 @@
 namespace tapedeck {
 namespace {
 
-struct Distillation final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct Distillation final : Wrapper {
   double weight = 0.5, temperature = 2;
   Path checkpoint;
   Teacher teacher;
@@ -18,11 +17,7 @@ struct Distillation final : Objective {
     f("weight", weight, "share of the teacher's answers; the rest is the loss").range(0, 1);
     f("temperature", temperature, "T: logits are divided by it before the softmax").above(0);
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override { return inner->sites(); }
   bool needs_labels() const override { return inner->needs_labels() && weight < 1; }
-  bool couples_examples() const override { return inner->couples_examples(); }
-  bool second_order() const override { return inner->second_order(); }
   void begin(const Course& course) override { teacher.begin(course.store, course.load(checkpoint.path)); }
 
   Tensor loss(Step& step) override {

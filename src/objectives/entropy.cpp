@@ -7,8 +7,7 @@
 namespace tapedeck {
 namespace {
 
-struct EntropyMinimisation final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct EntropyMinimisation final : Wrapper {
   Strength strength;
   bool minimise = true;
 
@@ -17,11 +16,6 @@ struct EntropyMinimisation final : Objective {
     strength.describe(f, "weight of the entropy");
     f.names("towards", minimise, {{"low", true}, {"high", false}}, "low: add the entropy; high: subtract it (confidence penalty)");
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override { return inner->sites(); }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
-  bool couples_examples() const override { return inner->couples_examples(); }
 
   Tensor loss(Step& step) override {
     require_classes(step, "entropy");

@@ -7,8 +7,7 @@
 namespace tapedeck {
 namespace {
 
-struct FreeLb final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct FreeLb final : Wrapper {
   GradientAttack search;
   FreeLb() { search.steps = 3; search.epsilon = 0.3; search.step_size = 0.1; search.projection = GradientAttack::Projection::ball; }
 
@@ -16,14 +15,7 @@ struct FreeLb final : Objective {
     f("loss", inner, "what is attacked and trained: a task loss or another objective");
     search.describe(f);
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.push_back(search.at);
-    return all;
-  }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
+  std::vector<std::string> own_sites() const override { return {search.at}; }
   bool couples_examples() const override { return inner->couples_examples() || search.couples_examples(); }
 
   Tensor loss(Step& step) override {

@@ -11,8 +11,7 @@ namespace {
 
 enum class Form { squared, norm, two_sided };
 
-struct GradientPenalty final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct GradientPenalty final : Wrapper {
   Strength strength{0.5, 1, {}};
   std::string at = "embedding";
   bool per_sample = true;
@@ -31,14 +30,8 @@ struct GradientPenalty final : Objective {
     f("norm_epsilon", epsilon, "added to |g|^2 under the root, which has no derivative at 0").above(0);
   }
 
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.push_back(at);
-    return all;
-  }
+  std::vector<std::string> own_sites() const override { return {at}; }
   bool second_order() const override { return true; }
-  bool needs_labels() const override { return inner->needs_labels(); }
   bool couples_examples() const override {
     return inner->couples_examples() || at.find('.') != at.npos || (!per_sample && form != Form::squared);
   }

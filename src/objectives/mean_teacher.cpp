@@ -6,8 +6,7 @@
 namespace tapedeck {
 namespace {
 
-struct MeanTeacher final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct MeanTeacher final : Wrapper {
   Strength strength;
   Divergence divergence;
   double decay = 0.999;
@@ -25,11 +24,6 @@ struct MeanTeacher final : Objective {
     f("decay", decay, "share of the teacher that an update keeps, at most t / (t + 1) after t updates").at_least(0).below(1);
     f("teacher_dropout", noisy, "the teacher drops units as well, with masks of its own");
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override { return inner->sites(); }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool couples_examples() const override { return inner->couples_examples(); }
-  bool second_order() const override { return inner->second_order(); }
 
   void begin(const Course& course) override { teacher.begin(course.store); }
   std::map<std::string, Tensor> carried() const override { return {{"teacher", teacher.values()}}; }

@@ -39,8 +39,7 @@ double symmetric_beta(Key key, double a) {
   }
 }
 
-struct Mixup final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct Mixup final : Wrapper {
   std::vector<std::string> at = {"embedding"};
   double alpha = 0.4;
   std::optional<double> share;
@@ -51,14 +50,7 @@ struct Mixup final : Objective {
     f("alpha", alpha, "the share of the own example is drawn from Beta(alpha, alpha)").range(1e-3, 8);
     f("share", share, "a fixed share instead").range(0, 1);
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.insert(all.end(), at.begin(), at.end());
-    return all;
-  }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
+  std::vector<std::string> own_sites() const override { return at; }
   bool couples_examples() const override { return true; }      // partners come from the whole batch
 
   Tensor loss(Step& step) override { return on_mixed<Tensor>(step, [&](Step& mixed) { return inner->loss(mixed); }); }

@@ -7,8 +7,7 @@
 namespace tapedeck {
 namespace {
 
-struct NoiseConsistency : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct NoiseConsistency : Wrapper {
   Strength strength;
   std::string at = "embedding";
   Noise::Kind kind = Noise::Kind::normal;
@@ -28,14 +27,7 @@ struct NoiseConsistency : Objective {
     f.names("stop_gradient", divergence.detach_clean, {{"none", false}, {"clean", true}}, "clean: the clean prediction is a constant target");
     f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}}, "masks of the noisy pass: the clean pass's or others");
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.push_back(at);
-    return all;
-  }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
+  std::vector<std::string> own_sites() const override { return {at}; }
   bool couples_examples() const override { return inner->couples_examples() || at.find('.') != at.npos; }
 
   Tensor loss(Step& step) override {

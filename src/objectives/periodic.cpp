@@ -4,8 +4,8 @@
 namespace tapedeck {
 namespace {
 
-struct Periodic final : Objective {
-  Choice<Objective> inner{"cross_entropy"}, otherwise;
+struct Periodic final : Wrapper {
+  Choice<Objective> otherwise;
   int64_t every = 1;
   Duration from, until;
 
@@ -16,12 +16,7 @@ struct Periodic final : Objective {
     f("from", from, "not before this update").in({Duration::Unit::steps});
     f("until", until, "before this update").in({Duration::Unit::steps});
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    if (otherwise) for (auto& site : otherwise->sites()) all.push_back(site);
-    return all;
-  }
+  std::vector<std::string> own_sites() const override { return otherwise ? otherwise->sites() : std::vector<std::string>{}; }
   bool needs_labels() const override { return inner->needs_labels() || !otherwise || otherwise->needs_labels(); }
   bool second_order() const override { return inner->second_order() || (otherwise && otherwise->second_order()); }
   bool couples_examples() const override { return inner->couples_examples() || (otherwise && otherwise->couples_examples()); }

@@ -7,12 +7,8 @@
 namespace tapedeck {
 namespace {
 
-class SharpnessAware : public Objective {
+class SharpnessAware : public Wrapper {
  public:
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override { return inner->sites(); }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
   bool couples_examples() const override { return true; }      // the norm of the whole batch's gradient
 
   Tensor loss(Step& step) override {
@@ -56,7 +52,6 @@ class SharpnessAware : public Objective {
       });
     }
   }
-  Choice<Objective> inner{"cross_entropy"};
   std::vector<std::string> globs;
   bool both = false;
   DropoutMasks masks = DropoutMasks::same;

@@ -7,8 +7,7 @@
 namespace tapedeck {
 namespace {
 
-struct Smart final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct Smart final : Wrapper {
   Strength strength;
   GradientAttack search;
   Divergence divergence;
@@ -29,14 +28,7 @@ struct Smart final : Objective {
     search.describe(f);
     divergence.describe(f);
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.push_back(search.at);
-    return all;
-  }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
+  std::vector<std::string> own_sites() const override { return {search.at}; }
   bool couples_examples() const override { return inner->couples_examples() || search.couples_examples(); }
 
   Tensor loss(Step& step) override {

@@ -9,8 +9,7 @@
 namespace tapedeck {
 namespace {
 
-struct TemporalEnsembling final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct TemporalEnsembling final : Wrapper {
   Strength strength;
   double decay = 0.6;
   Tensor mean, visits;                            // f64 [examples, outputs]: running mean of softmax; f64 [examples]
@@ -21,11 +20,6 @@ struct TemporalEnsembling final : Objective {
     strength.describe(f, "weight of the agreement with earlier predictions");
     f("decay", decay, "share of the running mean that a new prediction keeps").at_least(0).below(1);
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override { return inner->sites(); }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool couples_examples() const override { return inner->couples_examples(); }
-  bool second_order() const override { return inner->second_order(); }
 
   void begin(const Course& course) override {
     if (course.outputs == 0)

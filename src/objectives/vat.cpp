@@ -7,8 +7,7 @@
 namespace tapedeck {
 namespace {
 
-struct Vat final : Objective {
-  Choice<Objective> inner{"cross_entropy"};
+struct Vat final : Wrapper {
   VirtualAttack search;
   Strength strength;
   Vat() { search.divergence.detach_clean = true; }
@@ -18,14 +17,7 @@ struct Vat final : Objective {
     strength.describe(f, "weight of the divergence");
     search.describe(f);
   }
-  const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    all.push_back(search.at);
-    return all;
-  }
-  bool needs_labels() const override { return inner->needs_labels(); }
-  bool second_order() const override { return inner->second_order(); }
+  std::vector<std::string> own_sites() const override { return {search.at}; }
   bool couples_examples() const override { return inner->couples_examples() || search.couples_examples(); }
 
   Tensor loss(Step& step) override {

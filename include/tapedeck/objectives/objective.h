@@ -44,6 +44,22 @@ struct Objective : Part {
   virtual bool couples_examples() const { return false; }
 };
 
+/// An objective around another one: what it does not say itself, the inner one says.
+struct Wrapper : Objective {
+  Choice<Objective> inner{"cross_entropy"};
+  const Loss& task() const override { return inner->task(); }
+  std::vector<std::string> sites() const override {
+    auto all = inner->sites();
+    for (auto& site : own_sites()) all.push_back(site);
+    return all;
+  }
+  /// The sites that this objective perturbs or differentiates by itself.
+  virtual std::vector<std::string> own_sites() const { return {}; }
+  bool needs_labels() const override { return inner->needs_labels(); }
+  bool second_order() const override { return inner->second_order(); }
+  bool couples_examples() const override { return inner->couples_examples(); }
+};
+
 /// The objective and all objectives inside it with their places in the experiment ("", "loss", "terms.0.loss"), outermost first.
 std::vector<std::pair<std::string, Objective*>> with_inner(Objective& objective);
 
