@@ -152,3 +152,21 @@ TEST_CASE("bench look has a row for each way of listening") {
     CHECK(row["ratio"] <= row["p90"]);
   }
 }
+
+TEST_CASE("what the pool counts is what the system sees: resident memory grows by little more") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  MESSAGE("skipped: a sanitizer keeps memory of its own");
+  return;
+#endif
+  const Finished finished = run_tool({"bench", "train", "--layers", "4", "--width", "256", "--heads", "4", "--batch", "32", "--length", "64",
+                                      "--vocabulary", "2000", "--steps", "1", "--warmup", "1", "--threads", "1", "--json"});
+  CAPTURE(finished.err);
+  REQUIRE(finished.exit_code == 0);
+  const Parsed memory = Parsed::parse(finished.out)["memory"];
+  double counted = 0;
+  for (const char* part : {"parameters", "gradients", "optimizer", "activations", "scratch"}) counted += memory[part].get<double>();
+  const double grown = memory["peak_resident"].get<double>() - memory["resident_at_start"].get<double>();
+  MESSAGE(counted / grown, " of the growth is counted");
+  CHECK(counted < 1.01 * grown);
+  CHECK(counted > 0.9 * grown);
+}

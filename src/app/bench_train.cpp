@@ -69,6 +69,7 @@ Json memory_json(const BenchTrainee& trainee, int64_t resident_before) {
   json.set("gradients", Json::of(gradients));
   json.set("optimizer", Json::of(state));
   json.set("activations", Json::of(std::max<int64_t>(0, pool - parameters - gradients - state)));
+  json.set("scratch", Json::of(int64_t(memory_use().now[size_t(Memory::scratch)])));
   return json;
 }
 
@@ -120,7 +121,8 @@ std::string to_table(const Json& json) {
                 {"  parameters", mib("parameters")},
                 {"  gradients", mib("gradients")},
                 {"  optimizer", mib("optimizer")},
-                {"  activations", mib("activations")}});
+                {"  activations", mib("activations")},
+                {"  working memory of kernels", mib("scratch")}});
 }
 
 int run(TrainFlags flags) {
