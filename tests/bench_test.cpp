@@ -166,7 +166,8 @@ TEST_CASE("what the pool counts is what the system sees: resident memory grows b
   double counted = 0;
   for (const char* part : {"parameters", "gradients", "optimizer", "activations", "scratch"}) counted += memory[part].get<double>();
   const double grown = memory["peak_resident"].get<double>() - memory["resident_at_start"].get<double>();
-  MESSAGE(counted / grown, " of the growth is counted");
+  const double share = counted / grown;
+  MESSAGE(share, " of the growth is counted");
   CHECK(counted < 1.01 * grown);
   CHECK(counted > 0.9 * grown);
 }
