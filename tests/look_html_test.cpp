@@ -2,7 +2,10 @@
 // anything but text. Next: src/look/html.cpp.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 
 #include <tapedeck/look/views.h>
 
@@ -122,4 +125,23 @@ TEST_CASE("two thousand records make a page of at most 2 MB, and a drawing that 
   const std::string second = look_svg(record_model(look_models[2]), {});
   CHECK(second.find("#e3d0f5\" stroke") != std::string::npos);
   CHECK(folded.find("#e3d0f5\" stroke") == std::string::npos);
+}
+
+TEST_CASE("the drawing goes down forward and up backward, and no two boxes lie on each other") {
+  for (const char* model : look_models) {
+    const std::string drawing = look_svg(record_model(model), {});
+    const std::regex box(R"box(<rect x="([0-9.]+)" y="([0-9.]+)" width="[0-9.]+" height="[0-9.]+" rx="6" fill="(#[0-9a-f]+)")box");
+    std::set<std::pair<double, double>> places;
+    std::map<std::string, std::vector<double>> heights;          // by colour: of the phase
+    for (auto at = std::sregex_iterator(drawing.begin(), drawing.end(), box); at != std::sregex_iterator(); ++at) {
+      const double x = std::stod((*at)[1]), y = std::stod((*at)[2]);
+      CHECK(places.emplace(x, y).second);
+      heights[(*at)[3]].push_back(y);
+    }
+    CHECK(places.size() > 20);
+    const std::vector<double>&forward = heights["#dfe9f7"], &back = heights["#f7e6d8"];
+    CHECK(std::is_sorted(forward.begin(), forward.end()));
+    if (model == look_models[0]) CHECK(std::is_sorted(back.rbegin(), back.rend()));
+    CHECK(back.front() > back.back());
+  }
 }

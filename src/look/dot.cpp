@@ -26,12 +26,12 @@ std::string look_dot(const Recording& r, const LookOptions& o) {
     const OpRecord& x = r.records[g.nodes[n].record];
     const std::string shape = x.out.empty() ? "" : " " + r.values[x.out[0]].shape.str();
     const std::string times = g.nodes[n].times > 1 ? text(" x", g.nodes[n].times) : "";
-    clusters[x.scope + " " + std::string(phase(x))] +=
+    clusters[g.nodes[n].scope + " " + std::string(phase(x))] +=
         text("    n", n, " [label=", quoted(x.op + shape + times), ", fillcolor=\"", colour(x), "\"];\n");
   }
   int number = 0;
   for (auto& [scope, nodes] : clusters) out += text("  subgraph cluster_", number++, " {\n    label=", quoted(scope), ";\n", nodes, "  }\n");
-  for (auto& e : g.edges) out += text("  n", e.from, " -> n", e.to, " [label=", quoted(label(e.value)), "];\n");
+  for (auto& e : g.edges) out += text("  n", e.from, " -> n", e.to, " [label=", quoted(label(e.value)), e.role == Use::Role::saved ? ", color=\"#d9820f\"" : "", "];\n");
   return out + "}\n";
 }
 
