@@ -95,22 +95,31 @@ int64_t Step::passes_swept(const Tensor& loss) const {
   return std::count_if(live.begin(), live.end(), [&](NodeId end) { return end > base_.node && end <= last; });
 }
 
+/// Before a sweep after which the rows go: what only this step holds need not live through it.
+void Step::let_go() {
+  first_.hidden = {};
+  std::erase_if(ledger_->crossings, [&](const Crossing& c) { return c.row >= base_.node; });
+}
+
 void Step::drop_rows() {
+  let_go();
   first_ = first_.detach();
   std::erase_if(ledger_->live, [&](NodeId end) { return end > base_.node; });
-  std::erase_if(ledger_->crossings, [&](const Crossing& c) { return c.row >= base_.node; });
   tape_->rewind(base_);
 }
 
 void Step::backward(const Tensor& loss) {
   ledger_->passes.backward += passes_swept(loss);
+  let_go();
   tapedeck::backward(loss, {}, {}, base_.node);
   drop_rows();
 }
 
 Tensor Step::backward(const Tensor& loss, std::string_view site) {
   ledger_->passes.backward += passes_swept(loss);
-  const Tensor gradient = total(tapedeck::backward(loss, values_at(site), {}, base_.node));
+  const List<Tensor> values = values_at(site);
+  let_go();
+  const Tensor gradient = total(tapedeck::backward(loss, values, {}, base_.node));
   drop_rows();
   return gradient;
 }

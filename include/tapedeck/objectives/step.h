@@ -33,7 +33,7 @@ class Step {
   View forward(std::optional<double> dropout = {});
   /// A pass of another batch with the same parameters and masks of its own; shifts of this step do not apply there.
   View forward(const Batch& other);
-  /// The view of this step's first pass, made now unless somebody has: constants once backward() has dropped its rows.
+  /// The view of this step's first pass, made now unless somebody has: constants, without `hidden`, once backward() has dropped its rows.
   View first();
   /// A pass that records nothing, so its outputs are constants. values: one tensor per parameter (a teacher's); empty: the
   /// parameters themselves. same: the masks of the first pass; fresh: its own.
@@ -91,6 +91,7 @@ class Step {
   bool is_mine(int32_t step) const;
   List<Tensor> values_at(std::string_view site) const;
   int64_t passes_swept(const Tensor& loss) const;
+  void let_go();
   void drop_rows();
 
   Tape* tape_;
