@@ -28,7 +28,7 @@ std::string output_of(const std::string& command) {
   std::string program;
   stream >> program;
   std::vector<std::string> arguments;
-  for (std::string word; stream >> word;) arguments.push_back(word);
+  for (std::string word; stream >> word; arguments.push_back(word)) std::erase(word, '\'');    // quotes are for the shell
   if (program != "tapedeck" && !is_program(program)) return "the book does not run \"" + program + "\"\n";
   const std::string path = program == "tapedeck" ? TAPEDECK_BINARY : TAPEDECK_BOOK_PROGRAMS + program;
   const Finished finished = run_tool(arguments, {.program = path, .directory = TAPEDECK_SOURCE_DIR});

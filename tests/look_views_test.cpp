@@ -204,6 +204,22 @@ TEST_CASE("list says the same to a reader and to a machine") {
   }
 }
 
+TEST_CASE("the structure of a step is the same in every recording of it") {
+  const Recording a = record_model(look_models[0]), b = record_model(look_models[0]);
+  for (const auto show : {look_list, look_roof})
+    for (bool json : {false, true}) {
+      LookOptions o;
+      o.json = json;
+      o.top = 12;
+      o.flops_per_second = o.bytes_per_second = 1e11;
+      CHECK(show(a, o) != show(b, o));
+      o.structure = true;
+      o.flops_per_second = o.bytes_per_second = 0;
+      CHECK(show(a, o) == show(b, o));
+      CHECK(show(a, o).find("linear") != std::string::npos);
+    }
+}
+
 TEST_CASE("a trace is JSON whose slices nest, whose time rises and whose arrows have two ends") {
   for (const char* model : look_models) {
     const json trace = json::parse(look_trace(record_model(model), {}));

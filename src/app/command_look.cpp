@@ -36,7 +36,7 @@ int show(const LookView& view, Flags& flags) {
   flags.step.recorder.shadow = view.shadow;
   flags.step.order = int(flags.order);
   const Recording recording = recording_of(flags.from, flags);
-  if (view.ceilings) {
+  if (view.ceilings && !flags.view.structure) {
     const int team = threads();
     flags.view.flops_per_second = fma_peak(DType::f32, team).value_or(0);
     flags.view.bytes_per_second = std::max(triad_bandwidth(MemoryLevel::memory, team), triad_bandwidth(MemoryLevel::memory, team, true));
@@ -67,7 +67,8 @@ void add_look(CommandLine& line) {
         .text("--scope", flags->view.scope, "only places in the model that match, e.g. *layers.0*", "PATTERN")
         .choice("--phase", flags->view.phase, {"forward", "backward", "second", "third", "recompute", "update"}, "only this phase")
         .number("--top", flags->view.top, "only so many, the largest first", 0)
-        .choice("--by", flags->view.by, {"time", "flops", "bytes", "saved"}, "what --top goes by");
+        .choice("--by", flags->view.by, {"time", "flops", "bytes", "saved"}, "what --top goes by")
+        .flag("--structure", flags->view.structure, "only what shapes decide, the same on every machine: no times, no values (list, roof)");
     add_json(command, flags->view.json);
   }
   auto flags = std::make_shared<Flags>();

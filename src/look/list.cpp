@@ -16,7 +16,7 @@ std::vector<uint32_t> chosen(const Recording& r, const LookOptions& o) {
   if (o.top <= 0) return ids;
   const auto size = [&](uint32_t i) {
     const OpRecord& x = r.records[i];
-    return o.by == "flops" ? x.flops : o.by == "bytes" ? x.bytes : o.by == "saved" ? saved_bytes(r, x) : double(x.ns);
+    return o.by == "flops" || (o.by == "time" && o.structure) ? x.flops : o.by == "bytes" ? x.bytes : o.by == "saved" ? saved_bytes(r, x) : double(x.ns);
   };
   std::stable_sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) { return size(a) > size(b); });
   ids.resize(std::min(ids.size(), size_t(o.top)));
@@ -30,7 +30,7 @@ std::string flags(const Recording& r, const OpRecord& record) {
   return out;
 }
 
-Json value_json(const Recording& r, uint32_t id) {
+Json value_json(const Recording& r, uint32_t id, const LookOptions& o) {
   const RecordedValue& v = r.values[id];
   Json j = Json::dict();
   j.set("id", Json::of(int64_t(id)));
@@ -45,7 +45,7 @@ Json value_json(const Recording& r, uint32_t id) {
   }
   if (v.copy_of != nothing) j.set("copy_of", Json::of(int64_t(v.copy_of)));
   if (v.gradient_of != nothing) j.set("gradient_of", Json::of(int64_t(v.gradient_of)));
-  if (!r.statistics) return j;
+  if (!r.statistics || o.structure) return j;
   j.set("min", Json::of(v.summary.min));
   j.set("max", Json::of(v.summary.max));
   j.set("mean", Json::of(v.summary.mean));
@@ -57,7 +57,7 @@ Json value_json(const Recording& r, uint32_t id) {
   return j;
 }
 
-Json record_json(const Recording& r, uint32_t i) {
+Json record_json(const Recording& r, uint32_t i, const LookOptions& o) {
   constexpr const char* roles[] = {"input", "gradient", "saved", "sum"};
   const OpRecord& x = r.records[i];
   Json j = Json::dict();
@@ -69,12 +69,12 @@ Json record_json(const Recording& r, uint32_t i) {
   Json attributes = Json::dict(), in = Json::list(), out = Json::list(), saves = Json::list();
   for (auto& [name, value] : x.attributes) attributes.set(plain(name), Json::of(plain(value)));
   for (auto& use : x.in) {
-    Json u = value_json(r, use.value);
+    Json u = value_json(r, use.value, o);
     u.set("role", Json::of(roles[size_t(use.role)]));
     u.set("on_tape", Json::of(use.taped));
     in.items.push_back(std::move(u));
   }
-  for (uint32_t v : x.out) out.items.push_back(value_json(r, v));
+  for (uint32_t v : x.out) out.items.push_back(value_json(r, v, o));
   for (auto& save : x.saves) {
     Json s = Json::dict();
     s.set("id", Json::of(int64_t(save.value)));
@@ -88,16 +88,16 @@ Json record_json(const Recording& r, uint32_t i) {
   j.set("saves", std::move(saves));
   if (x.origin != nothing) j.set("origin", Json::of(int64_t(x.origin)));
   if (x.row != nothing) j.set("row", Json::of(int64_t(x.row)));
-  j.set("ns", Json::of(int64_t(x.ns)));
+  if (!o.structure) j.set("ns", Json::of(int64_t(x.ns)));
   j.set("flops", Json::of(x.flops));
   j.set("bytes", Json::of(x.bytes));
   j.set("alive_bytes", Json::of(int64_t(total(x.alive))));
   return j;
 }
 
-std::string json_text(const Recording& r, const std::vector<uint32_t>& ids) {
+std::string json_text(const Recording& r, const std::vector<uint32_t>& ids, const LookOptions& o) {
   std::string out = "[";
-  for (size_t k = 0; k < ids.size(); ++k) out += (k ? ",\n " : "\n ") + record_json(r, ids[k]).dump(-1);
+  for (size_t k = 0; k < ids.size(); ++k) out += (k ? ",\n " : "\n ") + record_json(r, ids[k], o).dump(-1);
   return out + "\n]\n";
 }
 
@@ -105,7 +105,7 @@ std::string json_text(const Recording& r, const std::vector<uint32_t>& ids) {
 
 std::string look_list(const Recording& r, const LookOptions& o) {
   const std::vector<uint32_t> ids = chosen(r, o);
-  if (o.json) return json_text(r, ids);
+  if (o.json) return json_text(r, ids, o);
   Rows rows{{"#", "phase", "", "time", "flops", "saves", "rms", "scope", ""}};
   for (uint32_t i : ids) {
     const OpRecord& x = r.records[i];
@@ -116,7 +116,9 @@ std::string look_list(const Recording& r, const LookOptions& o) {
                     x.flops > 0 ? count_text(x.flops) : "", saved > 0 ? bytes_text(saved) : "",
                     r.statistics && !x.out.empty() ? number(root_mean_square(r.values[x.out[0]])) : "", plain(x.scope), flags(r, x)});
   }
-  return title(r) + table(rows, "rllrrrrl");
+  if (!o.structure) return title(r) + table(rows, "rllrrrrl");
+  for (auto& row : rows) row.erase(row.begin() + 6), row.erase(row.begin() + 3);
+  return title(r) + table(rows, "rllrrl");
 }
 
 }  // namespace tapedeck

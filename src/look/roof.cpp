@@ -24,33 +24,40 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
     w.bytes += x.bytes;
     ++w.count;
   }
-  if (o.flops_per_second <= 0 || o.bytes_per_second <= 0) return title(r) + "no ceilings were measured\n";
+  if (!o.structure && (o.flops_per_second <= 0 || o.bytes_per_second <= 0)) return title(r) + "no ceilings were measured\n";
   const auto perfect = [&](const Work& w) { return std::max(w.flops / o.flops_per_second, w.bytes / o.bytes_per_second); };
   std::vector<std::pair<std::pair<std::string, std::string>, Work>> rows(by_op.begin(), by_op.end());
-  std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.second.seconds > b.second.seconds; });
+  const auto size = [&](const Work& w) { return o.structure ? w.flops : w.seconds; };
+  std::stable_sort(rows.begin(), rows.end(), [&](auto& a, auto& b) { return size(a.second) > size(b.second); });
   if (o.top > 0) rows.resize(std::min(rows.size(), size_t(o.top)));
   Json list = Json::list();
-  Rows lines{{"op", "phase", "times", "time", "flops", "bytes", "flops/byte", "Gflop/s", "GB/s", "at best", "share", "bound by"}};
+  Rows lines{{"op", "phase", "times", "flops", "bytes", "flops/byte"}};
+  if (!o.structure) lines[0].insert(lines[0].end(), {"time", "Gflop/s", "GB/s", "at best", "share", "bound by"});
   for (auto& [name, w] : rows) {
-    const double seconds = std::max(w.seconds, 1e-9);
-    const bool by_flops = w.flops / o.flops_per_second > w.bytes / o.bytes_per_second;
-    lines.push_back({plain(name.first), name.second, std::to_string(w.count), time_text(uint64_t(w.seconds * 1e9)), count_text(w.flops),
-                     bytes_text(w.bytes), number(w.bytes > 0 ? w.flops / w.bytes : 0), number(w.flops / seconds * 1e-9),
-                     number(w.bytes / seconds * 1e-9), time_text(uint64_t(perfect(w) * 1e9)), number(100 * perfect(w) / seconds) + " %",
-                     by_flops ? "flops" : "bytes"});
+    lines.push_back({plain(name.first), name.second, std::to_string(w.count), count_text(w.flops), bytes_text(w.bytes),
+                     number(w.bytes > 0 ? w.flops / w.bytes : 0)});
     Json j = Json::dict();
     j.set("op", Json::of(plain(name.first)));
     j.set("phase", Json::of(name.second));
     j.set("count", Json::of(w.count));
-    j.set("seconds", Json::of(w.seconds));
     j.set("flops", Json::of(w.flops));
     j.set("bytes", Json::of(w.bytes));
-    j.set("share", Json::of(perfect(w) / seconds));
+    if (!o.structure) {
+      const double seconds = std::max(w.seconds, 1e-9), share = perfect(w) / seconds;
+      const bool by_flops = w.flops / o.flops_per_second > w.bytes / o.bytes_per_second;
+      lines.back().insert(lines.back().end(), {time_text(uint64_t(w.seconds * 1e9)), number(w.flops / seconds * 1e-9),
+                                               number(w.bytes / seconds * 1e-9), time_text(uint64_t(perfect(w) * 1e9)),
+                                               number(100 * share) + " %", by_flops ? "flops" : "bytes"});
+      j.set("seconds", Json::of(w.seconds));
+      j.set("share", Json::of(share));
+    }
     list.items.push_back(std::move(j));
   }
   if (o.json) return list.dump() + "\n";
-  return title(r) + text("measured: ", number(o.flops_per_second * 1e-9), " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9),
-                         " GB/s of memory; what fits a cache can be faster than memory\n") + table(lines, "llrrrrrrrrrl");
+  const std::string measured =
+      text("measured: ", number(o.flops_per_second * 1e-9), " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9),
+           " GB/s of memory; what fits a cache can be faster than memory\n");
+  return title(r) + (o.structure ? "" : measured) + table(lines, "llrrrrrrrrrl");
 }
 
 }  // namespace tapedeck

@@ -15,6 +15,7 @@ struct LookOptions {
   int64_t top = 0;                                // only so many, the largest first; 0: all, in order
   std::string by = "time";                        // what largest means: "time", "flops", "bytes", "saved"
   bool json = false;
+  bool structure = false;                         // of list and roof: only what shapes decide, no times and no values; largest by flops
   double flops_per_second = 0, bytes_per_second = 0;   // measured ceilings, for roof
 };
 
