@@ -2,16 +2,20 @@
 // anything but text. Next: src/look/html.cpp.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 
 #include <tapedeck/look/views.h>
+#include <tapedeck/ops/ops.h>
 
 #include "kernels/parallel.h"
 #include "src/experiment/sha256.h"
+#include "src/look/contributions.h"
 #include "src/look/html_page.h"
+#include "support/hostile_names.h"
 #include "support/look_models.h"
 
 using namespace tapedeck;
@@ -47,16 +51,51 @@ std::string data_of(const std::string& page) {
   return page.substr(at, page.find("</script>", at) - at);
 }
 
-Recording hostile(const std::string& name) {
-  Recording r = record_model(look_models[0]);
+/// With hostile names in the places of every third.
+Recording with_names(const Recording& recording, const std::string& name) {
+  Recording r = recording;
   for (size_t i = 0; i < r.records.size(); i += 3) r.records[i].scope = r.records[i].op = name;
   for (size_t i = 0; i < r.values.size(); i += 3) r.values[i].name = name;
   r.about = {{"experiment", name}};
   return r;
 }
 
-const std::string names[] = {"</script><script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'\";//", "\xe2\x80\xae" "desrever",
-                             std::string(10000, 'x'), "<!--<script>", "]]>", "\xff\xfe\x01\x1b[2J", "&lt;b&gt;", "\\\"n\\\n"};
+/// The recording over and over, as one of so many records; values and buffers are new each time.
+Recording repeated(const Recording& one, size_t records) {
+  Recording r = one;
+  while (r.records.size() < records) {
+    const auto values = uint32_t(r.values.size()), buffers = uint32_t(r.buffers.size()), before = uint32_t(r.records.size());
+    const auto moved = [](uint32_t& i, uint32_t by) { if (i != nothing) i += by; };
+    for (auto b : one.buffers) moved(b.taken, before), moved(b.given, before), r.buffers.push_back(b);
+    for (auto v : one.values) {
+      moved(v.buffer, buffers), moved(v.made_by, before), moved(v.gradient_of, values), moved(v.copy_of, values);
+      r.values.push_back(v);
+    }
+    for (auto x : one.records) {
+      moved(x.origin, before);
+      for (auto& use : x.in) use.value += values;
+      for (auto& v : x.out) v += values;
+      for (auto& save : x.saves) save.value += values;
+      r.records.push_back(x);
+    }
+  }
+  r.records.resize(records);
+  return r;
+}
+
+void check_inert(const Recording& r) {
+  const std::string page = look_html(r, {});
+  CHECK(count(page, "<script") == 2);
+  CHECK(count(page, "</script>") == 2);
+  CHECK(data_of(page).find_first_of("<>&") == std::string::npos);
+  CHECK(nlohmann::json::accept(data_of(page)));
+  const std::string drawing = look_svg(r, {});
+  CHECK(count(drawing, "<script") == 0);
+  CHECK(count(drawing, "<img") == 0);
+  CHECK(count(drawing, "<g>") == count(drawing, "</g>"));
+  const std::string graph = look_dot(r, {});
+  CHECK(count(graph, "\"") % 2 == count(graph, "\\\"") % 2);
+}
 
 }  // namespace
 
@@ -78,43 +117,68 @@ TEST_CASE("what the page shows is what list --json says") {
     LookOptions o;
     o.json = true;
     const auto listed = nlohmann::json::parse(look_list(r, o)), shown = nlohmann::json::parse(data_of(look_html(r, {})));
+    const auto say = [&](const nlohmann::json& x, const char* key) { return shown["texts"][x[key].get<size_t>()]; };
     REQUIRE(shown["records"].size() == listed.size());
     for (size_t i = 0; i < listed.size(); ++i) {
-      CHECK(shown["records"][i]["phase"] == listed[i]["phase"]);
-      CHECK(shown["records"][i]["scope"] == listed[i]["scope"]);
+      CHECK(say(shown["records"][i], "phase") == listed[i]["phase"]);
+      CHECK(say(shown["records"][i], "scope") == listed[i]["scope"]);
+      CHECK(shown["records"][i]["ns"] == listed[i]["ns"]);
       for (auto& out : listed[i]["out"])
-        CHECK(shown["values"][out["id"].get<size_t>()]["s"][3].get<double>() == doctest::Approx(out["norm"].get<double>()).epsilon(1e-5));
+        CHECK(shown["values"][out["id"].get<size_t>()]["sum"][3].get<double>() == doctest::Approx(out["norm"].get<double>()).epsilon(1e-5));
     }
   }
 }
 
+TEST_CASE("a sum of gradients is shown as it grows: each value in it says which contribution it adds") {
+  Recorder recorder;
+  Tape tape;
+  const Tensor x = tape.leaf(Tensor::scalar(0.5));
+  const Tensors ways{sin(x), tanh(x), exp(x)};
+  gradient(ways[0] * ways[1] + ways[2], x);
+  const Recording r = recorder.finish();
+  const std::vector<look::Contribution> sums = look::contributions(r);
+  const double slopes[] = {std::exp(0.5), std::sin(0.5) / (std::cosh(0.5) * std::cosh(0.5)), std::tanh(0.5) * std::cos(0.5)};  // from the last row up
+  double sum = 0;
+  uint32_t number = 0;
+  for (uint32_t v = 0; v < sums.size(); ++v) {
+    if (sums[v].total == 0) continue;
+    CAPTURE(v);
+    CHECK(sums[v].total == 3);
+    CHECK(sums[v].number == number + 1);
+    CHECK(sums[v].into == r.records[0].out[0]);
+    sum += slopes[number++];
+    CHECK(r.values[v].summary.max == doctest::Approx(sum).epsilon(1e-6));
+  }
+  CHECK(number == 3);
+}
+
 TEST_CASE("names are inert in the page, the drawing and the graph") {
-  for (const std::string& name : names) {
+  const Recording recording = record_model(look_models[0]);
+  for (const std::string& name : hostile_pieces) {
     CAPTURE(name.substr(0, 40));
-    const Recording r = hostile(name);
-    const std::string page = look_html(r, {});
-    CHECK(count(page, "<script") == 2);
-    CHECK(count(page, "</script>") == 2);
-    CHECK(data_of(page).find_first_of("<>&") == std::string::npos);
-    CHECK(nlohmann::json::accept(data_of(page)));
-    const std::string drawing = look_svg(r, {});
-    CHECK(count(drawing, "<script") == 0);
-    CHECK(count(drawing, "<img") == 0);
-    CHECK(count(drawing, "<g>") == count(drawing, "</g>"));
-    const std::string graph = look_dot(r, {});
-    CHECK(count(graph, "\"") % 2 == count(graph, "\\\"") % 2);
+    check_inert(with_names(recording, name));
+  }
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    CAPTURE(seed);
+    check_inert(hostile(recording, seed));
   }
 }
 
-TEST_CASE("two thousand records make a page of at most 2 MB, and a drawing that folds") {
-  Recording r = record_model(look_models[0]);
-  const Recording one = r;
-  while (r.records.size() < 2000) {
-    for (auto& v : one.values) r.values.push_back(v);
-    for (auto& x : one.records) r.records.push_back(x);
+TEST_CASE("a page of 2,000 records has at most 2 MB, one of 20,000 at most 12 MB") {
+  struct { size_t records, bytes; } rows[] = {{2000, 2'000'000}, {20000, 12'000'000}};
+  for (const char* model : look_models) {
+    const Recording one = record_model(model);
+    for (auto& row : rows) {
+      CAPTURE(row.records);
+      const std::string page = look_html(repeated(one, row.records), {});
+      CHECK(page.size() <= row.bytes);
+      CHECK(page.size() > row.bytes / 4);
+    }
   }
-  r.records.resize(2000);
-  CHECK(look_html(r, {}).size() <= 2'000'000);
+}
+
+TEST_CASE("a drawing folds what repeats and stays small") {
+  const Recording one = record_model(look_models[0]), r = repeated(one, 2000);
   const std::string drawing = look_svg(r, {});
   CHECK(drawing.find("more records are not drawn") != std::string::npos);
   CHECK(count(drawing, "<g>") <= 400);

@@ -1,11 +1,13 @@
 // look html: one file without network that steps through the recording. The data are JSON in which <, > and & are escaped, so
-// that no name can end the element it stands in. Next: html_page.cpp for the page itself.
+// that no name can end the element it stands in. Next: html_page.cpp for the page itself, html_script.cpp for how it steps.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <map>
 
 #include <tapedeck/tape/op_table.h>
 
+#include "src/look/contributions.h"
 #include "src/look/html_page.h"
 #include "src/look/text.h"
 
@@ -14,6 +16,9 @@ namespace {
 
 using namespace look;
 
+/// Elements of a heat map: fewer where there are many, so that 2,000 records stay below 2 MB and 20,000 below 12 MB.
+size_t heat_size(size_t values) { return std::min<size_t>(64, 8 + 40'000 / std::max<size_t>(1, values)); }
+
 std::string quoted(std::string_view s) {
   std::string out;
   for (char c : Json::of(plain(s)).dump(-1)) out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : c == '&' ? "\\u0026" : std::string(1, c);
@@ -21,7 +26,7 @@ std::string quoted(std::string_view s) {
 }
 std::string digits(double v, const char* format = "%.6g") {
   if (!std::isfinite(v)) return "null";
-  char out[40];
+  char out[400];
   std::snprintf(out, sizeof out, format, v);
   return out;
 }
@@ -34,60 +39,86 @@ std::string list(const Items& items, F&& write) {
   return out + "]";
 }
 
-std::string value_json(const Recording& r, const RecordedValue& v) {
-  std::string out = "{\"t\":" + quoted(std::string(name_of(v.dtype)) + v.shape.str());
-  if (!v.name.empty()) out += ",\"n\":" + quoted(v.name);
-  out += text(",\"m\":", index(v.made_by), ",\"g\":", index(v.gradient_of));
-  if (r.statistics)
-    out += ",\"s\":[" + digits(v.summary.min) + "," + digits(v.summary.max) + "," + digits(v.summary.mean) + "," + digits(v.summary.norm) + "," +
-           std::to_string(v.summary.nan + v.summary.infinite) + "]";
-  std::vector<float> thin;
-  for (size_t k = 0; k < v.sample.size(); k += v.sample.size() > 32 ? 2 : 1) thin.push_back(v.sample[k]);
-  return out + ",\"h\":" + list(thin, [](float x) { return digits(double(x), "%.3g"); }) + "}";
-}
-
-std::string record_json(const OpRecord& x, const std::vector<uint32_t>& replies) {
-  const auto plain_index = [](uint32_t v) { return std::to_string(index(v)); };
-  std::string alive;
-  for (size_t k = 0; k < x.alive.size(); ++k) alive += (k ? "," : "") + std::to_string(x.alive[k]);
-  return text("{\"phase\":\"", phase(x), "\",\"op\":", quoted(x.op), ",\"call\":", quoted(call(x)), ",\"scope\":", quoted(x.scope), ",\"ns\":", x.ns,
-              ",\"flops\":", digits(x.flops), ",\"bytes\":", digits(x.bytes, "%.0f"), ",\"origin\":", index(x.origin), ",\"out\":", list(x.out, plain_index),
-              ",\"in\":", list(x.in, [&](const Use& u) { return text("[", int(u.role), ",", u.value, "]"); }),
-              ",\"saves\":", list(x.saves, [&](const RecordedSave& s) { return text("[", s.value, ",", quoted(s.why), "]"); }),
-              ",\"replies\":", list(replies, plain_index), ",\"alive\":[", alive, "]}");
-}
-
-/// [bytes, purpose, taken, given, the last value seen in it] for each buffer.
-std::string buffers_json(const Recording& r) {
-  std::vector<uint32_t> last(r.buffers.size(), nothing);
-  for (uint32_t v = 0; v < r.values.size(); ++v) if (r.values[v].buffer != nothing) last[r.values[v].buffer] = v;
-  std::string out = "[";
-  for (uint32_t b = 0; b < r.buffers.size(); ++b) {
-    const RecordedBuffer& x = r.buffers[b];
-    out += text(b ? "," : "", "[", x.bytes, ",", int(x.purpose), ",", index(x.taken), ",", index(x.given), ",", index(last[b]), "]");
+/// Writes what the script reads; a text that occurs again is named by its number.
+class PageData {
+ public:
+  explicit PageData(const Recording& r) : r_(r), sums_(contributions(r)) {}
+  std::string json() {
+    const std::string values = value_list(), records = list(r_.records, [&](auto& x) { return "\n" + record(x); });
+    return "{\"title\":" + quoted(title(r_)) + ",\"purposes\":" + list(memory_names, [](auto s) { return quoted(s); }) + ",\"docs\":" + docs() +
+           ",\"buffers\":" + list(r_.buffers, buffer) + ",\"values\":" + values + ",\"records\":" + records +
+           ",\"texts\":" + list(texts_, [](auto& s) { return quoted(s); }) + "}";
   }
-  return out + "]";
-}
 
-std::string data_json(const Recording& r) {
-  std::vector<std::vector<uint32_t>> replies(r.records.size());
-  std::map<std::string, std::string> docs;
-  for (uint32_t i = 0; i < r.records.size(); ++i) {
-    if (r.records[i].origin != nothing && replies[r.records[i].origin].size() < 20) replies[r.records[i].origin].push_back(i);
-    docs[r.records[i].op];
+ private:
+  std::string value_list() {
+    std::string out = "[";
+    for (uint32_t v = 0; v < r_.values.size(); ++v) out += (v ? ",\n" : "\n") + value(v);
+    return out + "]";
   }
-  for (auto& entry : op_table()) if (docs.contains(entry.name)) docs[entry.name] = entry.doc;
-  std::erase_if(docs, [](auto& entry) { return entry.second.empty(); });
-  std::string records;
-  for (uint32_t i = 0; i < r.records.size(); ++i) records += (i ? ",\n" : "\n") + record_json(r.records[i], replies[i]);
-  return "{\"title\":" + quoted(title(r)) + ",\"purposes\":" + list(memory_names, [](std::string_view s) { return quoted(s); }) +
-         ",\"docs\":{" + [&] {
-           std::string out;
-           for (auto& [op, doc] : docs) out += (out.empty() ? "" : ",") + quoted(op) + ":" + quoted(doc);
-           return out;
-         }() + "},\"buffers\":" + buffers_json(r) + ",\"values\":" + list(r.values, [&](auto& v) { return value_json(r, v); }) +
-         ",\"records\":[" + records + "]}";
-}
+
+  std::string value(uint32_t id) {
+    const RecordedValue& v = r_.values[id];
+    const ValueSummary& s = v.summary;
+    std::string out = text("{\"type\":", say(std::string(name_of(v.dtype)) + v.shape.str()));
+    const auto given = [&](const char* key, uint32_t i) { if (i != nothing) out += text(",\"", key, "\":", i); };
+    if (!v.name.empty()) given("name", say(v.name));
+    given("buffer", v.buffer), given("by", v.made_by), given("of", v.gradient_of), given("copy", v.copy_of);
+    if (r_.statistics)
+      out += ",\"sum\":[" + list_of({s.min, s.max, s.mean, s.norm}) + text(",", s.zeros, ",", s.nan, ",", s.infinite, "]");
+    const size_t room = heat_size(r_.values.size()), step = (v.sample.size() + room - 1) / room;
+    std::vector<float> thin;
+    for (size_t k = 0; k < v.sample.size(); k += step) thin.push_back(v.sample[k]);
+    if (step > 1) out += text(",\"every\":", step);
+    if (!thin.empty()) out += text(",\"shown\":", v.sample.size(), ",\"heat\":", list(thin, [](float x) { return digits(double(x), "%.4g"); }));
+    const Contribution& sum = sums_[id];
+    if (sum.total) out += text(",\"adds\":[", index(sum.into), ",", sum.number, ",", sum.total, ",", index(sum.before), "]");
+    return out + "}";
+  }
+
+  std::string record(const OpRecord& x) {
+    std::string attributes;
+    for (auto& [name, value] : x.attributes) attributes += (attributes.empty() ? "" : " ") + plain(name) + "=" + plain(value);
+    std::string out = text("{\"phase\":", say(phase(x)), ",\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes), ",\"scope\":",
+                           say(x.scope), ",\"ns\":", x.ns, ",\"flops\":", digits(x.flops, "%.0f"), ",\"bytes\":", digits(x.bytes, "%.0f"));
+    if (x.origin != nothing) out += text(",\"from\":", x.origin);
+    out += ",\"in\":" + list(x.in, [](const Use& u) { return text("[", int(u.role), ",", u.value, "]"); });
+    out += ",\"out\":" + list(x.out, [](uint32_t v) { return std::to_string(v); });
+    if (!x.saves.empty()) out += ",\"saves\":" + list(x.saves, [&](auto& s) { return text("[", s.value, ",", say(s.why), "]"); });
+    return out + ",\"alive\":" + list(x.alive, [](size_t n) { return std::to_string(n); }) + "}";
+  }
+
+  static std::string buffer(const RecordedBuffer& b) {
+    return text("[", b.bytes, ",", int(b.purpose), ",", index(b.taken), ",", index(b.given), "]");
+  }
+
+  std::string docs() const {
+    std::map<std::string, std::string> known;
+    for (auto& x : r_.records) known[x.op];
+    for (auto& entry : op_table()) if (known.contains(entry.name)) known[entry.name] = entry.doc;
+    std::erase_if(known, [](auto& entry) { return entry.second.empty(); });
+    std::string out = "{";
+    for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + quoted(op) + ":" + quoted(doc);
+    return out + "}";
+  }
+
+  static std::string list_of(std::initializer_list<double> numbers) {
+    std::string out;
+    for (double x : numbers) out += (out.empty() ? "" : ",") + digits(x);
+    return out;
+  }
+
+  uint32_t say(std::string_view s) {
+    const auto [at, fresh] = numbers_.try_emplace(std::string(s), uint32_t(texts_.size()));
+    if (fresh) texts_.emplace_back(s);
+    return at->second;
+  }
+
+  const Recording& r_;
+  const std::vector<Contribution> sums_;
+  std::vector<std::string> texts_;
+  std::map<std::string, uint32_t> numbers_;
+};
 
 }  // namespace
 
@@ -95,7 +126,7 @@ std::string look_html(const Recording& r, const LookOptions&) {
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n";
   out += text("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '", page_style_hash,
               "'; script-src '", page_script_hash, "'\">\n");
-  out += text("<style>", page_style, "</style></head><body>\n", page_body, "<script type=\"application/json\" id=\"data\">", data_json(r),
+  out += text("<style>", page_style, "</style></head><body>\n", page_body, "<script type=\"application/json\" id=\"data\">", PageData(r).json(),
               "</script>\n<script>", page_script, "</script></body></html>\n");
   return out;
 }

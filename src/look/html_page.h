@@ -1,4 +1,5 @@
-// The fixed parts of the page of look html: its looks and its script. Next: html.cpp, which adds the recording.
+// The fixed parts of the page of look html: its looks (html_page.cpp) and its script (html_script.cpp). Next: html.cpp, which
+// adds the recording.
 #pragma once
 #include <string_view>
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "src/look/contributions.h"
 #include "src/look/text.h"
 
 namespace tapedeck {
@@ -45,6 +46,7 @@ Json value_json(const Recording& r, uint32_t id, const LookOptions& o) {
   }
   if (v.copy_of != nothing) j.set("copy_of", Json::of(int64_t(v.copy_of)));
   if (v.gradient_of != nothing) j.set("gradient_of", Json::of(int64_t(v.gradient_of)));
+  if (v.made_by != nothing) j.set("made_by", Json::of(int64_t(v.made_by)));
   if (!r.statistics || o.structure) return j;
   j.set("min", Json::of(v.summary.min));
   j.set("max", Json::of(v.summary.max));
@@ -57,7 +59,20 @@ Json value_json(const Recording& r, uint32_t id, const LookOptions& o) {
   return j;
 }
 
-Json record_json(const Recording& r, uint32_t i, const LookOptions& o) {
+/// Output `id` with the place it has in a sum of gradients, if it has one.
+Json output_json(const Recording& r, uint32_t id, const LookOptions& o, const std::vector<Contribution>& sums) {
+  Json j = value_json(r, id, o);
+  const Contribution& sum = sums[id];
+  if (sum.total == 0) return j;
+  Json place = Json::dict();
+  if (sum.into != nothing) place.set("to_the_gradient_of", Json::of(int64_t(sum.into)));
+  place.set("number", Json::of(int64_t(sum.number)));
+  place.set("total", Json::of(int64_t(sum.total)));
+  j.set("contribution", std::move(place));
+  return j;
+}
+
+Json record_json(const Recording& r, uint32_t i, const LookOptions& o, const std::vector<Contribution>& sums) {
   constexpr const char* roles[] = {"input", "gradient", "saved", "sum"};
   const OpRecord& x = r.records[i];
   Json j = Json::dict();
@@ -66,7 +81,7 @@ Json record_json(const Recording& r, uint32_t i, const LookOptions& o) {
   j.set("op", Json::of(plain(x.op)));
   j.set("scope", Json::of(plain(x.scope)));
   if (const std::string place = asked_for(r, x); !place.empty()) j.set("asked_for", Json::of(place));
-  Json attributes = Json::dict(), in = Json::list(), out = Json::list(), saves = Json::list();
+  Json attributes = Json::dict(), in = Json::list(), out = Json::list(), saves = Json::list(), alive = Json::dict();
   for (auto& [name, value] : x.attributes) attributes.set(plain(name), Json::of(plain(value)));
   for (auto& use : x.in) {
     Json u = value_json(r, use.value, o);
@@ -74,7 +89,7 @@ Json record_json(const Recording& r, uint32_t i, const LookOptions& o) {
     u.set("on_tape", Json::of(use.taped));
     in.items.push_back(std::move(u));
   }
-  for (uint32_t v : x.out) out.items.push_back(value_json(r, v, o));
+  for (uint32_t v : x.out) out.items.push_back(output_json(r, v, o, sums));
   for (auto& save : x.saves) {
     Json s = Json::dict();
     s.set("id", Json::of(int64_t(save.value)));
@@ -82,6 +97,7 @@ Json record_json(const Recording& r, uint32_t i, const LookOptions& o) {
     s.set("bytes", Json::of(int64_t(r.values[save.value].bytes())));
     saves.items.push_back(std::move(s));
   }
+  for (size_t k = 0; k < x.alive.size(); ++k) alive.set(std::string(memory_names[k]), Json::of(int64_t(x.alive[k])));
   j.set("attributes", std::move(attributes));
   j.set("in", std::move(in));
   j.set("out", std::move(out));
@@ -92,12 +108,14 @@ Json record_json(const Recording& r, uint32_t i, const LookOptions& o) {
   j.set("flops", Json::of(x.flops));
   j.set("bytes", Json::of(x.bytes));
   j.set("alive_bytes", Json::of(int64_t(total(x.alive))));
+  j.set("alive", std::move(alive));
   return j;
 }
 
 std::string json_text(const Recording& r, const std::vector<uint32_t>& ids, const LookOptions& o) {
+  const std::vector<Contribution> sums = contributions(r);
   std::string out = "[";
-  for (size_t k = 0; k < ids.size(); ++k) out += (k ? ",\n " : "\n ") + record_json(r, ids[k], o).dump(-1);
+  for (size_t k = 0; k < ids.size(); ++k) out += (k ? ",\n " : "\n ") + record_json(r, ids[k], o, sums).dump(-1);
   return out + "\n]\n";
 }
 

@@ -26,20 +26,28 @@ std::string scaled(double v, double base, std::initializer_list<const char*> uni
   return printed(unit == units.begin() ? "%.0f" : v < 10 ? "%.2f" : v < 100 ? "%.1f" : "%.0f", v) + *unit;
 }
 
+/// Bytes of the character that text begins with; 0: broken UTF-8 (RFC 3629), a control, or a mark that turns the direction of writing.
+size_t harmless(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned first = byte(0), second = byte(1);
+  if (first < 0x80) return first >= 0x20 && first != 0x7F ? 1 : 0;
+  const size_t length = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  for (size_t k = 1; k < length; ++k) if ((byte(k) & 0xC0u) != 0x80u) return 0;
+  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90), beyond = first == 0xF4 && second >= 0x90;
+  const bool surrogate = first == 0xED && second >= 0xA0, control = first == 0xC2 && second < 0xA0;
+  const bool turns = (first == 0xE2 && (second == 0x80 || second == 0x81)) || (first == 0xD8 && second == 0x9C);
+  return overlong || beyond || surrogate || control || turns ? 0 : length;
+}
+
 }  // namespace
 
 std::string plain(std::string_view text) {
   std::string out;
-  for (size_t i = 0; i < text.size() && out.size() < 200;) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const size_t length = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
-    bool whole = length > 0 && i + length <= text.size() && c >= 0x20 && c != 0x7F;
-    for (size_t k = 1; whole && k < length; ++k) whole = (static_cast<unsigned char>(text[i + k]) & 0xC0u) == 0x80u;
-    // C1 controls, and marks that turn the direction of writing
-    if (whole && length == 2 && c == 0xC2) whole = static_cast<unsigned char>(text[i + 1]) >= 0xA0;
-    if (whole && length == 3 && (text.substr(i, 2) == "\xE2\x80" || text.substr(i, 2) == "\xE2\x81")) whole = false;
-    if (whole) out += text.substr(i, length), i += length;
-    else out += '?', ++i;
+  while (!text.empty() && out.size() < 200) {
+    const size_t length = harmless(text);
+    if (length > 0) out += text.substr(0, length);
+    else out += '?';
+    text.remove_prefix(std::max<size_t>(1, length));
   }
   return out;
 }

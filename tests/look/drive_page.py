@@ -1,0 +1,303 @@
+# Steps through the page of `tapedeck look html` in a headless browser, with real keys, and holds what it shows against
+# `look list --json`, record by record. Usage: drive_page.py TAPEDECK EXPERIMENT TAPES FOLDER (TAPES: the program of
+# hostile_tapes.cpp; pictures go to FOLDER). Ends with 0, with 1 and the first step and field that differ, or with 77: no browser.
+import base64
+import copy
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+
+from devtools import Browser, find_browser
+
+LATENCY = 50  # ms, the median of a step
+PURPOSES = ("workspace", "parameters", "gradients", "moments", "activations", "batch", "scratch")
+READ_PAGE = """(() => {
+  const seen = e => e && e.checkVisibility() ? e.textContent : null;
+  const field = (inside, name) => seen(inside.querySelector(`[data-field="${name}"]`));
+  const fields = (inside, names) => Object.fromEntries(names.map(name => [name, field(inside, name)]));
+  const detail = document.getElementById('detail'), all = selector => [...detail.querySelectorAll(selector)];
+  return {where: seen(document.getElementById('where')),
+    record: fields(detail, ['index', 'phase', 'op', 'scope', 'us', 'flops', 'bytes']),
+    alive: fields(document, ['alive', %s]),
+    out: all('.value[data-use=out]').map(e => fields(e, ['id', 'type', 'name', 'min', 'max', 'mean', 'norm', 'zeros', 'nan', 'infinite', 'contribution'])),
+    reads: all('.value[data-use]:not([data-use=out])').map(e => fields(e, ['id', 'type', 'norm'])),
+    saves: all('[data-field=saved]').map(e => [seen(e), field(e.parentElement, 'why')])};
+})()""" % ", ".join(f"'alive {purpose}'" for purpose in PURPOSES)
+
+
+class Differs(Exception):
+    pass
+
+
+def number(text):
+    """What a shown number says: 12,345 is a number with separators, "not finite" is none."""
+    return None if text in (None, "not finite") else float(text.replace(",", ""))
+
+
+def six(x):
+    """As the page rounds."""
+    return None if x is None else float("%.6g" % x)
+
+
+def check(what, shown, listed):
+    if shown != listed:
+        raise Differs(f"{what}: the page shows {shown!r}, list --json says {listed!r}")
+
+
+def value_type(value):
+    return value["dtype"] + "[" + ",".join(map(str, value["shape"])) + "]"
+
+
+def check_output(at, shown, listed):
+    check(at + "id", shown["id"], "%" + str(listed["id"]))
+    check(at + "type", shown["type"], value_type(listed))
+    check(at + "name", shown["name"], listed.get("name"))
+    for key in ("min", "max", "mean", "norm"):
+        check(at + key, number(shown[key]), six(listed[key]))
+    for key in ("zeros", "nan", "infinite"):
+        check(at + key, number(shown[key]) or 0, listed[key])
+    sums = listed.get("contribution")
+    check(at + "contribution", shown["contribution"], sums and f"{sums['number']} of {sums['total']}")
+
+
+def check_record(shown, listed, records):
+    """Everything the page shows of one record."""
+    step = f"record {listed['index']}, "
+    check(step + "position", shown["where"], f"#{listed['index']} of {records}, {listed['phase']}")
+    for key in ("index", "phase", "op"):
+        check(step + key, shown["record"][key], str(listed[key]))
+    check(step + "scope", shown["record"]["scope"] or "", listed["scope"])
+    check(step + "time", round(number(shown["record"]["us"]) * 1000), listed["ns"])
+    for key in ("flops", "bytes"):
+        check(step + key, number(shown["record"][key]), round(listed[key]))
+    check(step + "alive", number(shown["alive"]["alive"]), listed["alive_bytes"])
+    for purpose in PURPOSES:
+        check(step + "alive " + purpose, number(shown["alive"]["alive " + purpose]) or 0, listed["alive"][purpose])
+    check(step + "outputs", len(shown["out"]), len(listed["out"]))
+    for k, (box, value) in enumerate(zip(shown["out"], listed["out"])):
+        check_output(f"{step}output {k}, ", box, value)
+    check(step + "reads", [(box["id"], box["type"], number(box["norm"])) for box in shown["reads"]],
+          [("%" + str(v["id"]), value_type(v), six(v["norm"])) for v in listed["in"]])
+    check(step + "saves", shown["saves"], [["%" + str(s["id"]), s["why"]] for s in listed["saves"]])
+
+
+def check_quiet(browser, page):
+    if browser.complaints:
+        raise Differs(f"{page}: the browser complains: {browser.complaints[0]}")
+    if browser.requests != ["file://" + os.path.abspath(page)]:
+        raise Differs(f"{page}: requests other than the page itself: {browser.requests}")
+
+
+def position(browser):
+    return int(re.match(r"#(\d+)", browser.run("document.getElementById('where').textContent")).group(1))
+
+
+def at(browser, what, expected):
+    check(what, position(browser), expected)
+
+
+def walk(browser, listed, pictures):
+    """ArrowRight through every record; then a changed number must be noticed, so that agreement means something."""
+    wanted = {"forward": lambda r: r["saves"], "backward": lambda r: any(u["role"] == "gradient" for u in r["in"]),
+              "second": lambda r: len(r["in"]) > 1, "update": lambda r: True}
+    for i, record in enumerate(listed):
+        if i:
+            browser.press("ArrowRight")
+        shown = browser.run(READ_PAGE)
+        check_record(shown, record, len(listed))
+        if record["phase"] in wanted and wanted[record["phase"]](record):
+            del wanted[record["phase"]]
+            pictures(record["phase"])
+    if wanted:
+        raise Differs("the step has no record of the phase " + ", ".join(wanted))
+    wrong = copy.deepcopy(listed[-1])
+    wrong["out"][0]["norm"] *= 1.0001
+    try:
+        check_record(shown, wrong, len(listed))
+    except Differs:
+        return
+    raise Differs("a changed number was not noticed")
+
+
+def jump(browser, listed):
+    """Home, End, phases, one back; a button that leads to the maker of a value, by mouse and by keyboard."""
+    last, phases = len(listed) - 1, [r["phase"] for r in listed]
+    browser.press("ArrowRight")
+    at(browser, "arrow right at the end", last)
+    browser.press("Home")
+    at(browser, "home", 0)
+    here = 0
+    while here < last:
+        browser.press("PageDown")
+        here = next((i for i in range(here, last) if phases[i] != phases[here]), last)
+        at(browser, "page down", here)
+    browser.press("PageUp")
+    at(browser, "page up", max(i for i in range(last) if phases[i] != phases[last]))
+    browser.press("End")
+    browser.press("ArrowLeft")
+    at(browser, "end, arrow left", last - 1)
+    reader = next(r["index"] for r in listed if any(u.get("made_by", -1) >= 0 for u in r["in"]))
+    button = "[...document.querySelectorAll('#detail button')].find(b => b.textContent.startsWith('made by'))"
+    for choose in (lambda: browser.click(button), lambda: (browser.run(button + ".focus()"), browser.press("Enter"))):
+        browser.press("Home")
+        for _ in range(reader):
+            browser.press("ArrowRight")
+        maker = int(browser.run(button + ".textContent").split("#")[1])
+        check("made by", maker, next(u["made_by"] for u in listed[reader]["in"] if "made_by" in u))
+        choose()
+        at(browser, "the button made by", maker)
+        browser.press("Escape")
+
+
+def search(browser, listed):
+    word = listed[len(listed) // 2]["op"]
+    hits = [r["index"] for r in listed if word in r["op"]]
+    browser.press("Home")
+    browser.press("/")
+    browser.write(word)
+    browser.press("Enter")
+    at(browser, "search " + word, next(i for i in hits + [len(listed)] if i > 0))
+    browser.press("Escape")
+    before = position(browser)
+    browser.press("n")
+    at(browser, "next found", next((i for i in hits if i > before), hits[0]))
+    browser.press("/")
+    browser.write("no such record")
+    browser.press("Enter")
+    check("search in vain", browser.run("document.getElementById('found').textContent"), "nothing found")
+    browser.press("Escape")
+
+
+def predict(browser, listed, pictures):
+    """Outputs are hidden until r, and hidden again at the next record."""
+    first = next(r["index"] for r in listed if r["saves"])
+    browser.press("Home")
+    for _ in range(first):
+        browser.press("ArrowRight")
+    browser.press("p")
+    hidden = browser.run(READ_PAGE)["out"][0]
+    check("predict hides", (hidden["norm"], hidden["type"]), (None, "?"))
+    pictures("predict")
+    browser.press("r")
+    check_record(browser.run(READ_PAGE), listed[first], len(listed))
+    browser.press("ArrowRight")
+    check("predict hides the next", browser.run(READ_PAGE)["out"][0]["norm"], None)
+    browser.press("p")
+    check_record(browser.run(READ_PAGE), listed[first + 1], len(listed))
+
+
+def reachable(browser):
+    """Tab comes to every control, and one sees where it is."""
+    browser.run("document.activeElement.blur()")
+    controls = browser.run("[...document.querySelectorAll('button, input, summary')].filter(e => e.checkVisibility()).length")
+    browser.run("window.visited = new Set()")
+    for _ in range(controls + 4):
+        browser.press("Tab")
+        if not browser.run("(() => { const e = document.activeElement; if (e !== document.body) visited.add(e);"
+                           " return e === document.body || getComputedStyle(e).outlineStyle !== 'none'; })()"):
+            raise Differs("the focus is not visible")
+    check("controls that Tab reaches", browser.run("visited.size"), controls)
+
+
+def latency(browser, page, records):
+    """Milliseconds of a step with its layout, all over the recording."""
+    browser.open(page)
+    measure = """(() => {
+      const times = [], press = key => document.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+      for (let k = 0; k < 20; ++k) {
+        show(Math.floor(records.length * k / 20));
+        for (let i = 0; i < 10; ++i) {
+          const begin = performance.now();
+          press('ArrowRight');
+          document.body.getBoundingClientRect();
+          times.push(performance.now() - begin);
+        }
+      }
+      return times;
+    })()"""
+    times = min((browser.run(measure) for _ in range(3)), key=statistics.median)   # others may use the machine
+    check_quiet(browser, page)
+    print(f"{records} records, {os.path.getsize(page) / 1e6:.2f} MB: a step takes {statistics.median(times):.1f} ms (median), {max(times):.1f} ms (longest)")
+    if statistics.median(times) >= LATENCY:
+        raise Differs(f"a step at {records} records takes {statistics.median(times):.1f} ms")
+
+
+def hostile(browser, page):
+    """Every record of a page of hostile names is shown; nothing runs, nothing is loaded, nothing but the page's own elements is there."""
+    browser.open(page)
+    found = browser.run("""(() => {
+      const strange = new Set();
+      for (let i = 0; i < records.length; ++i) {
+        show(i);
+        for (const e of document.querySelectorAll('img, iframe, object, embed, link, base, a, form, svg svg, [onerror], [onload]')) strange.add(e.outerHTML);
+        if (document.scripts.length !== 2 || document.styleSheets.length !== 1) strange.add('a script or a style');
+      }
+      find('search').value = '<'; search(1);
+      return [records.length, window.hacked === undefined, [...strange]];
+    })()""")
+    if not found[0] or not found[1] or found[2]:
+        raise Differs(f"{page}: a name did something: {found}")
+    check_quiet(browser, page)
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Differs(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def page_of(tapedeck, tape, page):
+    run(tapedeck, "look", "html", tape, "-o", page)
+    return json.loads(run(tapedeck, "look", "list", tape, "--json"))
+
+
+def small_tape(tapedeck, experiment, layers, order, tape):
+    """Records a narrow model of so many layers; how many records that makes."""
+    sets = [f"model.encoder.{key}={n}" for key, n in (("layers", layers), ("width", 16), ("heads", 2), ("feed_forward", 16))] + ["training.batch_size=2"]
+    listed = run(tapedeck, "look", "list", experiment, "--order", str(order), "--save", tape, *(word for entry in sets for word in ("--set", entry)))
+    return int(listed.strip().rsplit("\n", 1)[-1].split()[0]) + 1
+
+
+def drive(tapedeck, experiment, tapes, folder):
+    os.makedirs(folder, exist_ok=True)
+    inside = lambda name: os.path.join(folder, name)
+    tape, page = inside("tape.tdt"), inside("page.html")
+    run(tapedeck, "look", "list", experiment, "--order", "2", "--save", tape)
+    listed = page_of(tapedeck, tape, page)
+    with Browser() as browser:
+        def pictures(name):
+            with open(inside(name + ".png"), "wb") as file:
+                file.write(base64.b64decode(browser.picture()))
+
+        browser.open(page)
+        walk(browser, listed, pictures)
+        jump(browser, listed)
+        search(browser, listed)
+        predict(browser, listed, pictures)
+        reachable(browser)
+        check_quiet(browser, page)
+        print(f"{len(listed)} records stepped through, every number as list --json says")
+        for layers in (7, 70):
+            records = small_tape(tapedeck, experiment, layers, 2, tape)
+            run(tapedeck, "look", "html", tape, "-o", page)
+            latency(browser, page, records)
+        small_tape(tapedeck, experiment, 1, 1, tape)
+        for name in run(tapes, tape, folder).split():
+            run(tapedeck, "look", "html", name, "-o", page)
+            hostile(browser, page)
+    print("hostile names did nothing")
+
+
+if __name__ == "__main__":
+    if not find_browser():
+        print("skipped: no chromium here (apt-get install chromium)")
+        sys.exit(77)
+    try:
+        drive(*sys.argv[1:])
+    except (Differs, RuntimeError) as error:
+        print("FAILED:", error)
+        sys.exit(1)
