@@ -48,6 +48,14 @@ void smallest_rate() {
     std::printf("p = %g drops %g of a million\n", p, double(ones.size()) - sum(step(dropout(ones, p, root_key(0)))).item());
 }
 
+/// 8: sin x + cos^2 x / 2.
+void a_penalty_on_a_wave() {
+  Tape tape;
+  const Tensor x = tape.leaf(Tensor::scalar(1, DType::f64)), y = sin(x), slope = gradient(y, x, Order::differentiable);
+  const Tensor all = gradient(y + square(slope) / 2, x), at = x.detach();
+  std::printf("%.6f, by hand %.6f\n", all.item(), (cos(at) - cos(at) * sin(at)).item());
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -56,6 +64,7 @@ int main(int count, char** arguments) {
     case 4: sums_of_gradients(); return 0;
     case 5: kept_for_nothing(); return 0;
     case 7: smallest_rate(); return 0;
-    default: std::printf("answers 1, 4, 5 or 7\n"); return 2;
+    case 8: a_penalty_on_a_wave(); return 0;
+    default: std::printf("answers 1, 4, 5, 7 or 8\n"); return 2;
   }
 }
