@@ -123,8 +123,9 @@ void Sweep::pull(NodeId row) {
 void Sweep::pull(const Node& node, NodeId row, In dy, Wanted asked) {
   if (node.keeps != Node::everything) tape_.provide(row, detail::reads(*node.op, node.traits));
   if (order_ == Order::first && node.traits.has_backward && pull_by_kernel(node, dy, asked)) return;
-  // saves() speaks of the kernel where there is one, and a recorded rule is differentiated again
-  if (order_ == Order::differentiable || node.traits.has_backward) tape_.provide(row, Node::everything);
+  // a rule that stands in for a kernel reads what saves() lists as well (check 9), a replayed reference reads every input, and
+  // what is recorded is differentiated again
+  if (order_ == Order::differentiable || (node.traits.has_backward && !node.traits.has_rule)) tape_.provide(row, Node::everything);
   pull_by_rule(node, row, dy, asked);
 }
 
