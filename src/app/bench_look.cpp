@@ -51,13 +51,14 @@ int run(const TrainFlags& flags) {
   StepRecord record;
   std::vector<double> seconds[std::size(modes)], ratios[std::size(modes)];
   for (int64_t round = 0; round < trainee.flags.warmup + trainee.flags.steps; ++round) {
-    double first = 0;
-    for (size_t m = 0; m < std::size(modes); ++m) {
-      const double s = seconds_of(modes[m], runner, trainee, round, record);
-      if (m == 0) first = s;
-      if (round < trainee.flags.warmup) continue;
-      seconds[m].push_back(s);
-      ratios[m].push_back(s / first);
+    double taken[std::size(modes)];
+    for (size_t k = 0; k < std::size(modes); ++k) {              // each goes first in turn, forwards and backwards: what ran before leaves caches behind
+      const size_t turn = round / 4 % 2 ? std::size(modes) - 1 - k : k, m = (turn + size_t(round)) % std::size(modes);
+      taken[m] = seconds_of(modes[m], runner, trainee, round, record);
+    }
+    for (size_t m = 0; m < std::size(modes) && round >= trainee.flags.warmup; ++m) {
+      seconds[m].push_back(taken[m]);
+      ratios[m].push_back(taken[m] / taken[0]);
     }
   }
   Json rows = Json::list();
