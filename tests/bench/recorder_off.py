@@ -22,7 +22,7 @@ QUESTIONS = [(r"if \(!(tape|pool)_listener\)", "if (true)"), (r"if \((tape|pool)
 
 
 def deaf_twin(folder):
-    source = folder / "source"
+    source = folder / "src"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", "build", "runs"))
     questions = 0
     for path in [*source.glob("src/t*/*.cpp"), *source.glob("include/tapedeck/t*/*listen.h")]:
