@@ -1,5 +1,5 @@
 // Where the cursor stands, how it moves and where it stops; a stack of recordings, because one can step into an op. What it
-// says is in cursor_text.cpp, what it asks of the step in close_up.cpp. Next: src/app/command_step.cpp.
+// says is in cursor_text.cpp. Next: cursor_inside.cpp.
 #include <tapedeck/look/cursor.h>
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 #include <tapedeck/base/words.h>
 #include <tapedeck/tape/op_table.h>
 
-#include "src/look/close_up.h"
 #include "src/look/cursor_text.h"
 
 namespace tapedeck {
@@ -33,18 +32,6 @@ std::string joined(const std::vector<std::string>& words, size_t from) {
 [[noreturn]] void mistake(const std::string& what, const std::string& remedy = "") { throw Error(ErrorKind::usage, what, remedy); }
 
 constexpr int64_t lines_around = 5;
-
-/// "input 0" becomes "input 0, %67": the values that the expansion of x begins with. forward: the record that has x's inputs.
-void name_inputs(Recording& inside, const OpRecord& x, const OpRecord& forward) {
-  std::vector<uint32_t> inputs, gradients;
-  for (auto& use : forward.in) if (use.role == Use::Role::input) inputs.push_back(use.value);
-  for (auto& use : x.in) if (use.role == Use::Role::gradient) gradients.push_back(use.value);
-  size_t input = 0, gradient = 0;
-  for (auto& v : inside.values) {
-    if (v.name.starts_with("input ") && input < inputs.size()) v.name += ", " + label(inputs[input++]);
-    if (v.name.starts_with("gradient of output ") && gradient < gradients.size()) v.name += ", " + label(gradients[gradient++]);
-  }
-}
 
 }  // namespace
 
@@ -71,7 +58,7 @@ const std::vector<Cursor::Command>& Cursor::commands() {
       {"where", "", "position, phase, what it belongs to, memory alive", &Cursor::where},
       {"memory", "", "bytes alive by purpose, and the largest buffers", &Cursor::memory},
       {"phase", "", "the first record of the next phase", &Cursor::phase},
-      {"find", "TEXT", "the next record whose op, scope or values have it in their names", &Cursor::find},
+      {"find", "TEXT", "the next record with it in the name of its op, of its place or of a value it uses", &Cursor::find},
       {"explain", "", "what the op computes", &Cursor::explain},
       {"checkgrad", "", "the op's derivatives against differences, on this record's own inputs", &Cursor::checkgrad},
       {"help", "", "this list", &Cursor::help},
@@ -120,15 +107,6 @@ std::string Cursor::move(int64_t to) {
   return record_text(r(), at());
 }
 
-std::vector<Spot> Cursor::path(uint32_t record) const {
-  std::vector<Spot> all;
-  for (auto& level : levels_) {
-    const uint32_t i = &level == &levels_.back() ? record : level.at;
-    all.push_back({i, level.recording.records[i].origin});
-  }
-  return all;
-}
-
 namespace {
 
 int64_t count_in(const std::vector<std::string>& words) {
@@ -152,33 +130,6 @@ std::string Cursor::go(const Words& words) {
   const auto n = words.size() == 1 ? number_of(words[0], '#') : std::nullopt;
   if (!n) mistake("goto takes the number of a record", text("#0 to #", last()));
   return move(*n);
-}
-
-std::string Cursor::into(const Words&) {
-  using Kind = OpRecord::Kind;
-  const OpRecord& x = record();
-  const std::string name = text("#", at(), " ", plain(x.op));
-  if (x.kind == Kind::leaf) return name + " is a value without a history: there is nothing inside\n";
-  if (x.kind == Kind::update) return name + " is the optimizer's: `tapedeck explain` of its type has the formula\n";
-  if (x.kind == Kind::add) return name + " adds two gradients: there is nothing inside\n";
-  if (x.kind == Kind::restore) return name + " makes a forgotten value again from another one: its forward record can be entered\n";
-  if (!again_) return name + ": a recording from a file holds no ops and few elements; `tapedeck step EXPERIMENT` computes the step again\n";
-  Expansion inside = expand(again_, path(at()));
-  if (!inside.refusal.empty()) return inside.refusal;
-  if (inside.recording.records.empty()) return name + " passes its gradient on as it is: no op is needed\n";
-  const bool derivative = x.kind == Kind::backward;
-  name_inputs(inside.recording, x, derivative && x.origin != nothing ? r().records[x.origin] : x);
-  std::string out = text("inside ", name, derivative ? "': its rule" : ": its reference", " in ", inside.recording.records.size(), " records");
-  if (inside.gap >= 0) out += text("; results differ from the op's by at most ", number(inside.gap), " of the largest element");
-  out += "\n";
-  levels_.push_back({std::move(inside.recording), 0});
-  return out + lines_text(r(), 0, std::min(last(), uint32_t(2 * lines_around)), at());
-}
-
-std::string Cursor::out(const Words&) {
-  if (levels_.size() == 1) return "this is the step itself: nothing was entered\n";
-  levels_.pop_back();
-  return record_text(r(), at());
 }
 
 /// By number, or the newest one of that name up to here.
@@ -255,6 +206,7 @@ std::string Cursor::where(const Words&) {
   std::string out;
   for (auto& level : levels_) out += text(out.empty() ? "" : "inside it: ", "#", level.at, " of ", level.recording.records.size(), ", ",
                                           tapedeck::look::phase(level.recording.records[level.at]), ": ", tapedeck::look::where(level.recording, level.at), "\n");
+  if (const std::string place = asked_for(levels_[0].recording, levels_[0].recording.records[levels_[0].at]); !place.empty()) out += "asked for at " + place + "\n";
   return out + text(total(record().alive), " bytes (", bytes_text(double(total(record().alive))), ") alive after it, at most ", record().peak, " while it ran\n");
 }
 
@@ -274,7 +226,7 @@ std::string Cursor::find(const Words& words) {
     const uint32_t i = (at() + step) % (last() + 1);
     const OpRecord& x = r().records[i];
     const auto named = [&](uint32_t v) { return has(r().values[v].name); };
-    if (has(x.op) || has(x.scope) || std::any_of(x.out.begin(), x.out.end(), named) || std::any_of(x.in.begin(), x.in.end(), [&](auto& use) { return named(use.value); }))
+    if (has(x.op) || has(x.scope) || (x.kind != OpRecord::Kind::leaf && std::any_of(x.out.begin(), x.out.end(), named)) || std::any_of(x.in.begin(), x.in.end(), [&](auto& use) { return named(use.value); }))
       return move(i);
   }
   return "no record has " + in_quotes(wanted) + " in its names\n";
@@ -287,16 +239,6 @@ std::string Cursor::explain(const Words&) {
   std::string out = text(op, ": ", entry->doc, "\n");
   if (record().kind == OpRecord::Kind::backward) out += "this record is its derivative: from gradients of the outputs to gradients of the inputs\n";
   return out + text("`tapedeck explain ", op, "` shows its reference, its backward in ops, cost and checks\n");
-}
-
-std::string Cursor::checkgrad(const Words&) {
-  using Kind = OpRecord::Kind;
-  if (record().kind != Kind::forward && record().kind != Kind::backward && record().kind != Kind::again) return text("#", at(), " ", plain(record().op), " has no derivative to check\n");
-  if (!again_) return "a recording from a file holds no ops and few elements; `tapedeck step EXPERIMENT` computes the step again\n";
-  uint32_t i = at();
-  for (uint32_t k = at() + 1; record().kind != Kind::backward && k <= last() && i == at(); ++k)     // its gradient kernel saw what arrived
-    if (r().records[k].origin == at() && r().records[k].kind == Kind::backward && r().records[k].op == record().op) i = k;
-  return text("#", i, " ", check_gradient(again_, path(i)));
 }
 
 std::string Cursor::help(const Words&) {

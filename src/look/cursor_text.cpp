@@ -30,11 +30,14 @@ std::string elements_text(const RecordedValue& v) {
   return out;
 }
 
-std::string summary_text(const RecordedValue& v) {
+std::string summary_text(const Recording& r, uint32_t id) {
+  const RecordedValue& v = r.values[id];
   if (!is_floating(v.dtype)) return text("min ", number(v.summary.min), "  max ", number(v.summary.max));
   std::string out = text("min ", number(v.summary.min), "  max ", number(v.summary.max), "  mean ", number(v.summary.mean), "  rms ",
                          number(root_mean_square(v)), "  zeros ", v.summary.zeros, " of ", v.shape.size());
-  if (!v.summary.finite()) out += text("  NaN ", v.summary.nan, "  infinite ", v.summary.infinite, ", the first at element ", v.summary.first_bad);
+  if (v.summary.finite()) return out;
+  const std::string place = place_text(r, id, v.summary.first_bad);
+  out += text("  NaN ", v.summary.nan, "  infinite ", v.summary.infinite, ", the first at element ", v.summary.first_bad, place.empty() ? "" : ", " + place);
   return out;
 }
 
@@ -134,7 +137,7 @@ std::string value_text(const Recording& r, uint32_t at, uint32_t v) {
   if (const uint32_t of = differentiated(r, v); of != nothing) out += text("  the gradient of ", shown(r, of), "\n");
   if (x.copy_of != nothing) out += text("  the same elements as ", shown(r, x.copy_of), "\n");
   if (!r.statistics) return out + "  this recording has no statistics\n";
-  return out + text("  summary   ", summary_text(x), "\n  elements  ", x.sample.empty() ? "none were kept" : elements_text(x), "\n");
+  return out + text("  summary   ", summary_text(r, v), "\n  elements  ", x.sample.empty() ? "none were kept" : elements_text(x), "\n");
 }
 
 std::string gradient_text(const Recording& r, uint32_t at, uint32_t v) {

@@ -73,13 +73,29 @@ std::string owner_text(const Recording& r, const Owner& owner) {
 
 }  // namespace look
 
+namespace {
+
+/// The largest tensor that is alive while `at` runs; blocks of parameters, gradients and moments are none.
+std::string largest_text(const Recording& r, uint32_t at) {
+  const std::vector<Owner> all = alive_at(r, at);
+  const auto is_tensor = [&](const Owner& o) { return owner_text(r, o)[0] == '%'; };
+  const auto largest = std::find_if(all.begin(), all.end(), is_tensor);
+  if (largest == all.end()) return "";
+  const RecordedBuffer& b = r.buffers[largest->buffer];
+  const auto others = std::count_if(largest + 1, all.end(), [&](auto& o) { return is_tensor(o) && r.buffers[o.buffer].bytes == b.bytes; });
+  return text("the largest tensor then: ", shown(r, largest->value), ", ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)], ", made by ",
+              where(r, r.values[largest->value].made_by), others ? text(" (", others, " more of that size)") : "", "\n");
+}
+
+}  // namespace
+
 std::string look_mem(const Recording& r, const LookOptions& o) {
   if (r.records.empty()) return title(r) + "nothing was recorded\n";
   const uint32_t at = peak_record(r);
   if (o.json) return series_json(r, at);
   const OpRecord& top = r.records[at];
-  std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n\n");
-  out += "|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
+  std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n");
+  out += largest_text(r, at) + "\n|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
   Rows rows{{"purpose", "at the peak", "most", "at the end"}};
   for (size_t k = 0; k < top.alive.size(); ++k) {
     size_t most = 0;

@@ -24,11 +24,14 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
     w.bytes += x.bytes;
     ++w.count;
   }
+  if (by_op.empty()) return title(r) + "no such records\n";
   if (!o.structure && (o.flops_per_second <= 0 || o.bytes_per_second <= 0)) return title(r) + "no ceilings were measured\n";
   const auto perfect = [&](const Work& w) { return std::max(w.flops / o.flops_per_second, w.bytes / o.bytes_per_second); };
   std::vector<std::pair<std::pair<std::string, std::string>, Work>> rows(by_op.begin(), by_op.end());
   const auto size = [&](const Work& w) { return o.structure ? w.flops : w.seconds; };
   std::stable_sort(rows.begin(), rows.end(), [&](auto& a, auto& b) { return size(a.second) > size(b.second); });
+  double seconds_of_all = 0;
+  for (auto& [name, w] : rows) seconds_of_all += w.seconds;
   if (o.top > 0) rows.resize(std::min(rows.size(), size_t(o.top)));
   Json list = Json::list();
   Rows lines{{"op", "phase", "times", "flops", "bytes", "flops/byte"}};
@@ -54,8 +57,11 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
     list.items.push_back(std::move(j));
   }
   if (o.json) return list.dump() + "\n";
+  const auto& [slowest, most] = rows[0];
   const std::string measured =
-      text("measured: ", number(o.flops_per_second * 1e-9), " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9),
+      text("most time: ", plain(slowest.first), ", ", slowest.second, ", ", time_text(uint64_t(most.seconds * 1e9)), " of ",
+           time_text(uint64_t(seconds_of_all * 1e9)), " (", number(100 * most.seconds / std::max(seconds_of_all, 1e-12)), " %)\nmeasured: ",
+           number(o.flops_per_second * 1e-9), " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9),
            " GB/s of memory; what fits a cache can be faster than memory\n");
   return title(r) + (o.structure ? "" : measured) + table(lines, "llrrrrrrrrrl");
 }

@@ -41,6 +41,15 @@ std::vector<Held> held_at(const Recording& r, const RecordedSweep& sweep) {
   return held;
 }
 
+/// Leaves what records that were asked for read in backward, one row each.
+std::vector<Held> chosen(const Recording& r, const std::vector<Held>& held, const LookOptions& o) {
+  std::vector<Held> rows;
+  for (auto& h : held)
+    for (auto& [record, why] : h.holders)
+      if (selected(r, r.records[record], o) && why != "held for other rows") rows.push_back({h.buffer, h.value, {{record, why}}});
+  return rows;
+}
+
 std::string wanted_by(const Recording& r, const Held& h) {
   if (h.holders.empty()) return "no row: a handle outside the tape holds it";
   const auto& [record, why] = h.holders[0];
@@ -82,6 +91,8 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
     sum += r.buffers[h.buffer].bytes;
     if (h.holders.empty()) outside += r.buffers[h.buffer].bytes;
   }
+  const bool some = !o.op.empty() || !o.scope.empty();
+  if (some) held = chosen(r, held, o);
   if (o.json) return to_json(r, held, sweep->bytes).dump() + "\n";
   const size_t count = held.size();
   if (o.top > 0) held.resize(std::min(held.size(), size_t(o.top)));
@@ -92,6 +103,7 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
                     h.value == nothing ? "" : where(r, r.values[h.value].made_by), h.value == nothing ? "" : wanted_by(r, h),
                     b.given == nothing ? "the end" : "#" + std::to_string(b.given)});
   }
+  if (some) return title(r) + text(count, " values are kept for the backward of ", o.op.empty() ? "the ops" : plain(o.op), o.scope.empty() ? "" : " in " + plain(o.scope), "\n") + table(rows, "rlllr");
   return title(r) + table(rows, "rlllr") +
          text(sweep->bytes, " bytes of activations in ", count, " buffers when backward begins at #", sweep->at, "; ", outside,
               " of them are held by no row, ", sweep->bytes - sum,
