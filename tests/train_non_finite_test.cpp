@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include <tapedeck/look/views.h>
 #include <tapedeck/ops/ops.h>
 #include <tapedeck/train/checkpoint.h>
 
@@ -82,6 +83,30 @@ TEST_CASE("a number that is none stops the run before the update, and is traced 
       next.folder = folder.path();
       CHECK(next.run(true).steps == 40);
     }
+  }
+}
+
+TEST_CASE("the step that failed stays as a recording, and the log says what `look nan` says of it") {
+  for (bool backwards : {false, true}) {
+    CAPTURE(backwards);
+    const TempFolder folder(Medium::memory);
+    TinyRun run;
+    run.folder = folder.path();
+    auto broken = std::make_unique<Broken>();
+    broken->at = 13;
+    broken->backwards = backwards;
+    run.objective = std::move(broken);
+    CHECK_FALSE(thrown([&] { run.run(); }, ErrorKind::non_finite).empty());
+    const Recording recording = decode(read_raw(folder / "tape.tdt"), "tape.tdt");
+    CHECK(recording.about_value("step") == "14");
+    const NonFinite found = find_non_finite(recording);
+    REQUIRE_FALSE(found.path.empty());
+    const OpRecord& born = recording.records[found.path[0]];
+    CHECK((backwards ? recording.records[born.origin].op : born.op) == "breaker");
+    CHECK(born.order == (backwards ? 1 : 0));
+    std::string said;
+    for (const std::string& line : run.listener.notes) said += line + "\n";
+    CHECK(said.find(look_nan(recording, {})) != said.npos);
   }
 }
 

@@ -41,15 +41,6 @@ std::vector<Held> held_at(const Recording& r, const RecordedSweep& sweep) {
   return held;
 }
 
-/// Leaves what records that were asked for read in backward, one row each.
-std::vector<Held> chosen(const Recording& r, const std::vector<Held>& held, const LookOptions& o) {
-  std::vector<Held> rows;
-  for (auto& h : held)
-    for (auto& [record, why] : h.holders)
-      if (selected(r, r.records[record], o) && why != "held for other rows") rows.push_back({h.buffer, h.value, {{record, why}}});
-  return rows;
-}
-
 std::string wanted_by(const Recording& r, const Held& h) {
   if (h.holders.empty()) return "no row: a handle outside the tape holds it";
   const auto& [record, why] = h.holders[0];
@@ -80,19 +71,45 @@ Json to_json(const Recording& r, const std::vector<Held>& held, uint64_t sum) {
   return all;
 }
 
+/// Of the chosen records: what each one's backward reads, parameters and the batch included.
+std::string kept_for(const Recording& r, uint32_t at, const LookOptions& o) {
+  Json list = Json::list();
+  Rows rows{{"bytes", "value", "made by", "wanted by", "until"}};
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < at && i < r.records.size(); ++i) {
+    if (!selected(r, r.records[i], o)) continue;
+    for (auto& save : r.records[i].saves) {
+      const RecordedValue& v = r.values[save.value];
+      if (save.why == "held for other rows" || v.buffer == nothing) continue;
+      const uint32_t given = r.buffers[v.buffer].given;
+      sum += v.bytes();
+      rows.push_back({std::to_string(v.bytes()), shown(r, save.value), where(r, v.made_by), text("#", i, " ", plain(r.records[i].op), ": ", plain(save.why)),
+                      given == nothing ? "the end" : "#" + std::to_string(given)});
+      Json j = Json::dict();
+      j.set("record", Json::of(int64_t(i)));
+      j.set("value", Json::of(typed(r, save.value)));
+      j.set("bytes", Json::of(int64_t(v.bytes())));
+      j.set("why", Json::of(plain(save.why)));
+      list.items.push_back(std::move(j));
+    }
+  }
+  if (o.json) return list.dump() + "\n";
+  const std::string whom = (o.op.empty() ? "the ops" : plain(o.op)) + (o.scope.empty() ? "" : " in " + plain(o.scope));
+  return title(r) + text(rows.size() - 1, " values, ", sum, " bytes, are kept for the backward of ", whom, "\n") + table(rows, "rlllr");
+}
+
 }  // namespace
 
 std::string look_saved(const Recording& r, const LookOptions& o) {
   const RecordedSweep* sweep = main_sweep(r);
   if (!sweep) return title(r) + "no backward sweep was recorded, so nothing is kept for one\n";
+  if (!o.op.empty() || !o.scope.empty()) return kept_for(r, sweep->at, o);
   std::vector<Held> held = held_at(r, *sweep);
   uint64_t sum = 0, outside = 0;
   for (auto& h : held) {
     sum += r.buffers[h.buffer].bytes;
     if (h.holders.empty()) outside += r.buffers[h.buffer].bytes;
   }
-  const bool some = !o.op.empty() || !o.scope.empty();
-  if (some) held = chosen(r, held, o);
   if (o.json) return to_json(r, held, sweep->bytes).dump() + "\n";
   const size_t count = held.size();
   if (o.top > 0) held.resize(std::min(held.size(), size_t(o.top)));
@@ -103,7 +120,6 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
                     h.value == nothing ? "" : where(r, r.values[h.value].made_by), h.value == nothing ? "" : wanted_by(r, h),
                     b.given == nothing ? "the end" : "#" + std::to_string(b.given)});
   }
-  if (some) return title(r) + text(count, " values are kept for the backward of ", o.op.empty() ? "the ops" : plain(o.op), o.scope.empty() ? "" : " in " + plain(o.scope), "\n") + table(rows, "rlllr");
   return title(r) + table(rows, "rlllr") +
          text(sweep->bytes, " bytes of activations in ", count, " buffers when backward begins at #", sweep->at, "; ", outside,
               " of them are held by no row, ", sweep->bytes - sum,

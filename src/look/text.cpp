@@ -165,21 +165,16 @@ std::string place_text(const Recording& r, uint32_t value, int64_t element) {
   const RecordedValue& v = r.values[value];
   if (v.shape.rank() == 0 || element < 0 || element >= v.shape.size()) return "";
   const int64_t columns = v.shape.size() / v.shape[0], row = element / columns;
-  std::string out = text("row ", row);
-  if (!v.trainable && !v.gradient_buffer)
-    for (auto& offsets : r.values) {
-      if (!is_offsets(offsets)) continue;
-      const auto after = std::upper_bound(offsets.sample.begin(), offsets.sample.end(), float(row));
-      if (v.shape[0] == int64_t(offsets.sample.back())) {
-        out += text(" (token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1, ")");
-      } else if (v.shape[0] == offsets.shape.size() - 1) {
-        out += text(" (example ", row, ")");
-      } else {
-        continue;
-      }
-      break;
-    }
-  return out + (columns > 1 ? text(", column ", element % columns) : "");
+  std::string meaning;
+  for (size_t k = 0; k < r.values.size() && meaning.empty() && !v.trainable && !v.gradient_buffer; ++k) {
+    const RecordedValue& offsets = r.values[k];
+    if (!is_offsets(offsets)) continue;
+    const auto after = std::upper_bound(offsets.sample.begin(), offsets.sample.end(), float(row));
+    if (v.shape[0] == int64_t(offsets.sample.back())) meaning = text("token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1);
+    else if (v.shape[0] == offsets.shape.size() - 1) meaning = text("example ", row);
+  }
+  if (v.shape.rank() == 1) return meaning;
+  return text("row ", row, meaning.empty() ? "" : " (" + meaning + ")", ", column ", element % columns);
 }
 
 bool bad(const RecordedValue& v) { return v.summary.nan > 0 || (v.summary.infinite > 0 && !v.may_be_infinite); }
