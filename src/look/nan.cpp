@@ -55,6 +55,14 @@ std::string remedy(const OpRecord& x, const RecordedValue& v) {
   return "";
 }
 
+std::string reader_text(const Recording& r, uint32_t v) {
+  for (uint32_t i = 0; i < r.records.size(); ++i)
+    if (std::any_of(r.records[i].in.begin(), r.records[i].in.end(), [&](auto& use) { return use.value == v; }))
+      return text("  first read by ", where(r, i), ", ", phase(r.records[i]),
+                  r.records[i].origin == nothing ? "" : ", on the way back through " + where(r, r.records[i].origin), "\n");
+  return "";
+}
+
 }  // namespace
 
 NonFinite find_non_finite(const Recording& r) {
@@ -89,7 +97,7 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   const std::string place = place_text(r, found.value, v.summary.first_bad);
   const std::string what = text(v.summary.nan, " NaN and ", v.summary.infinite, " infinities among ", v.shape.size(), " elements, the first at element ",
                                 v.summary.first_bad, place.empty() ? "" : ", " + place);
-  if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n");
+  if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n") + reader_text(r, found.value);
   const OpRecord& x = r.records[found.path[0]];
   std::string out = title(r) + text("born in ", where(r, found.path[0]), ", ", phase(x), ": ", shown(r, found.value), " holds ", what, "\n");
   if (const std::string place = asked_for(r, x); !place.empty()) out += "  asked for at " + place + "\n";
