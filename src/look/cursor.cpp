@@ -50,7 +50,7 @@ const std::vector<Cursor::Command>& Cursor::commands() {
       {"value", "%N", "a value: type, maker, summary, elements; a name works as well", &Cursor::value},
       {"grad", "%N", "its gradient: each contribution up to here, and those to come", &Cursor::grad},
       {"why", "%N", "why it is there: the line of the chain rule, who keeps it and for what, when it goes", &Cursor::why},
-      {"break", "op|scope GLOB, nan", "a place to stop at: ops or scopes that match, numbers that are none", &Cursor::set_break},
+      {"break", "op GLOB, scope GLOB, nan", "a place to stop at: ops or scopes that match, numbers that are none", &Cursor::set_break},
       {"breaks", "", "the places to stop at", &Cursor::breaks},
       {"delete", "N", "forgets a place to stop at", &Cursor::remove},
       {"continue", "[back]", "to the next place to stop at, or the one before", &Cursor::proceed},
