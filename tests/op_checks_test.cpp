@@ -11,7 +11,7 @@ namespace {
 enum class Flaw {
   none, unnamed, leaves_the_last_element, coarse_in_f32, forward_off, backward_off, ignores_accumulate, derivative_off,
   second_derivative_lost, counts_threads, depends_on_instruction_set, reads_what_it_did_not_save, saves_what_it_never_reads,
-  names_a_missing_value, allocates
+  names_a_missing_value, allocates, costs_less_than_nothing
 };
 
 /// y = x^3 with dx = 3 x^2 dy, and one flaw.
@@ -65,6 +65,7 @@ struct Cube final : Op {
     if (flaw == Flaw::names_a_missing_value) s.push_back({Save::input, 5, "from another op"});
     return s;
   }
+  Cost cost(In x) const override { return {(flaw == Flaw::costs_less_than_nothing ? -2.0 : 2.0) * double(x[0].size()), Op::cost(x).bytes}; }
 };
 
 OpCase case_with(Flaw flaw, DType dtype) {
@@ -92,6 +93,8 @@ Findings narrow_against_wide(const Row& row) { return row.dtype == DType::f32 ? 
 const Trial trials[] = {
     {"no row of its name", Flaw::unnamed, check_infer, "records no row"},
     {"an element is never written", Flaw::leaves_the_last_element, check_infer, "fresh buffer differs"},
+    {"a negative cost", Flaw::costs_less_than_nothing, check_infer, "costs -8 flops"},
+    {"a negative cost of backward", Flaw::costs_less_than_nothing, check_backward, "backward costs -8 flops"},
     {"f32 is coarse", Flaw::coarse_in_f32, narrow_against_wide, "output 0"},
     {"forward is off", Flaw::forward_off, check_reference, "output 0"},
     {"backward is off", Flaw::backward_off, check_backward, "gradient of input 0"},

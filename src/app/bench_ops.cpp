@@ -86,37 +86,33 @@ std::vector<Subject> subjects(const TrainFlags& f) {
           {"symmetric kl", {logits, other}, 2, [](In in) { return symmetric_kl_rows(in[0], in[1]); }}};
 }
 
-double bytes_of(const Tensor& t) { return t ? double(t.size()) * double(size_of(t.dtype())) : 0; }
-
-/// The op's own kernels on the tensors of its row. Backward's flops are counted as twice forward's, its bytes as the
-/// values it saves, the gradient that comes and those that go (twice where they are added up).
+/// The op's own kernels on the tensors of its row, with the costs that it states.
 void measure(const Subject& subject, const OpsFlags& flags, std::vector<Row>& rows) {
   Tape tape;
   Tensors leaves;
   for (const Tensor& input : subject.inputs) leaves.push_back(is_floating(input.dtype()) ? tape.leaf(input) : input);
-  subject.call(leaves);
+  const Tensor result = subject.call(leaves);
   const Node& node = tape.node(tape.size() - 1);
+  const size_t used = result.place().value - node.first;
   const Cost cost = node.op->cost(node.in);
   Tensors out, dy;
   for (const Tensor& t : node.out) out.push_back(t.detach());
-  for (size_t i = 0; i < out.size(); ++i) dy.push_back(i == 0 ? Tensor::full(out[0].shape(), 0.5) : Tensor());
+  for (size_t i = 0; i < out.size(); ++i) dy.push_back(i == used ? Tensor::full(out[i].shape(), 0.5) : Tensor());
   const auto forward = [&] { node.op->forward(node.in, out); };
   const int64_t elements = subject.parameters ? std::max(node.in[0].size(), out[0].size()) : out[0].size();
   rows.push_back({subject.name, "forward", elements, median_seconds(flags.repeats, flags.seconds, forward), cost.flops, cost.bytes});
   Few<Grad, max_inputs> grads;
-  double bytes = bytes_of(dy[0]);
   for (size_t i = 0; i < node.in.size(); ++i) {
     const Tensor& input = node.in[i];
     Grad grad;
     grad.wanted = input && is_floating(input.dtype());
     grad.accumulate = grad.wanted && i >= subject.parameters;
     if (grad.wanted) grad.into = Tensor::zeros(input.shape());
-    bytes += bytes_of(grad.into) * (grad.accumulate ? 2 : 1);
     grads.push_back(grad);
   }
-  for (const Save& save : node.op->saves()) bytes += bytes_of(save.kind == Save::input ? node.in[size_t(save.index)] : out[size_t(save.index)]);
+  const Cost back = node.op->backward_cost(node.in, out, dy, grads);
   const auto backward = [&] { node.op->backward(node.in, out, dy, grads); };
-  rows.push_back({"", "backward", elements, median_seconds(flags.repeats, flags.seconds, backward), 2 * cost.flops, bytes});
+  rows.push_back({"", "backward", elements, median_seconds(flags.repeats, flags.seconds, backward), back.flops, back.bytes});
 }
 
 /// Clipping's norm and the update of every parameter of the model.
@@ -125,7 +121,7 @@ void measure_update(const OpsFlags& flags, std::vector<Row>& rows) {
   const ParamStore& store = trainee.store;
   Optimizer& optimizer = *trainee.setup.optimizer;
   optimizer.bind(store);
-  const double bytes = bytes_of(store.values());
+  const double bytes = double(store.values().size()) * double(size_of(store.values().dtype()));
   int64_t step = 0;
   const double norm = median_seconds(flags.repeats, flags.seconds, [&] { gradient_norm(store); });
   rows.push_back({"gradient norm", "", store.values().size(), norm, 2 * double(store.values().size()), bytes});

@@ -71,6 +71,20 @@ std::string backward_text(Example& example) {
   return "\nnot differentiable\n";
 }
 
+/// With its cost when every gradient is asked for.
+std::string backward_way(const Node& node) {
+  if (!node.traits.differentiable) return "none";
+  if (!node.traits.has_backward) return "its rule in ops";
+  Tensors x, dy;
+  for (const Tensor& t : node.in) x.push_back(t.detach());
+  const size_t outputs = node.traits.has_reference ? node.op->reference(x).size() : node.out.size();
+  Few<Grad, max_inputs> dx;
+  for (size_t k = 0; k < node.out.size(); ++k) dy.push_back(k < outputs && is_floating(node.out[k].dtype()) ? node.out[k] : Tensor());
+  for (const Tensor& t : x) dx.push_back({t, is_floating(t.dtype()), false});
+  const Cost cost = node.op->backward_cost(x, node.out, dy, dx);
+  return fmt::format("a kernel of its own, first order; {:.0f} flops, {:.0f} bytes", cost.flops, cost.bytes);
+}
+
 std::string saves_text(const Node& node) {
   std::string out = "\nkept for backward\n";
   const Saves saves = node.op->saves();
@@ -88,8 +102,7 @@ std::string explain_op(const OpEntry& op) {
     out += fmt::format("\nexample: the case \"{}\"\n{}", cases.front().name, rows_text(example.tape, 0, example.after));
     if (const Node* node = example.row_of(op.name)) {
       const Cost cost = node->op->cost(node->in);
-      out += fmt::format("\ncost there: {:.0f} flops, {:.0f} bytes\nbackward: {}\n", cost.flops, cost.bytes,
-                         !node->traits.differentiable ? "none" : node->traits.has_backward ? "a kernel of its own, first order" : "its rule in ops");
+      out += fmt::format("\ncost there: {:.0f} flops, {:.0f} bytes\nbackward: {}\n", cost.flops, cost.bytes, backward_way(*node));
       if (node->traits.differentiable) out += saves_text(*node);
       if (node->traits.has_reference) out += reference_text(*node);
     }

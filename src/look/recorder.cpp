@@ -74,28 +74,13 @@ void Recorder::begin(const Work& work) {
   }
   price(work);
   if (options_.replay || options_.shadow) keep_copies(work);
-  if (options_.visitor) {
-    const Pause pause(*this);
-    options_.visitor->before(uint32_t(recording_.records.size()), work);
-  }
   pending_.start_ns = now();
 }
 
-/// Flops and bytes. A backward kernel: once the forward flops for each matrix it makes a gradient of; what it reads and writes.
 void Recorder::price(const Work& work) {
-  if (work.kind == Work::Kind::backward) {
-    int64_t matrices = 0;
-    for (size_t k = 0; k < work.dx.size(); ++k) {
-      if (!work.dx[k].wanted) continue;
-      matrices += work.in[k].shape().rank() > 1;
-      pending_.bytes += double(work.dx[k].into.size()) * double(size_of(work.dx[k].into.dtype()));
-    }
-    const bool complete = std::all_of(work.in.begin(), work.in.end(), [](auto& t) { return bool(t); });
-    if (complete) pending_.flops = work.op.cost(work.in).flops * double(std::max<int64_t>(1, matrices));
-    for (auto& u : pending_.in) pending_.bytes += double(recording_.values[u.value].bytes());
-    return;
-  }
-  const Cost cost = work.kind == Work::Kind::add ? Cost{double(work.in[0].size()), 3.0 * double(work.in[0].size()) * double(size_of(work.in[0].dtype()))}
+  using Kind = Work::Kind;
+  const Cost cost = work.kind == Kind::backward  ? work.op.backward_cost(work.in, work.out, work.dy, work.dx)
+                    : work.kind == Kind::restore ? work.op.restore_cost(work.in, work.out, work.output)
                                                  : work.op.cost(work.in);
   pending_.flops = cost.flops;
   pending_.bytes = cost.bytes;
@@ -132,7 +117,6 @@ void Recorder::end(const Work& work, bool done) {
   }
   if (options_.replay) compute_again(work);
   if (options_.shadow) compute_in_f64(work);
-  if (options_.visitor) options_.visitor->after(id, work);
   dy_copies_ = dx_copies_ = {};
   finish_record(std::move(pending_));
 }

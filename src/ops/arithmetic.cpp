@@ -70,10 +70,10 @@ struct Arithmetic final : Op {
     if (kind == kernels::Binary::divide) return {{Save::input, 1, "divides the gradient"}, {Save::output, 0, "da/b is -y/b"}};
     return {};
   }
-  Cost cost(In x) const override {
-    Cost c = Op::cost(x);
-    c.flops = double(x[0].size());
-    return c;
+  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    const int products = int(dx[0].wanted) + int(dx[1].wanted);
+    return {products * double(x[0].size()) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
   }
 
   static void run(kernels::Binary kind, const Tensor& a, const Tensor& b, const Tensor& y, bool accumulate) {

@@ -43,6 +43,11 @@ struct Slice final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {pad(dy[0], block, x[0].shape()[block.axis])}; }
   Saves saves() const override { return {}; }
+  Cost cost(In x) const override { return {0, 2 * bytes_of(x[0]) / double(x[0].shape()[block.axis]) * double(end - block.begin)}; }
+  Cost backward_cost(In, In, In dy, Asked dx) const override {
+    if (dx[0].accumulate) return {double(dy[0].size()), 3 * bytes_of(dy[0])};
+    return {0, bytes_of(dy[0]) + bytes_of(dx[0].into)};
+  }
   void attributes(Attributes& list) const override { list("axis", block.axis)("begin", block.begin)("end", end); }
 };
 
@@ -65,6 +70,7 @@ struct Pad final : Op {
     return {slice(dy[0], block.axis, block.begin, block.begin + x[0].shape()[block.axis])};
   }
   Saves saves() const override { return {}; }
+  Cost backward_cost(In, In, In, Asked dx) const override { return {added(dx), (dx[0].accumulate ? 3 : 2) * bytes_of(dx[0].into)}; }
   void attributes(Attributes& list) const override { list("axis", block.axis)("before", block.begin)("total", total); }
 };
 
@@ -112,6 +118,11 @@ struct Concat final : Op {
     return dx;
   }
   Saves saves() const override { return {}; }
+  Cost backward_cost(In, In, In, Asked dx) const override {
+    double bytes = 0;                                               // of the parts of dy that are asked for, and of dx
+    for (const Grad& g : dx) if (g.wanted) bytes += (g.accumulate ? 3 : 2) * bytes_of(g.into);
+    return {added(dx), bytes};
+  }
   void attributes(Attributes& list) const override { list("axis", axis); }
 };
 

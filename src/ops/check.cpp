@@ -33,7 +33,7 @@ template <Findings (*check)(const Row&)>
 Findings plain(const Row& row, const Allocations&) { return check(row); }
 
 const Check checks[] = {
-    {1, "infer", "forward makes the shapes and dtypes that infer promises", Dtypes::both, plain<testing::check_infer>},
+    {1, "infer", "forward makes the shapes and dtypes that infer promises, at a cost that is a number", Dtypes::both, plain<testing::check_infer>},
     {2, "f32_f64", "f32 agrees with f64, outputs and gradients", Dtypes::f32, plain<testing::check_f32_f64>},
     {3, "reference", "the forward kernel equals the reference", Dtypes::both, plain<testing::check_reference>},
     {4, "backward", "the backward kernel equals the rule; accumulating adds", Dtypes::both, plain<testing::check_backward>},
@@ -60,7 +60,7 @@ class Walk {
     rows();
     if (op_.misuses) misuses();
     for (const auto& [value, use] : testing::save_uses[op_.name])
-      if (!use.noticed) fail(text(op_.name, ": saves() lists ", value, ", but poisoning it changes nothing in any row"));
+      if (!use.noticed) fail(text(op_.name, ": saves() lists ", value, ", but other elements there change nothing in any row"));
     return std::move(report_);
   }
 

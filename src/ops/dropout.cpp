@@ -24,10 +24,9 @@ struct DropoutOp final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {apply(DropoutOp(drop), {dy[0]})}; }
   Saves saves() const override { return {}; }
-  Cost cost(In x) const override {
-    Cost c = Op::cost(x);
-    c.flops = 8 * double(x[0].size());                             // an eighth of a Philox block per element
-    return c;
+  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }     // all are scaled, some chosen
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {double(x[0].size()) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
   }
   void attributes(Attributes& list) const override { list("p", drop.p)("key", text(drop.key))("first", int64_t(drop.first)); }
 

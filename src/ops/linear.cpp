@@ -104,9 +104,16 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
     return true;
   }
   Cost cost(In x) const override {
-    Cost c = Op::cost(x);
-    c.flops = 2.0 * double(x[0].size()) * double(x[1].shape()[0]);
-    return c;
+    const double rows = double(x[0].shape().rows()), n = double(x[1].shape()[0]), k = double(x[1].shape()[1]);
+    return {rows * n * (2 * k + (has_bias ? 1 : 0) + flops_of(activation().unary).forward), Op::cost(x).bytes};
+  }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    const double rows = double(x[0].shape().rows()), n = double(x[1].shape()[0]), k = double(x[1].shape()[1]);
+    const int products = int(dx[0].wanted) + int(dx[1].wanted), sums = has_bias && dx[2].wanted ? 1 : 0;
+    return {rows * n * (flops_of(activation().unary).backward + 2 * k * products + sums), Op::backward_cost(x, y, dy, dx).bytes};
+  }
+  Cost restore_cost(In, In y, size_t) const override {
+    return {double(y[0].size()) * flops_of(activation().unary).forward, bytes_of(y[0]) + bytes_of(y[1])};
   }
   void attributes(Attributes& a) const override { a("act", activation().name)("bias", has_bias); }
 };

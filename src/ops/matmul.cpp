@@ -60,15 +60,18 @@ struct MatMul final : Op {
   Saves saves() const override {
     return {{Save::input, 0, "a factor of b's gradient"}, {Save::input, 1, "a factor of a's gradient"}};
   }
-  Cost cost(In x) const override {
-    const Plan p = plan(x[0].shape(), x[1].shape());
-    Cost c = Op::cost(x);
-    c.flops = 2.0 * double(p.batches) * double(p.gemm.m) * double(p.gemm.n) * double(p.gemm.k);
-    return c;
+  Cost cost(In x) const override { return {products(x), Op::cost(x).bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {(int(dx[0].wanted) + int(dx[1].wanted)) * products(x), Op::backward_cost(x, y, dy, dx).bytes};
   }
   void attributes(Attributes& list) const override { list("a_transposed", a_transposed)("b_transposed", b_transposed); }
 
  private:
+  /// A multiply-add for each of m n k in each batch; the gradients of both operands have as many.
+  double products(In x) const {
+    const Plan p = plan(x[0].shape(), x[1].shape());
+    return 2.0 * double(p.batches) * double(p.gemm.m) * double(p.gemm.n) * double(p.gemm.k);
+  }
   static bool same_batches(const Shape& a, const Shape& b) {
     if (a.rank() != b.rank()) return false;
     for (int i = 0; i < a.rank() - 2; ++i) if (a[i] != b[i]) return false;

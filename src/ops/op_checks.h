@@ -1,6 +1,7 @@
 // The eleven checks of the op table, each a function over one row (design: "three kinds of op, one table"). A check returns
 // what it found wrong; where it cannot apply it says why. Next: check.cpp.
 #pragma once
+#include <algorithm>
 #include <map>
 #include <new>
 
@@ -22,6 +23,14 @@ struct Findings {
   void expect(bool holds, const std::string& what) { if (!holds) failures.push_back(what); }
 };
 
+/// Finite, and nothing is earned.
+inline bool sound(const Cost& c) { return c.flops >= 0 && c.bytes >= 0 && std::isfinite(c.flops) && std::isfinite(c.bytes); }
+inline Cost backward_cost(const Node& node, In in, In out, In dy, Wanted wanted) {
+  Few<Grad, max_inputs> dx;
+  for (size_t k = 0; k < in.size(); ++k) dx.push_back({wanted[k] ? in[k] : Tensor(), wanted[k], false});
+  return node.op->backward_cost(in, out, dy, dx);
+}
+
 /// (1) What infer promises is what forward makes: shapes and dtypes agree, and forward fills every element itself.
 inline Findings check_infer(const Row& row) {
   Findings found;
@@ -32,6 +41,8 @@ inline Findings check_infer(const Row& row) {
     const Tensors in = detached(node->in);
     const Specs specs = node->op->infer(in);
     found.expect(specs.size() == node->out.size(), "infer and the row disagree on the number of outputs");
+    const Cost cost = node->op->cost(in);
+    found.expect(sound(cost), text("costs ", cost.flops, " flops, ", cost.bytes, " bytes"));
     Tensors again;
     for (size_t k = 0; k < specs.size() && k < node->out.size(); ++k) {
       const Spec& s = specs[k];
@@ -96,6 +107,8 @@ inline Findings check_backward(const Row& row) {
       const auto kernel = kernel_gradients(*node, in, out, dy, all);
       if (!kernel) continue;
       found.does_not_apply.clear();
+      const Cost cost = backward_cost(*node, in, out, dy, all);
+      found.expect(sound(cost), text("backward costs ", cost.flops, " flops, ", cost.bytes, " bytes"));
       const Tensors rule = node->op->vjp(in, out, dy, all);
       double scale = 0;
       for (const Tensor& t : rule) scale = std::max(scale, largest_entry(t));
@@ -223,7 +236,29 @@ inline Findings check_instruction_sets(const Row& row) {
   return found;
 }
 
-/// Values that some row's saves() lists, and whether poisoning any of them was ever noticed: by op, then "input 2".
+/// Other elements, which no kernel may trip over: NaN; the other condition; indices that trade places; offsets of the sequences in
+/// reverse order. Negative indices mean none and stay.
+inline void spoil(const Tensor& t) {
+  if (is_floating(t.dtype())) return poison(t);
+  if (t.dtype() == DType::u8) {
+    for (uint8_t& condition : t.data<uint8_t>()) condition = !condition;
+    return;
+  }
+  const std::span<int32_t> all = t.data<int32_t>();
+  if (!all.empty() && all[0] == 0 && std::ranges::is_sorted(all)) {
+    const int32_t end = all.back();
+    std::ranges::reverse(all);
+    for (int32_t& offset : all) offset = end - offset;
+    return;
+  }
+  for (size_t i = 0, j = all.size(); i < j;) {
+    if (all[i] < 0) ++i;
+    else if (all[j - 1] < 0) --j;
+    else std::swap(all[i++], all[--j]);
+  }
+}
+
+/// Values that some row's saves() lists, and whether spoiling any of them was ever noticed: by op, then "input 2".
 struct SaveUse { bool noticed = false; const char* why = ""; };
 inline std::map<std::string, std::map<std::string, SaveUse>> save_uses;
 
@@ -269,12 +304,11 @@ inline Findings check_saves(const Row& row) {
                    text("saves() lists ", s.kind == Save::input ? "input " : "output ", s.index,
                         ", which the row lacks or does not explain"));
       if (k >= count) continue;
-      const Tensor& value = (s.kind == Save::input ? node->in : node->out)[k];
-      if (!value || !is_floating(value.dtype()) || value.size() == 0) continue;
-      Tensors one_in = copies(node->in), one_out = copies(node->out);
-      poison((s.kind == Save::input ? one_in : one_out)[k]);
       SaveUse& use = save_uses[row.op][text(s.kind == Save::input ? "input " : "output ", k, " (", s.why, ")")];
       use.why = s.why;
+      if (!(s.kind == Save::input ? node->in : node->out)[k]) continue;
+      Tensors one_in = copies(node->in), one_out = copies(node->out);
+      spoil((s.kind == Save::input ? one_in : one_out)[k]);
       use.noticed = use.noticed || !unchanged(one_in, one_out);
     }
   }

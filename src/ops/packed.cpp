@@ -32,11 +32,21 @@ void require_dropout(std::string_view op, const DropoutSpec& dropout) {
     throw Error(ErrorKind::value, text(op, ": dropout probability ", dropout.p, " is outside [0, 1)"));
 }
 
+void attributes_of(const DropoutSpec& dropout, Attributes& list) {
+  list("p", dropout.p);
+  if (dropout.p > 0) list("key", text(dropout.key.bits))("first", int64_t(dropout.first));
+}
+
 int64_t pairs_of(const Tensor& offsets, int64_t heads) {
   const int32_t* o = offsets.raw<int32_t>();
   int64_t pairs = 0;
   for (int64_t b = 0; b < sequences_of(offsets); ++b) pairs += int64_t{o[b + 1] - o[b]} * (o[b + 1] - o[b]);
   return heads * pairs;
+}
+
+int64_t pairs_seen(const Tensor& offsets, int64_t heads, bool causal) {
+  const int64_t pairs = pairs_of(offsets, heads);
+  return causal ? (pairs + heads * tokens_of(offsets)) / 2 : pairs;
 }
 
 kernels::Attention packed_attention(const Tensor& offsets, int64_t heads, int64_t head_dim) {

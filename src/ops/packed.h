@@ -18,14 +18,26 @@ inline int64_t tokens_of(const Tensor& offsets) { return offsets.raw<int32_t>()[
 inline int64_t sequences_of(const Tensor& offsets) { return offsets.size() - 1; }
 /// heads * sum_b len_b^2: how many (head, query, key) triples there are.
 int64_t pairs_of(const Tensor& offsets, int64_t heads);
+/// Those whose query sees the key: all of them, or where causal the keys up to the query's own.
+int64_t pairs_seen(const Tensor& offsets, int64_t heads, bool causal);
 
 /// Queries and keys of the same sequences, all strides heads * head_dim.
 kernels::Attention packed_attention(const Tensor& offsets, int64_t heads, int64_t head_dim);
+/// p, and which masks it draws where it draws any.
+void attributes_of(const DropoutSpec& dropout, Attributes& list);
 inline kernels::Dropout kernel_dropout(const DropoutSpec& d) { return {d.p, d.key.bits, d.first}; }
 
 /// Where to write the gradient of an input, or null when nobody asked for it.
 template <class T>
 T* target(const Grad& g) { return g.wanted ? g.into.raw<T>() : nullptr; }
+
+/// Flops of normalising rows of c: two passes for mean and deviation, one for (x - mean) rstd gain + bias; and of the gradients
+/// of x, and of gain and bias together.
+inline double norm_flops(double rows, double c) { return rows * (8 * c + 5); }
+inline double norm_backward_flops(double rows, double c, bool of_x, bool of_parameters) {
+  return (of_x ? rows * (14 * c + 2) : 0) + (of_parameters ? rows * 5 * c : 0);
+}
+inline double added(const Grad& g) { return added(Asked(&g, 1)); }
 
 // cases: offsets of the given sequence lengths
 Tensor case_offsets(std::initializer_list<int32_t> lengths);

@@ -1,5 +1,7 @@
 // Pooling of packed sequences: first token, mean or maximum over each sequence's rows, and the transposes that are their
 // rules. An empty sequence gives zeros and receives nothing.
+#include <algorithm>
+
 #include "packed.h"
 
 namespace tapedeck {
@@ -8,6 +10,23 @@ namespace {
 enum class Pooling : uint8_t { first, mean };
 
 const char* const where_sequences_begin = "where sequences begin";
+
+/// Numbers that the first tokens of all sequences hold; none where a sequence is empty.
+double first_numbers(const Tensor& offsets, int64_t cols) {
+  const int32_t* o = offsets.raw<int32_t>();
+  int64_t sequences = 0;
+  for (int64_t b = 0; b < sequences_of(offsets); ++b) sequences += o[b] < o[b + 1];
+  return double(sequences * cols);
+}
+/// Of spreading rows of `cols` numbers over their tokens: 1/length per sequence, then a product at each place.
+double spread_flops(Pooling pool, const Tensor& offsets, int64_t cols) {
+  return pool == Pooling::first ? 0 : double(sequences_of(offsets)) + double(tokens_of(offsets) * cols);
+}
+/// Entries that name a row.
+double taken(const Tensor& rows) {
+  const std::span<const int32_t> all = rows.data<int32_t>();
+  return double(std::count_if(all.begin(), all.end(), [](int32_t row) { return row >= 0; }));
+}
 
 template <class T>
 void spread_rows(Pooling pool, const Tensor& offsets, const Tensor& dy, const Tensor& dx, bool accumulate) {
@@ -40,6 +59,7 @@ struct SegmentSpread final : Op {                 // in: y[B,d], offsets; out: [
   }
   Tensors vjp(In x, In, In dy, Wanted) const override;
   Saves saves() const override { return {{Save::input, 1, where_sequences_begin}}; }
+  Cost cost(In x) const override { return {spread_flops(pool, x[1], x[0].shape()[1]), Op::cost(x).bytes}; }
 };
 
 struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [B,d]
@@ -72,6 +92,18 @@ struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {apply(SegmentSpread(pool), {dy[0], x[1]}), Tensor{}}; }
   Saves saves() const override { return {{Save::input, 1, where_sequences_begin}}; }
+  Cost cost(In x) const override {
+    const int64_t cols = x[0].shape()[1], out = sequences_of(x[1]) * cols;
+    if (pool == Pooling::mean) return {double(x[0].size() + out + sequences_of(x[1])), Op::cost(x).bytes};
+    return {0, bytes_of(x[1]) + (first_numbers(x[1], cols) + double(out)) * double(size_of(x[0].dtype()))};
+  }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    const int64_t cols = x[0].shape()[1];
+    const double moved = first_numbers(x[1], cols), places = pool == Pooling::first ? moved : double(x[0].size());
+    const double bytes = pool == Pooling::first && dx[0].accumulate
+                             ? bytes_of(x[1]) + 3 * moved * double(size_of(x[0].dtype())) : Op::backward_cost(x, y, dy, dx).bytes;
+    return {spread_flops(pool, x[1], cols) + (dx[0].accumulate ? places : 0), bytes};
+  }
 };
 
 Tensors SegmentSpread::vjp(In x, In, In dy, Wanted) const { return {apply(SegmentPool(pool), {dy[0], x[1]}), Tensor{}}; }
@@ -105,6 +137,9 @@ struct SegmentTake final : Op {                   // in: x[T,d], rows i32 [B,d];
   }
   Tensors vjp(In x, In, In dy, Wanted) const override;
   Saves saves() const override { return {{Save::input, 1, "which rows receive the gradient"}}; }
+  Cost cost(In x) const override {
+    return {0, bytes_of(x[1]) + (taken(x[1]) + double(x[1].size())) * double(size_of(x[0].dtype()))};
+  }
 };
 
 struct SegmentPut final : Op {                    // in: x[B,d], rows i32 [B,d]; out: [tokens,d]
@@ -124,6 +159,7 @@ struct SegmentPut final : Op {                    // in: x[B,d], rows i32 [B,d];
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {apply(SegmentTake(), {dy[0], x[1]}), Tensor{}}; }
   Saves saves() const override { return {{Save::input, 1, "which rows the gradient comes from"}}; }
+  Cost cost(In x) const override { return {taken(x[1]), Op::cost(x).bytes}; }
   void attributes(Attributes& a) const override { a("tokens", tokens); }
 };
 
@@ -152,6 +188,9 @@ struct SegmentMax final : Op {                    // in: x[T,d], offsets; out: [
   }
   Tensors vjp(In x, In y, In dy, Wanted) const override { return {apply(SegmentPut(x[0].shape()[0]), {dy[0], y[1]}), Tensor{}}; }
   Saves saves() const override { return {{Save::output, 1, "the row of each maximum receives the gradient"}}; }
+  Cost backward_cost(In, In y, In dy, Asked dx) const override {
+    return {taken(y[1]), cost_of_adding(y[1], dy[0], dx[0]).bytes};
+  }
 };
 
 struct Layout { const char* name; std::initializer_list<int32_t> lengths; int64_t cols; };

@@ -76,11 +76,24 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     return true;
   }
   Cost cost(In x) const override {
-    Cost c = Op::cost(x);
-    c.flops = (dropout.p > 0 ? 11.0 : 9.0) * double(x[0].size());
-    return c;
+    const double rows = double(x[0].shape().rows()), cols = double(x[0].shape().cols()), scaled = dropout.p > 0 ? rows * cols : 0;
+    return {scaled + rows * cols + norm_flops(rows, cols), Op::cost(x).bytes};
   }
-  void attributes(Attributes& a) const override { a("epsilon", epsilon)("p", dropout.p); }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    const double rows = double(y[0].shape().rows()), cols = double(y[0].shape().cols());
+    const bool of_sum = dy[1] && (dx[0].wanted || dx[1].wanted), of_parameters = dy[1] && (dx[2].wanted || dx[3].wanted);
+    const double scaled = dx[0].wanted && dropout.p > 0 ? rows * cols : 0, joined = of_sum && dy[0] ? rows * cols : 0;
+    return {norm_backward_flops(rows, cols, of_sum, of_parameters) + scaled + joined + added(dx.first(2)),
+            Op::backward_cost(x, y, dy, dx).bytes};
+  }
+  Cost restore_cost(In x, In y, size_t) const override {
+    const double rows = double(y[0].shape().rows()), cols = double(y[0].shape().cols());
+    return {norm_flops(rows, cols), 2 * bytes_of(y[0]) + bytes_of(y[2]) + bytes_of(y[3]) + bytes_of(x[2]) + bytes_of(x[3])};
+  }
+  void attributes(Attributes& a) const override {
+    a("epsilon", epsilon);
+    attributes_of(dropout, a);
+  }
 };
 
 std::vector<OpCase> cases(DType t) {

@@ -44,7 +44,12 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   }
 
   Saves saves() const override { return {{Save::input, 1, "angles of the inverse rotation"}}; }
-  Cost cost(In x) const override { return {3.0 * double(x[0].shape()[0] * columns), Op::cost(x).bytes}; }
+  /// Frequencies once, an angle with its sine and cosine per row and pair of a head, four products and two sums per pair.
+  Cost cost(In x) const override {
+    const double rows = double(x[0].shape()[0]), half = double(head_dim / 2);
+    return {3 * half + rows * 3 * half + rows * 3 * double(columns), Op::cost(x).bytes};
+  }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {cost(x).flops + added(dx), Op::backward_cost(x, y, dy, dx).bytes}; }
   void attributes(Attributes& a) const override { a("columns", columns)("head_dim", head_dim)("base", base)("inverse", inverse); }
 };
 

@@ -63,6 +63,7 @@ struct Max final : Op {
     return {reshape(pick_transposed(reshape(dy[0], rows), y[1].view(rows), s.cols()), s)};
   }
   Saves saves() const override { return {{Save::output, 1, "says which entry was the largest"}}; }
+  Cost backward_cost(In, In y, In dy, Asked dx) const override { return cost_of_placing(y[1], dy[0], dx[0]); }
 };
 
 }  // namespace

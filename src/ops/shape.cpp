@@ -43,6 +43,7 @@ struct Permute final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {apply(inverse(), {dy[0]})}; }
   Saves saves() const override { return {}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {added(dx), Op::backward_cost(x, y, dy, dx).bytes}; }
   void attributes(Attributes& list) const override {
     std::string s;
     for (int i = 0; i < rank; ++i) s += (i ? "," : "[") + std::to_string(order[size_t(i)]);
@@ -90,6 +91,9 @@ struct Expand final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {sum_to(dy[0], x[0].shape())}; }
   Saves saves() const override { return {}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {double(dy[0].size()), Op::backward_cost(x, y, dy, dx).bytes};
+  }
   void attributes(Attributes& list) const override { list("shape", shape.str()); }
 };
 

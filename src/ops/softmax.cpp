@@ -10,9 +10,9 @@ void require_row(std::string_view op, In x) {
   require_floating(op, x);
   if (x[0].shape().rank() == 0) shape_error(op, x, "needs one axis or more", "reshape it to [1]");
 }
-Cost cost_of_exponentials(const Tensor& x, Cost c) {
-  c.flops = 5 * double(x.size());
-  return c;
+/// Flops of rows that take `each` per entry and `once` per row.
+double row_flops(const Tensor& x, double each, double once) {
+  return x.size() == 0 ? 0 : each * double(x.size()) + once * double(x.shape().rows());
 }
 
 struct Softmax final : Op {
@@ -43,7 +43,10 @@ struct Softmax final : Op {
     return {g - y[0] * sum(g, -1, true)};
   }
   Saves saves() const override { return {{Save::output, 0, "the derivative is a function of y"}}; }
-  Cost cost(In x) const override { return cost_of_exponentials(x[0], Op::cost(x)); }
+  Cost cost(In x) const override { return {row_flops(x[0], 4, 1), Op::cost(x).bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {row_flops(x[0], 4, 0) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
+  }
 };
 
 struct LogSoftmax final : Op {
@@ -71,7 +74,10 @@ struct LogSoftmax final : Op {
   /// dx = dy - softmax(x) sum_c dy
   Tensors vjp(In, In y, In dy, Wanted) const override { return {dy[0] - exp(y[0]) * sum(dy[0], -1, true)}; }
   Saves saves() const override { return {{Save::output, 0, "exp(y) is the softmax"}}; }
-  Cost cost(In x) const override { return cost_of_exponentials(x[0], Op::cost(x)); }
+  Cost cost(In x) const override { return {row_flops(x[0], 5, 1), Op::cost(x).bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {row_flops(x[0], 4, 0) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
+  }
   static constexpr bool may_be_infinite = true;                    // an entry of -inf stays -inf
 };
 
@@ -97,7 +103,7 @@ struct LogSumExp final : Op {
     return {softmax(x[0]) * reshape(dy[0], s.with(s.rank() - 1, 1))};
   }
   Saves saves() const override { return {{Save::input, 0, "the derivative is softmax(x)"}}; }
-  Cost cost(In x) const override { return cost_of_exponentials(x[0], Op::cost(x)); }
+  Cost cost(In x) const override { return {row_flops(x[0], 3, 2), Op::cost(x).bytes}; }
   static constexpr bool may_be_infinite = true;                    // of a row that is -inf throughout
 };
 

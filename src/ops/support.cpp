@@ -150,10 +150,21 @@ OpCase case_of(std::string name, std::vector<Tensor> inputs, std::function<Tenso
   return {std::move(name), std::move(inputs), [call = std::move(call)](In x) { return Tensors{call(x)}; }, {}, 1};
 }
 
-double bytes_of(In x) {
-  double bytes = 0;
-  for (const Tensor& t : x) if (t) bytes += double(t.size()) * double(size_of(t.dtype()));
-  return bytes;
+double added(Asked dx) {
+  double elements = 0;
+  for (const Grad& g : dx) if (g.wanted && g.accumulate) elements += double(g.into.size());
+  return elements;
 }
+
+Cost cost_of_adding(const Tensor& index, const Tensor& dy, const Grad& dx) {
+  const double read = bytes_of(index) + bytes_of(dy);
+  return {double(dy.size()), read + (dx.accumulate ? 2 * bytes_of(dy) : bytes_of(dx.into))};
+}
+
+Cost cost_of_placing(const Tensor& index, const Tensor& dy, const Grad& dx) {
+  return {dx.accumulate ? double(dy.size()) : 0, cost_of_adding(index, dy, dx).bytes};
+}
+
+double bytes_of(const Tensor& t) { return t ? double(t.size()) * double(size_of(t.dtype())) : 0; }
 
 }  // namespace tapedeck

@@ -37,7 +37,16 @@ Tensor unary(kernels::Unary kind, const Tensor& x, double a = 0, double b = 0);
 Tensor axis_last(const Tensor& x, int axis);
 Tensor pick_transposed(const Tensor& x /*[r]*/, const Tensor& column /*i32 [r]*/, int64_t cols);      // [r,cols], zero elsewhere
 
-/// bytes of all tensors, for cost().
-double bytes_of(In x);
+// ---- costs: the convention is beside Cost in tape/op.h -----------------------------------------------------------------------
+
+/// Flops for one element of f(x), and of dy f'(x).
+struct UnaryFlops { int forward = 0, backward = 0; };
+UnaryFlops flops_of(kernels::Unary kind);
+/// Elements of the gradients that are added to what is there: a flop each, unless that is where a sum starts anyway.
+double added(Asked dx);
+double bytes_of(const Tensor& t);
+/// Rows (or numbers) of dy that are added up in the places of dx that `index` names; or that go to a place each, 0 elsewhere.
+Cost cost_of_adding(const Tensor& index, const Tensor& dy, const Grad& dx);
+Cost cost_of_placing(const Tensor& index, const Tensor& dy, const Grad& dx);
 
 }  // namespace tapedeck

@@ -5,6 +5,8 @@
 namespace tapedeck {
 namespace {
 
+double row_bytes(const Tensor& table) { return double(table.shape()[1]) * double(size_of(table.dtype())); }
+
 struct Gather final : Op {
   std::string_view name() const override { return "gather"; }
   Specs infer(In x) const override {
@@ -30,6 +32,8 @@ struct Gather final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {scatter_add(dy[0], x[1], x[0].shape()[0])}; }
   Saves saves() const override { return {{Save::input, 1, "says which row of the table each gradient belongs to"}}; }
+  Cost cost(In x) const override { return {0, bytes_of(x[1]) + 2 * double(x[1].size()) * row_bytes(x[0])}; }
+  Cost backward_cost(In x, In, In dy, Asked dx) const override { return cost_of_adding(x[1], dy[0], dx[0]); }
 };
 
 struct ScatterAdd final : Op {
@@ -54,6 +58,7 @@ struct ScatterAdd final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {gather(dy[0], x[1])}; }
   Saves saves() const override { return {{Save::input, 1, "says which row of the table each row went to"}}; }
+  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }
   void attributes(Attributes& list) const override { list("table_rows", table_rows); }
 };
 
@@ -82,6 +87,8 @@ struct Pick final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {pick_transposed(dy[0], x[1], x[0].shape()[1])}; }
   Saves saves() const override { return {{Save::input, 1, "says which column each gradient belongs to"}}; }
+  Cost cost(In x) const override { return {0, bytes_of(x[1]) + 2 * double(x[1].size()) * double(size_of(x[0].dtype()))}; }
+  Cost backward_cost(In x, In, In dy, Asked dx) const override { return cost_of_placing(x[1], dy[0], dx[0]); }
 };
 
 struct PickTransposed final : Op {

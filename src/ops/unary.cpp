@@ -16,17 +16,17 @@ using kernels::Unary;
 
 /// What the derivative reads: the shorter of the two, see kernels/unary.h.
 enum class Reads : uint8_t { nothing, x, y };
-struct About { std::string_view name; Reads reads; };
+struct About { std::string_view name; Reads reads; UnaryFlops flops; };
 constexpr About about[] = {
-    {"negate", Reads::nothing}, {"exp", Reads::y},         {"log", Reads::x},
-    {"tanh", Reads::y},         {"sigmoid", Reads::y},     {"relu", Reads::x},
-    {"gelu", Reads::x},         {"gelu_tanh", Reads::x},   {"silu", Reads::x},
-    {"softplus", Reads::x},     {"sqrt", Reads::y},        {"rsqrt", Reads::y},
-    {"square", Reads::x},       {"abs", Reads::x},         {"sin", Reads::x},
-    {"cos", Reads::x},          {"erf", Reads::x},         {"pow", Reads::x},
-    {"clamp", Reads::x},        {"scale", Reads::nothing}, {"add_scalar", Reads::nothing},
-    {"reciprocal", Reads::y},   {"sign", Reads::nothing},  {"step", Reads::nothing},
-    {"inside", Reads::nothing},
+    {"negate", Reads::nothing, {0, 1}},     {"exp", Reads::y, {1, 1}},              {"log", Reads::x, {1, 2}},
+    {"tanh", Reads::y, {1, 4}},             {"sigmoid", Reads::y, {3, 3}},          {"relu", Reads::x, {0, 1}},
+    {"gelu", Reads::x, {5, 11}},            {"gelu_tanh", Reads::x, {8, 15}},       {"silu", Reads::x, {4, 8}},
+    {"softplus", Reads::x, {3, 4}},         {"sqrt", Reads::y, {1, 3}},             {"rsqrt", Reads::y, {2, 4}},
+    {"square", Reads::x, {1, 2}},           {"abs", Reads::x, {0, 1}},              {"sin", Reads::x, {1, 2}},
+    {"cos", Reads::x, {1, 2}},              {"erf", Reads::x, {1, 4}},              {"pow", Reads::x, {1, 3}},
+    {"clamp", Reads::x, {0, 1}},            {"scale", Reads::nothing, {1, 1}},      {"add_scalar", Reads::nothing, {1, 0}},
+    {"reciprocal", Reads::y, {1, 2}},       {"sign", Reads::nothing, {0, 0}},       {"step", Reads::nothing, {0, 0}},
+    {"inside", Reads::nothing, {0, 0}},
 };
 static_assert(std::size(about) == size_t(Unary::count));
 
@@ -75,10 +75,9 @@ struct Elementwise final : Op {
     }
     return {};
   }
-  Cost cost(In x) const override {
-    Cost c = Op::cost(x);
-    c.flops = double(x[0].size());
-    return c;
+  Cost cost(In x) const override { return {about[size_t(kind)].flops.forward * double(x[0].size()), Op::cost(x).bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {about[size_t(kind)].flops.backward * double(x[0].size()) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
   }
   void attributes(Attributes& list) const override {
     if (kind == Unary::pow) list("exponent", a);
@@ -97,6 +96,8 @@ struct Elementwise final : Op {
 };
 
 }  // namespace
+
+UnaryFlops flops_of(Unary kind) { return kind == Unary::count ? UnaryFlops{} : about[size_t(kind)].flops; }
 
 Tensor unary(Unary kind, const Tensor& x, double a, double b) { return apply(Elementwise(kind, a, b), {x}); }
 

@@ -2,6 +2,7 @@
 // in smaller ops and pull the gradient back through it. Next: sweep.h.
 #include <tapedeck/tape/op.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include <tapedeck/tape/op_table.h>
@@ -31,12 +32,35 @@ Saves Op::saves() const {
   return all;
 }
 
+namespace {
+double bytes_of(const Tensor& t) { return t ? double(t.size()) * double(size_of(t.dtype())) : 0; }
+}  // namespace
+
 Cost Op::cost(In x) const {
   Cost c;
-  for (auto& t : x) if (t) c.bytes += double(t.size()) * double(size_of(t.dtype()));
+  for (auto& t : x) c.bytes += bytes_of(t);
   for (auto& s : infer(x)) c.bytes += double(s.shape.size()) * double(size_of(s.dtype));
   return c;
 }
+
+Cost Op::backward_cost(In x, In y, In dy, Asked dx) const {
+  Cost c;
+  int matrices = 0;
+  for (auto& g : dx) {
+    if (!g.wanted) continue;
+    matrices += g.into.shape().rank() > 1;
+    c.bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
+  }
+  for (auto& t : dy) c.bytes += bytes_of(t);
+  for (auto& save : saves()) {
+    const In side = save.kind == Save::input ? x : y;
+    if (size_t(save.index) < side.size()) c.bytes += bytes_of(side[size_t(save.index)]);
+  }
+  c.flops = cost(x).flops * std::max(1, matrices);
+  return c;
+}
+
+Cost Op::restore_cost(In x, In, size_t) const { return cost(x); }
 
 namespace {
 
@@ -47,6 +71,7 @@ struct Alias final : Op {
   void forward(In, Out) const override {}
   Tensors vjp(In, In, In dy, Wanted) const override { return {dy[0]}; }
   Saves saves() const override { return {}; }
+  Cost cost(In) const override { return {}; }
 };
 
 /// Tapes for pulling back through a reference when nothing is being recorded; nested references take one each.

@@ -64,7 +64,7 @@ struct OpRecord {
   uint32_t origin = nothing;                      // the record whose gradient this computes
   uint32_t row = nothing;                         // on the tape
   uint64_t start_ns = 0, ns = 0;                  // since the recording began; of the computation alone
-  double flops = 0, bytes = 0;                    // by Op::cost; backward: see docs/guide/look.md
+  double flops = 0, bytes = 0;                    // of the computation, by what the op says it costs
   MemoryParts alive{};                            // bytes by purpose, afterwards
   uint64_t peak = 0;                              // the most bytes alive while it ran
   double change = 0;                              // of an update: norm of new - old

@@ -54,11 +54,15 @@ using Specs = Few<Spec, 6>;
 /// Where backward writes the gradient of one input: into a buffer of the input's shape, adding when accumulate is set.
 struct Grad { Tensor into; bool wanted = false, accumulate = false; };
 using Grads = std::span<Grad>;
+using Asked = std::span<const Grad>;             // the same, to look at only
 
 /// A value that backward reads, and why (one phrase). Values not listed may be gone by then.
 struct Save { enum Kind : uint8_t { input, output } kind; int index; const char* why; };
 using Saves = Few<Save, 10>;
 
+/// What a kernel computes and moves, for finite numbers. A flop is one +, -, *, / or elementary function (exp, log, log1p, tanh,
+/// erf, sin, cos, sqrt, pow) of one number: a multiply-add is 2, and a sum of n numbers is n, since it starts at 0 or at what is
+/// there. Free: comparing, choosing, max, abs, signs, copies, integers, random draws. bytes: what is read and what is written.
 struct Cost { double flops = 0, bytes = 0; };
 
 /// Collects an op's attributes for listings, JSON and errors: a("p", p).
@@ -90,7 +94,13 @@ struct Op {
   /// cheap to make (an activation, a norm): rows then hold one of the two. Inputs may be shells; false: one would be needed.
   virtual uint32_t restores() const { return 0; }
   virtual bool restore(In, Out, size_t /* which output */) const { return false; }
-  virtual Cost cost(In x) const;                                // default: no flops, bytes of inputs and outputs
+  /// Of forward. Reads shapes and what integer inputs say. Default: no flops, bytes of inputs and outputs.
+  virtual Cost cost(In x) const;
+  /// Of the kernel backward(x, y, dy, dx), of whose arguments only those have data that saves() lists. Default: cost(x).flops for
+  /// each matrix that gets a gradient (at least once); bytes of what saves() lists, of dy and of dx, twice where it accumulates.
+  virtual Cost backward_cost(In x, In y, In dy, Asked dx) const;
+  /// Of restore(x, y, output). Default: cost(x).
+  virtual Cost restore_cost(In x, In y, size_t output) const;
   virtual void attributes(Attributes&) const {}
 
  protected:
