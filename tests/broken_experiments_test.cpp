@@ -329,12 +329,26 @@ const std::vector<Misuse> misuses = {
     {{"explain"}, 2, {"tapedeck explain --help"}},
     {{"explain", "r_dorp"}, 2, {"r_drop"}},
     {{"explain", "TD9999"}, 2, {"TD9999"}},
+    {{"look"}, 2, {"look what?", "list, saved"}},
+    {{"look", "lst", "good.json"}, 2, {"there is no look \"lst\"", "did you mean \"list\"?"}},
+    {{"look", "good.json"}, 2, {"there is no look \"good.json\"", "list, saved"}},
+    {{"look", "list", "nowhere.json"}, 3, {"nowhere.json"}},
+    {{"look", "list", "cut.tdt"}, 4, {"cut.tdt"}},
+    {{"step"}, 2, {"tapedeck step --help"}},
+    {{"stp", "good.json"}, 2, {"did you mean \"step\"?"}},
+    {{"step", "nowhere.json"}, 3, {"nowhere.json"}},
+    {{"step", "cut.tdt"}, 4, {"cut.tdt"}},
+    {{"step", "good.json", "--step", "-1"}, 2, {"--step"}},
+    {{"step", "good.json", "--atom"}, 2, {"--atoms"}},
+    {{"step", "good.json", "--set", "optimizer.lr=-1"}, 3, {"TD0304"}},
+    {{"step", "good.json"}, 4, {"cannot write"}, "/dev/full"},
     {{"schema"}, 4, {"cannot write"}, "/dev/full"},
     {{"doctor", "--fix"}, 2, {"--fix"}},
 };
 
 void write_experiments(const TempFolder& folder) {
   write_data(folder);
+  write_raw(folder / "cut.tdt", "TAPEDECK\1");
   write_raw(folder / "unlabelled.txt", "a fine film\nnot a good film\n");
   write_raw(folder / "good.json", R"({
   "name": "tiny",

@@ -306,7 +306,7 @@ TEST_CASE("help and version") {
   const Workshop shop;
   const Finished help = shop.run({"--help"});
   CHECK(help.exit_code == 0);
-  for (const char* command : {"run", "resume", "check", "show", "eval", "predict", "list", "explain", "schema", "doctor"}) {
+  for (const char* command : {"run", "resume", "check", "show", "eval", "predict", "list", "explain", "look", "step", "schema", "doctor"}) {
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
     CHECK(shop.run({command, "--help"}).exit_code == 0);
   }

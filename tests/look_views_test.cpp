@@ -2,6 +2,7 @@
 // and that hostile names stay words. Next: look_scale_test.cpp.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -111,6 +112,33 @@ TEST_CASE("the path of a NaN leads from its birth to the loss") {
   CHECK(ops[3] == "mean");
   CHECK(look_nan(r, {}).find("log_softmax") != std::string::npos);
   CHECK(look_nan(record_model(look_models[0]), {}).find("every value is finite") != std::string::npos);
+}
+
+TEST_CASE("a NaN is placed: row and column, token and example of packed rows, example of pooled ones") {
+  const Recording clean = record_model(look_models[0]);
+  test::ModelFixture f(look_models[0], DType::f32);
+  const Batch batch = f.batch();
+  const auto place_in = [&](const char* op, OpRecord::Kind kind, int64_t element) {
+    Recording r = clean;
+    const auto x = std::find_if(r.records.begin(), r.records.end(), [&](auto& record) { return record.op == op && record.kind == kind; });
+    REQUIRE(x != r.records.end());
+    ValueSummary& summary = r.values[x->out.back()].summary;
+    summary.nan = 1;
+    summary.first_bad = element;
+    return std::pair(look_nan(r, {}), r.values[x->out.back()].shape);
+  };
+  for (int64_t row = 0; row < batch.tokens.size(); ++row) {
+    int64_t example = 0;
+    while (batch.offsets.item(example + 1) <= double(row)) ++example;
+    const auto [said, shape] = place_in("dropout", OpRecord::Kind::forward, row * 8 + 3);
+    REQUIRE(shape == Shape{batch.tokens.size(), 8});
+    CHECK(said.find(text("the first at element ", row * 8 + 3, ", row ", row, " (token ", row - int64_t(batch.offsets.item(example)), " of example ", example,
+                         "), column 3\n")) != std::string::npos);
+  }
+  const auto [said, shape] = place_in("cross_entropy_rows", OpRecord::Kind::forward, 4);
+  CHECK(said.find("element 4, example 4\n") != std::string::npos);
+  const auto [weight_said, weight_shape] = place_in("linear", OpRecord::Kind::backward, 1);            // the head's bias, its last gradient
+  CHECK(weight_said.find("element 1\n") != std::string::npos);
 }
 
 TEST_CASE("an edge that is cut is named, whatever cuts it and wherever") {

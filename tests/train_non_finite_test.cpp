@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include <tapedeck/look/views.h>
 #include <tapedeck/ops/ops.h>
 #include <tapedeck/train/checkpoint.h>
 
@@ -82,6 +83,38 @@ TEST_CASE("a number that is none stops the run before the update, and is traced 
       next.folder = folder.path();
       CHECK(next.run(true).steps == 40);
     }
+  }
+}
+
+TEST_CASE("the step that failed stays as a recording, and the log says what `look nan` says of it") {
+  for (bool backwards : {false, true}) {
+    CAPTURE(backwards);
+    const TempFolder folder(Medium::memory);
+    TinyRun run;
+    run.folder = folder.path();
+    auto broken = std::make_unique<Broken>();
+    broken->at = 13;
+    broken->backwards = backwards;
+    run.objective = std::move(broken);
+    CHECK_FALSE(thrown([&] { run.run(); }, ErrorKind::non_finite).empty());
+    const Recording recording = decode(read_raw(folder / "tape.tdt"), "tape.tdt");
+    CHECK(recording.about_value("step") == "14");
+    const NonFinite found = find_non_finite(recording);
+    const std::string answer = look_nan(recording, {});
+    CAPTURE(answer);
+    if (backwards) {                              // its rule writes into a buffer, which no record made
+      CHECK(found.path.empty());
+      CHECK(answer.find("the first at element 1") != answer.npos);
+      CHECK(answer.find("first read by ") != answer.npos);
+      CHECK(answer.find("in head, backward") != answer.npos);
+    } else {
+      REQUIRE_FALSE(found.path.empty());
+      CHECK(recording.records[found.path[0]].op == "breaker");
+      CHECK(answer.find("in broken.place, forward") != answer.npos);
+    }
+    std::string said;
+    for (const std::string& line : run.listener.notes) said += line + "\n";
+    CHECK(said.find(answer) != said.npos);
   }
 }
 

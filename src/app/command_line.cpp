@@ -98,11 +98,22 @@ void CommandLine::check_command_name(const std::vector<std::string>& words) cons
   const std::vector<std::string> names = command_names(*app_);
   if (words.empty()) throw Error(ErrorKind::usage, "no command given", "commands: " + join(names));
   const std::string& word = words.front();
-  if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
+  if (word.starts_with("-")) return;
+  if (std::find(names.begin(), names.end(), word) != names.end()) return check_member_name(words);
   const std::string near = suggest(word, names);
   const std::string file = word.ends_with(".json") ? "; to run an experiment file: tapedeck run " + word : "";
   throw Error(ErrorKind::usage, "there is no command " + in_quotes(word),
               (near.empty() ? "commands: " + join(names) : near) + file);
+}
+
+/// Of a command that only holds others.
+void CommandLine::check_member_name(const std::vector<std::string>& words) const {
+  const std::vector<std::string> names = command_names(*app_->get_subcommand(words.front()));
+  if (names.empty() || (words.size() > 1 && words[1].starts_with("-"))) return;
+  if (words.size() == 1) throw Error(ErrorKind::usage, words[0] + " what?", "one of " + join(names));
+  if (std::find(names.begin(), names.end(), words[1]) != names.end()) return;
+  const std::string near = suggest(words[1], names);
+  throw Error(ErrorKind::usage, "there is no " + words[0] + " " + in_quotes(words[1]), near.empty() ? "one of " + join(names) : near);
 }
 
 int CommandLine::run(const std::vector<std::string>& words) {

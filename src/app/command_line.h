@@ -45,6 +45,7 @@ class CommandLine {
 
  private:
   void check_command_name(const std::vector<std::string>& words) const;
+  void check_member_name(const std::vector<std::string>& words) const;
   std::unique_ptr<CLI::App> app_;
   std::function<int()> chosen_;
 };

@@ -22,6 +22,7 @@ void add_predict(CommandLine& line);
 void add_list(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_look(CommandLine& line);
+void add_step(CommandLine& line);
 void add_schema(CommandLine& line);
 void add_gradcheck(CommandLine& line);
 void add_new(CommandLine& line);

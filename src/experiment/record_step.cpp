@@ -29,26 +29,31 @@ Experiment prepare_for(const std::string& path, const StepToRecord& options) {
   return prepare(path, sets);
 }
 
-/// `step` updates, then one more; recorded when options are given.
-Recording run_steps(Trainee& trainee, uint64_t seed, int64_t step, const RecorderOptions* options) {
+/// `step` updates, then one more; recorded when options are given. If one before it is not finite, `step` becomes that one.
+Recording run_steps(Trainee& trainee, uint64_t seed, int64_t& step, const RecorderOptions* options) {
   TrainSetup setup = setup_of(trainee);
   setup.seed = seed;
   StepRunner runner(setup);
   const Plan plan = make_plan(setup);
   ExampleOrder order(setup);
   StepRecord record;
-  const auto run = [&](int64_t i) { runner.run(order.batch(i, plan.counts), i, setup.schedule->factor(i, plan.counts), record); };
-  for (int64_t i = 0; i < step; ++i) run(i);
+  const auto finite = [&](int64_t i) {
+    try {
+      runner.run(order.batch(i, plan.counts), i, setup.schedule->factor(i, plan.counts), record);
+    } catch (const Error& error) {                // no parameter was changed: the step can be computed again
+      if (error.kind() != ErrorKind::non_finite) throw;
+      return false;
+    }
+    return true;
+  };
+  for (int64_t i = 0; i < step; ++i)
+    if (!finite(i)) step = i;
   std::optional<Recorder> recorder;
   if (options) {
     recorder.emplace(*options);
     name_parameters(*recorder, trainee.store);
   }
-  try {
-    run(step);
-  } catch (const Error& error) {                  // what there is up to here is what one wants to see
-    if (error.kind() != ErrorKind::non_finite) throw;
-  }
+  finite(step);                                   // if it is not, what there is up to here is what one wants to see
   return recorder ? recorder->finish() : Recording{};
 }
 
@@ -57,10 +62,11 @@ Recording run_steps(Trainee& trainee, uint64_t seed, int64_t step, const Recorde
 Recording record_step(const std::string& path, const StepToRecord& options) {
   const Experiment experiment = prepare_for(path, options);
   const uint64_t seed = experiment.config.all_seeds().front();
-  run_steps(*build(experiment, seed), seed, 0, nullptr);           // buffers and pages are warm afterwards
-  Recording recording = run_steps(*build(experiment, seed), seed, options.step, &options.recorder);
+  int64_t first = 0, step = options.step;
+  run_steps(*build(experiment, seed), seed, first, nullptr);       // buffers and pages are warm afterwards
+  Recording recording = run_steps(*build(experiment, seed), seed, step, &options.recorder);
   recording.places = places_of_parts(experiment.loaded.tree);
-  recording.about = {{"experiment", experiment.config.name}, {"step", std::to_string(options.step + 1)}, {"seed", std::to_string(seed)},
+  recording.about = {{"experiment", experiment.config.name}, {"step", std::to_string(step + 1)}, {"seed", std::to_string(seed)},
                      {"threads", std::to_string(threads())}, {"program", std::string(version())}, {"config_hash", experiment.hash}};
   return recording;
 }

@@ -19,7 +19,7 @@ std::string difference(const Recording& a, const Recording& b, uint32_t i) {
     const RecordedValue &v = a.values[x.out[k]], &w = b.values[y.out[k]];
     if (v.shape != w.shape || v.dtype != w.dtype) return text("output ", k, " has another shape");
     if (v.hash != w.hash)
-      return text("output ", k, " has other bits: rms ", number(root_mean_square(v)), " and ", number(root_mean_square(w)));
+      return text("output ", k, v.name.empty() ? "" : " (" + plain(v.name) + ")", " has other bits: rms ", number(root_mean_square(v)), " and ", number(root_mean_square(w)));
   }
   return "";
 }

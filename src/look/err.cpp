@@ -26,13 +26,16 @@ std::string look_err(const Recording& r, const LookOptions& o) {
   }
   if (ids.empty()) return title(r) + "nothing was computed in f64 as well: record with look err EXPERIMENT, in f32\n";
   if (o.top > 0) ids.resize(std::min(ids.size(), size_t(o.top)));
+  const OpRecord& worst = r.records[ids[0]];
+  const std::string headline = text("furthest off: ", where(r, ids[0]), ", ", phase(worst), ": ", number(worst.error), " of the largest element, at most ",
+                                    number(worst.error_ulp), " units in the last place\n");
   Rows rows{{"#", "phase", "op", "error", "worst ulp", "rms", "scope"}};
   for (uint32_t i : ids) {
     const OpRecord& x = r.records[i];
     rows.push_back({std::to_string(i), std::string(phase(x)), plain(x.op), number(x.error), number(x.error_ulp),
                     x.out.empty() ? "" : number(root_mean_square(r.values[x.out[0]])), plain(x.scope)});
   }
-  return title(r) + table(rows, "rllrrrl");
+  return title(r) + headline + table(rows, "rllrrrl");
 }
 
 }  // namespace tapedeck

@@ -40,6 +40,22 @@ std::string_view flag(const Flow& f, double middle) {
   return f.gradient > middle * 1000 ? "exploding" : "";
 }
 
+/// The smallest and the largest gradient that is not 0, by the median; what vanishes and explodes by name.
+std::string headline(const std::vector<Flow>& all, double middle) {
+  const auto smaller = [](const Flow& a, const Flow& b) { return (a.gradient > 0 ? a.gradient : HUGE_VAL) < (b.gradient > 0 ? b.gradient : HUGE_VAL); };
+  const auto least = std::min_element(all.begin(), all.end(), smaller),
+             most = std::max_element(all.begin(), all.end(), [](auto& a, auto& b) { return a.gradient < b.gradient; });
+  if (middle == 0) return "every gradient is 0\n";
+  const auto of = [&](const Flow& f) { return text(plain(f.name), ", rms ", number(f.gradient), ", ", number(f.gradient / middle), " of the median"); };
+  std::string out = "smallest gradient: " + of(*least) + "\nlargest gradient: " + of(*most) + "\n";
+  for (const char* what : {"NOT FINITE", "no gradient", "vanishing", "exploding"}) {
+    std::string names;
+    for (auto& f : all) if (flag(f, middle) == what) names += (names.empty() ? "" : ", ") + plain(f.name);
+    if (!names.empty()) out += text(what, ": ", names, "\n");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string look_flow(const Recording& r, const LookOptions& o) {
@@ -64,7 +80,7 @@ std::string look_flow(const Recording& r, const LookOptions& o) {
   Rows rows{{"parameter", "rms(w)", "rms(g)", "|g|/|w|", "|update|/|w|", "zeros in g", ""}};
   for (auto& f : all)
     rows.push_back({plain(f.name), number(f.weight), number(f.gradient), number(f.ratio), number(f.change), number(f.zeros), std::string(flag(f, middle))});
-  return title(r) + table(rows, "lrrrrrl");
+  return title(r) + headline(all, middle) + table(rows, "lrrrrrl");
 }
 
 }  // namespace tapedeck

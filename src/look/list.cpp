@@ -1,6 +1,7 @@
 // look list: one line per record in the order of execution, like a jaxpr: what it makes, the op with its attributes, what it
 // reads (d: a gradient, s: a saved value, +: added to), what it costs, what its row keeps. Next: saved.cpp.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "src/look/contributions.h"
@@ -121,6 +122,24 @@ std::string json_text(const Recording& r, const std::vector<uint32_t>& ids, cons
 
 }  // namespace
 
+namespace {
+
+/// Of the chosen records: how many, flops and time by phase.
+std::string totals_text(const Recording& r, const std::vector<uint32_t>& ids) {
+  std::vector<std::string_view> phases;
+  for (uint32_t i : ids) if (std::find(phases.begin(), phases.end(), phase(r.records[i])) == phases.end()) phases.push_back(phase(r.records[i]));
+  std::string out = text(ids.size(), " of ", r.records.size(), " records");
+  for (auto name : phases) {
+    double flops = 0;
+    uint64_t ns = 0;
+    for (uint32_t i : ids) if (phase(r.records[i]) == name) flops += r.records[i].flops, ns += r.records[i].ns;
+    out += text(name == phases[0] ? ": " : ", ", name, " ", std::llround(flops), " flops (", count_text(flops), ") in ", time_text(ns));
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
 std::string look_list(const Recording& r, const LookOptions& o) {
   const std::vector<uint32_t> ids = chosen(r, o);
   if (o.json) return json_text(r, ids, o);
@@ -134,7 +153,8 @@ std::string look_list(const Recording& r, const LookOptions& o) {
                     x.flops > 0 ? count_text(x.flops) : "", saved > 0 ? bytes_text(saved) : "",
                     r.statistics && !x.out.empty() ? number(root_mean_square(r.values[x.out[0]])) : "", plain(x.scope), flags(r, x)});
   }
-  if (!o.structure) return title(r) + table(rows, "rllrrrrl");
+  const std::string totals = ids.size() < r.records.size() ? totals_text(r, ids) : "";
+  if (!o.structure) return title(r) + totals + table(rows, "rllrrrrl");
   for (auto& row : rows) row.erase(row.begin() + 6), row.erase(row.begin() + 3);
   return title(r) + table(rows, "rllrrl");
 }

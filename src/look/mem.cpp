@@ -32,22 +32,6 @@ std::string spark(const Recording& r, uint64_t peak) {
   return out;
 }
 
-struct Owner { uint32_t buffer, value = nothing; };
-
-std::vector<Owner> alive_at(const Recording& r, uint32_t at) {
-  std::vector<Owner> all;
-  std::map<uint32_t, size_t> place;
-  for (uint32_t b = 0; b < r.buffers.size(); ++b)
-    if (r.buffers[b].alive(at)) place[b] = all.size(), all.push_back({b});
-  for (uint32_t v = 0; v < r.values.size(); ++v) {
-    const auto found = place.find(r.values[v].buffer);
-    if (found == place.end() || (r.values[v].made_by != nothing && r.values[v].made_by > at)) continue;
-    if (all[found->second].value == nothing || r.values[v].made_by != nothing) all[found->second].value = v;
-  }
-  std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) { return r.buffers[a.buffer].bytes > r.buffers[b.buffer].bytes; });
-  return all;
-}
-
 std::string series_json(const Recording& r, uint32_t at) {
   Json j = Json::dict(), list = Json::list();
   j.set("peak_bytes", Json::of(int64_t(r.records[at].peak)));
@@ -65,13 +49,53 @@ std::string series_json(const Recording& r, uint32_t at) {
 
 }  // namespace
 
+namespace look {
+
+std::vector<Owner> alive_at(const Recording& r, uint32_t at) {
+  std::vector<Owner> all;
+  std::map<uint32_t, size_t> place;
+  for (uint32_t b = 0; b < r.buffers.size(); ++b)
+    if (r.buffers[b].alive(at)) place[b] = all.size(), all.push_back({b});
+  for (uint32_t v = 0; v < r.values.size(); ++v) {
+    const auto found = place.find(r.values[v].buffer);
+    if (found == place.end() || (r.values[v].made_by != nothing && r.values[v].made_by > at)) continue;
+    if (all[found->second].value == nothing || r.values[v].made_by != nothing) all[found->second].value = v;
+  }
+  std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) { return r.buffers[a.buffer].bytes > r.buffers[b.buffer].bytes; });
+  return all;
+}
+
+std::string owner_text(const Recording& r, const Owner& owner) {
+  const Memory purpose = r.buffers[owner.buffer].purpose;
+  if (purpose == Memory::parameters || purpose == Memory::gradients || purpose == Memory::moments) return "(one block for all parameters)";
+  return owner.value == nothing ? "(no value was seen in it)" : shown(r, owner.value);
+}
+
+}  // namespace look
+
+namespace {
+
+/// The largest tensor that is alive while `at` runs; blocks of parameters, gradients and moments are none.
+std::string largest_text(const Recording& r, uint32_t at) {
+  const std::vector<Owner> all = alive_at(r, at);
+  const auto is_tensor = [&](const Owner& o) { return owner_text(r, o)[0] == '%'; };
+  const auto largest = std::find_if(all.begin(), all.end(), is_tensor);
+  if (largest == all.end()) return "";
+  const RecordedBuffer& b = r.buffers[largest->buffer];
+  const auto others = std::count_if(largest + 1, all.end(), [&](auto& o) { return is_tensor(o) && r.buffers[o.buffer].bytes == b.bytes; });
+  return text("the largest tensor then: ", shown(r, largest->value), ", ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)], ", made by ",
+              where(r, r.values[largest->value].made_by), others ? text(" (", others, " more of that size)") : "", "\n");
+}
+
+}  // namespace
+
 std::string look_mem(const Recording& r, const LookOptions& o) {
   if (r.records.empty()) return title(r) + "nothing was recorded\n";
   const uint32_t at = peak_record(r);
   if (o.json) return series_json(r, at);
   const OpRecord& top = r.records[at];
-  std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n\n");
-  out += "|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
+  std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n");
+  out += largest_text(r, at) + "\n|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
   Rows rows{{"purpose", "at the peak", "most", "at the end"}};
   for (size_t k = 0; k < top.alive.size(); ++k) {
     size_t most = 0;
@@ -86,10 +110,9 @@ std::string look_mem(const Recording& r, const LookOptions& o) {
   for (size_t k = 0; k < all.size() && k < (o.top > 0 ? size_t(o.top) : owners); ++k) {
     const RecordedBuffer& b = r.buffers[all[k].buffer];
     const uint32_t v = all[k].value;
-    const bool slab = b.purpose == Memory::parameters || b.purpose == Memory::gradients || b.purpose == Memory::moments;
-    owned.push_back({std::to_string(b.bytes), std::string(memory_names[size_t(b.purpose)]),
-                     slab ? "(one block for all parameters)" : v == nothing ? "(no value was seen in it)" : shown(r, v),
-                     v == nothing || slab ? "" : where(r, r.values[v].made_by)});
+    const std::string what = owner_text(r, all[k]);
+    owned.push_back({std::to_string(b.bytes), std::string(memory_names[size_t(b.purpose)]), what,
+                     what.starts_with('(') ? "" : where(r, r.values[v].made_by)});
   }
   return out + table(owned, "rlll");
 }

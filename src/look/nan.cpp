@@ -55,6 +55,14 @@ std::string remedy(const OpRecord& x, const RecordedValue& v) {
   return "";
 }
 
+std::string reader_text(const Recording& r, uint32_t v) {
+  for (uint32_t i = 0; i < r.records.size(); ++i)
+    if (std::any_of(r.records[i].in.begin(), r.records[i].in.end(), [&](auto& use) { return use.value == v; }))
+      return text("  first read by ", where(r, i), ", ", phase(r.records[i]),
+                  r.records[i].origin == nothing ? "" : ", on the way back through " + where(r, r.records[i].origin), "\n");
+  return "";
+}
+
 }  // namespace
 
 NonFinite find_non_finite(const Recording& r) {
@@ -74,7 +82,11 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   if (o.json) {
     Json j = Json::dict(), path = Json::list();
     j.set("finite", Json::of(found.value == nothing));
-    if (found.value != nothing) j.set("value", Json::of(typed(r, found.value)));
+    if (found.value != nothing) {
+      j.set("value", Json::of(typed(r, found.value)));
+      j.set("element", Json::of(r.values[found.value].summary.first_bad));
+      j.set("place", Json::of(place_text(r, found.value, r.values[found.value].summary.first_bad)));
+    }
     for (uint32_t i : found.path) path.items.push_back(Json::of(int64_t(i)));
     j.set("path", std::move(path));
     return j.dump() + "\n";
@@ -82,9 +94,10 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   if (!r.statistics) return title(r) + "this recording has no statistics: record it again\n";
   if (found.value == nothing) return title(r) + "every value is finite\n";
   const RecordedValue& v = r.values[found.value];
+  const std::string place = place_text(r, found.value, v.summary.first_bad);
   const std::string what = text(v.summary.nan, " NaN and ", v.summary.infinite, " infinities among ", v.shape.size(), " elements, the first at element ",
-                                v.summary.first_bad);
-  if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n");
+                                v.summary.first_bad, place.empty() ? "" : ", " + place);
+  if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n") + reader_text(r, found.value);
   const OpRecord& x = r.records[found.path[0]];
   std::string out = title(r) + text("born in ", where(r, found.path[0]), ", ", phase(x), ": ", shown(r, found.value), " holds ", what, "\n");
   if (const std::string place = asked_for(r, x); !place.empty()) out += "  asked for at " + place + "\n";

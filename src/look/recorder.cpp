@@ -74,6 +74,10 @@ void Recorder::begin(const Work& work) {
   }
   price(work);
   if (options_.replay || options_.shadow) keep_copies(work);
+  if (options_.visitor) {
+    const Pause pause(*this);
+    options_.visitor->before(uint32_t(recording_.records.size()), work);
+  }
   pending_.start_ns = now();
 }
 
@@ -117,6 +121,7 @@ void Recorder::end(const Work& work, bool done) {
   }
   if (options_.replay) compute_again(work);
   if (options_.shadow) compute_in_f64(work);
+  if (options_.visitor) options_.visitor->after(id, work);
   dy_copies_ = dx_copies_ = {};
   finish_record(std::move(pending_));
 }

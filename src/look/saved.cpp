@@ -71,11 +71,39 @@ Json to_json(const Recording& r, const std::vector<Held>& held, uint64_t sum) {
   return all;
 }
 
+/// Of the chosen records: what each one's backward reads, parameters and the batch included.
+std::string kept_for(const Recording& r, uint32_t at, const LookOptions& o) {
+  Json list = Json::list();
+  Rows rows{{"bytes", "value", "made by", "wanted by", "until"}};
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < at && i < r.records.size(); ++i) {
+    if (!selected(r, r.records[i], o)) continue;
+    for (auto& save : r.records[i].saves) {
+      const RecordedValue& v = r.values[save.value];
+      if (save.why == "held for other rows" || v.buffer == nothing) continue;
+      const uint32_t given = r.buffers[v.buffer].given;
+      sum += v.bytes();
+      rows.push_back({std::to_string(v.bytes()), shown(r, save.value), where(r, v.made_by), text("#", i, " ", plain(r.records[i].op), ": ", plain(save.why)),
+                      given == nothing ? "the end" : "#" + std::to_string(given)});
+      Json j = Json::dict();
+      j.set("record", Json::of(int64_t(i)));
+      j.set("value", Json::of(typed(r, save.value)));
+      j.set("bytes", Json::of(int64_t(v.bytes())));
+      j.set("why", Json::of(plain(save.why)));
+      list.items.push_back(std::move(j));
+    }
+  }
+  if (o.json) return list.dump() + "\n";
+  const std::string whom = (o.op.empty() ? "the ops" : plain(o.op)) + (o.scope.empty() ? "" : " in " + plain(o.scope));
+  return title(r) + text(rows.size() - 1, " values, ", sum, " bytes, are kept for the backward of ", whom, "\n") + table(rows, "rlllr");
+}
+
 }  // namespace
 
 std::string look_saved(const Recording& r, const LookOptions& o) {
   const RecordedSweep* sweep = main_sweep(r);
   if (!sweep) return title(r) + "no backward sweep was recorded, so nothing is kept for one\n";
+  if (!o.op.empty() || !o.scope.empty()) return kept_for(r, sweep->at, o);
   std::vector<Held> held = held_at(r, *sweep);
   uint64_t sum = 0, outside = 0;
   for (auto& h : held) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 
 #include <tapedeck/base/error.h>
 
@@ -148,6 +149,32 @@ double saved_bytes(const Recording& r, const OpRecord& record) {
 uint32_t original(const Recording& r, uint32_t value) {
   while (value != nothing && r.values[value].copy_of != nothing) value = r.values[value].copy_of;
   return value;
+}
+
+namespace {
+
+/// Sequences begin at 0, at rising places, and end at the last token: [B+1] whole numbers of the batch.
+bool is_offsets(const RecordedValue& v) {
+  return v.dtype == DType::i32 && v.shape.rank() == 1 && v.shape.size() > 1 && int64_t(v.sample.size()) == v.shape.size() && v.sample[0] == 0 &&
+         std::is_sorted(v.sample.begin(), v.sample.end(), std::less_equal<>());
+}
+
+}  // namespace
+
+std::string place_text(const Recording& r, uint32_t value, int64_t element) {
+  const RecordedValue& v = r.values[value];
+  if (v.shape.rank() == 0 || element < 0 || element >= v.shape.size()) return "";
+  const int64_t columns = v.shape.size() / v.shape[0], row = element / columns;
+  std::string meaning;
+  for (size_t k = 0; k < r.values.size() && meaning.empty() && !v.trainable && !v.gradient_buffer; ++k) {
+    const RecordedValue& offsets = r.values[k];
+    if (!is_offsets(offsets)) continue;
+    const auto after = std::upper_bound(offsets.sample.begin(), offsets.sample.end(), float(row));
+    if (v.shape[0] == int64_t(offsets.sample.back())) meaning = text("token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1);
+    else if (v.shape[0] == offsets.shape.size() - 1) meaning = text("example ", row);
+  }
+  if (v.shape.rank() == 1) return meaning;
+  return text("row ", row, meaning.empty() ? "" : " (" + meaning + ")", ", column ", element % columns);
 }
 
 bool bad(const RecordedValue& v) { return v.summary.nan > 0 || (v.summary.infinite > 0 && !v.may_be_infinite); }

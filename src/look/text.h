@@ -35,4 +35,13 @@ double saved_bytes(const Recording& r, const OpRecord& record);
 uint32_t original(const Recording& r, uint32_t value);
 bool bad(const RecordedValue& v);                 // holds NaN, or an infinity that nobody meant
 
+/// "row 37 (token 5 of example 3), column 12": where an element is; what a row is, where a list of where sequences begin says
+/// so. Of a vector only that, of one element nothing.
+std::string place_text(const Recording& r, uint32_t value, int64_t element);
+
+/// A buffer that is alive when `at` records are done, and the newest value in it; the largest first. mem.cpp.
+struct Owner { uint32_t buffer, value = nothing; };
+std::vector<Owner> alive_at(const Recording& r, uint32_t at);
+std::string owner_text(const Recording& r, const Owner& owner);   // its value, or why it has none
+
 }  // namespace tapedeck::look

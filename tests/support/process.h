@@ -25,6 +25,7 @@ struct Launch {
   std::string program = TAPEDECK_BINARY;
   std::string directory = {};                     // working directory; "" keeps the test's
   std::string stdout_path = {};                   // "" captures it
+  std::string input = {};                         // on stdin
   std::vector<std::string> environment = {};      // "NAME=value", added
   int seconds = 120;                              // then it is killed, which no test expects
   std::function<void(pid_t)> meanwhile = {};      // called about every 2 ms while it runs
@@ -34,6 +35,8 @@ struct Launch {
 inline Finished run_tool(const std::vector<std::string>& arguments, const Launch& launch = {}) {
   TempFolder scratch(Medium::memory);
   const std::string out = launch.stdout_path.empty() ? scratch / "out" : launch.stdout_path, err = scratch / "err";
+  if (!launch.input.empty()) write_raw(scratch / "in", launch.input);
+  const std::string from = launch.input.empty() ? "/dev/null" : scratch / "in";
   std::vector<std::string> words = {launch.program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -41,7 +44,7 @@ inline Finished run_tool(const std::vector<std::string>& arguments, const Launch
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) {
-    const int in = open("/dev/null", O_RDONLY), to = open(out.c_str(), O_WRONLY | O_CREAT, 0600),
+    const int in = open(from.c_str(), O_RDONLY), to = open(out.c_str(), O_WRONLY | O_CREAT, 0600),
               problems = open(err.c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(in, 0), dup2(to, 1), dup2(problems, 2);
     for (const std::string& variable : launch.environment) putenv(const_cast<char*>(variable.c_str()));

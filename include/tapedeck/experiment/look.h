@@ -13,7 +13,7 @@ struct StepToRecord {
   int order = 1;                                  // 2: with a gradient penalty around the objective, so that backward is differentiated
   RecorderOptions recorder = {};
 };
-/// Errors are those of `run`; a step that is not finite is recorded up to where it stopped.
+/// Errors are those of `run`; a step that is not finite is recorded up to where it stopped, also if it comes before the one asked for.
 Recording record_step(const std::string& experiment, const StepToRecord& options);
 
 void save_recording(const std::string& path, const Recording& recording);   // whole or not at all; Error{data}

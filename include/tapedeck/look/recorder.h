@@ -14,11 +14,20 @@
 
 namespace tapedeck {
 
+/// Sees each computation while its op and its tensors are there; what it computes itself is nobody's record.
+class RecordVisitor {
+ public:
+  virtual ~RecordVisitor() = default;
+  virtual void before(uint32_t /*record*/, const Work&) {}
+  virtual void after(uint32_t /*record*/, const Work&) {}
+};
+
 struct RecorderOptions {
   bool statistics = true;                         // look at elements: summaries, hashes, samples
   bool replay = false;                            // compute everything twice and compare bits
   bool shadow = false;                            // compute everything in f64 as well and measure the difference
   bool atoms = false;                             // ops with a reference are replaced by it
+  RecordVisitor* visitor = nullptr;
 };
 
 class Recorder : public TapeListener, public PoolListener {

@@ -1,0 +1,193 @@
+// A visitor waits for its record, takes copies of what the computation reads and makes, and hands them on with the op. For a
+// path into an expansion it expands the record and lets a second visitor wait inside. Next: cursor.cpp, which asks.
+#include "src/look/close_up.h"
+
+#include <algorithm>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/tape/gradcheck.h>
+
+#include "src/look/text.h"
+
+namespace tapedeck::look {
+namespace {
+
+constexpr double limit = 1e-6;                    // of a gap between derivatives, in f64
+
+/// A computation that just happened. dy: empty for a forward one. results: what it wrote.
+struct Moment {
+  const Op& op;
+  OpTraits traits;
+  Tensors in, dy, results;
+  Few<bool, max_inputs> wanted;
+};
+using Act = std::function<void(const Moment&)>;
+
+Tensors copies(In side) {
+  Tensors out;
+  for (auto& t : side) out.push_back(t && t.has_data() ? t.clone() : Tensor{});
+  return out;
+}
+
+Tensors outputs_of(const Op& op, In x) {
+  Tensors y;
+  for (auto& spec : op.infer(x)) y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
+  op.forward(x, y);
+  return y;
+}
+
+/// The reference, or the rule; results as far as both name them.
+Tensors in_smaller_ops(const Moment& m) {
+  if (m.dy.empty()) return m.op.reference(m.in);
+  const Tensors y = outputs_of(m.op, m.in), all = m.op.vjp(m.in, y, m.dy, m.wanted);
+  Tensors wanted;
+  for (size_t k = 0; k < all.size() && k < m.wanted.size(); ++k) if (m.wanted[k]) wanted.push_back(all[k]);
+  return wanted;
+}
+
+Recording record_smaller_ops(const Moment& m, const RecorderOptions& options, Tensors& results) {
+  Recorder recorder(options);
+  const auto name = [&](In side, const char* what) {
+    for (size_t k = 0; k < side.size(); ++k) if (side[k]) recorder.name_parameter(side[k], {}, text(what, " ", k), false);
+  };
+  name(m.in, "input");
+  name(m.dy, "gradient of output");
+  results = in_smaller_ops(m);
+  return recorder.finish();
+}
+
+class CloseUp final : public RecordVisitor {
+ public:
+  CloseUp(Path path, const Act& act) : path_(path), act_(act) {}
+
+  void before(uint32_t record, const Work& work) override {
+    if (record != path_[0].record || work.kind != Work::Kind::backward) return;
+    dy_ = copies(work.dy);                        // the kernel may write over it
+    before_ = {};
+    for (auto& g : work.dx) before_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
+  }
+
+  void after(uint32_t record, const Work& work) override {
+    if (record == path_[0].origin) origin_ = work.op.name(), inputs_ = copies(work.in);
+    if (record != path_[0].record) return;
+    Moment m{work.op, work.traits, copies(work.in), {}, {}, {}};
+    if (work.kind == Work::Kind::backward) backward(work, m);
+    else m.results = copies(work.out);
+    if (path_.size() == 1) return act_(m);
+    CloseUp inner(path_.subspan(1), act_);
+    Tensors unused;
+    record_smaller_ops(m, {.statistics = false, .visitor = &inner}, unused);
+  }
+
+ private:
+  void backward(const Work& work, Moment& m) const {
+    for (size_t k = 0; k < m.in.size(); ++k)      // what the kernel does not read may be gone: the forward record had it
+      if (!m.in[k] && work.in[k] && origin_ == work.op.name() && k < inputs_.size()) m.in[k] = inputs_[k];
+    for (size_t k = 0; k < m.in.size(); ++k)
+      if (!m.in[k] && work.in[k]) throw Error(ErrorKind::value, text("input ", k, " of ", work.op.name(), " was not kept up to here"));
+    m.dy = dy_;
+    for (size_t k = 0; k < work.dx.size(); ++k) {
+      m.wanted.push_back(work.dx[k].wanted);
+      if (work.dx[k].wanted) m.results.push_back(before_[k] ? Tensor{} : work.dx[k].into.clone());
+    }
+  }
+
+  const Path path_;
+  const Act& act_;
+  Tensors dy_, before_, inputs_;
+  std::string origin_;
+};
+
+/// Runs the step until act saw the record.
+void visit(const Cursor::Again& again, Path path, const Act& act) {
+  bool seen = false;
+  const Act once = [&](const Moment& m) { seen = true, act(m); };
+  CloseUp visitor(path, once);
+  again(visitor);
+  if (!seen) throw Error(ErrorKind::value, "the step took another way this time: the experiment or its data have changed");
+}
+
+/// sum of dy * y, with dy drawn where none arrived; and its gradient, by the op's own backward.
+struct Projection {
+  const Op& op;
+  Tensors in, y, dy;
+
+  explicit Projection(const Moment& m) : op(m.op) {
+    for (auto& t : m.in) in.push_back(t && is_floating(t.dtype()) ? t.to(DType::f64) : t);
+    y = outputs_of(op, in);
+    for (size_t i = 0; i < y.size(); ++i) {
+      if (!is_floating(y[i].dtype())) dy.push_back({});
+      else if (m.dy.empty()) dy.push_back(Tensor::normal(y[i].shape(), root_key(17) / "seed" / int(i), 0, 1, DType::f64));
+      else dy.push_back(i < m.dy.size() && m.dy[i] ? m.dy[i].to(DType::f64) : Tensor{});
+    }
+  }
+  double value() {
+    op.forward(in, y);
+    double sum = 0;
+    for (size_t i = 0; i < y.size(); ++i)
+      for (int64_t e = 0; dy[i] && e < y[i].size(); ++e) sum += dy[i].raw<double>()[e] * y[i].raw<double>()[e];
+    return sum;
+  }
+  Tensors gradient(const OpTraits& traits) const {
+    Few<bool, max_inputs> wanted;
+    Few<Grad, max_inputs> dx;
+    for (auto& t : in) {
+      const bool floating = t && is_floating(t.dtype());
+      wanted.push_back(floating);
+      dx.push_back({floating ? Tensor::empty(t.shape(), DType::f64) : Tensor{}, floating, false});
+    }
+    const Tensors up = copies(dy);
+    Tensors result;
+    if (traits.has_backward && op.backward(in, y, up, dx))
+      for (auto& g : dx) result.push_back(g.into);
+    else
+      result = op.vjp(in, y, dy, wanted);
+    result.resize(in.size());
+    for (size_t k = 0; k < in.size(); ++k)
+      if (wanted[k] && !result[k]) result[k] = Tensor::zeros(in[k].shape(), DType::f64);
+    return result;
+  }
+};
+
+std::string verdict(const Moment& m) {
+  if (!m.traits.differentiable) return text(m.op.name(), " is not differentiable\n");
+  TapeListener nobody;
+  const Listening quiet(nobody);
+  Projection f(m);
+  int64_t elements = 0;
+  for (auto& t : f.in) if (t && is_floating(t.dtype())) elements += t.size();
+  if (elements == 0) return text(m.op.name(), " reads no floating values\n");
+  const testing::Gap gap = testing::gradcheck(f.in, f.gradient(m.traits), [&] { return f.value(); });
+  const std::string how = elements <= testing::full_jacobian_limit ? text("each of ", elements, " elements")
+                                                                   : text(testing::directions, " random directions through ", elements, " elements");
+  const std::string head = text(m.op.name(), " in f64 on this record's inputs, ", m.dy.empty() ? "with a random gradient from above" : "with the gradient that arrived",
+                                ", ", how, ":\n  analytic and numeric derivatives ");
+  if (gap.relative <= limit) return head + text("agree, worst gap ", number(gap.relative), " of the largest (limit ", limit, ")\n");
+  return head + text("DIFFER: ", gap.str(), " (limit ", limit, "); wrong, or an input within ", 2 * testing::stencil_step, " of a kink\n");
+}
+
+}  // namespace
+
+Expansion expand(const Cursor::Again& again, Path path) {
+  Expansion result;
+  visit(again, path, [&](const Moment& m) {
+    if (m.dy.empty() && !m.traits.has_reference) {
+      result.refusal = text(m.op.name(), " is one of the smallest ops: it has no reference\n");
+      return;
+    }
+    Tensors results;
+    result.recording = record_smaller_ops(m, {}, results);
+    for (size_t k = 0; k < std::min(results.size(), m.results.size()); ++k)
+      if (results[k] && m.results[k] && is_floating(m.results[k].dtype()))
+        result.gap = std::max(result.gap, testing::compare(results[k].detach(), m.results[k]).relative);
+  });
+  return result;
+}
+
+std::string check_gradient(const Cursor::Again& again, Path path) {
+  std::string result;
+  visit(again, path, [&](const Moment& m) { result = verdict(m); });
+  return result;
+}
+
+}  // namespace tapedeck::look
