@@ -114,8 +114,8 @@ TEST_CASE("bench train takes lengths from a file, objectives by name or JSON, an
 TEST_CASE("what cannot be measured is refused with its exit code and a remedy") {
   struct Row { std::vector<std::string> words; int exit_code; const char* message; };
   const Row rows[] = {
-      {{}, 2, "bench --help"},
-      {{"speed"}, 2, "bench --help"},
+      {{}, 2, "bench what?: one of"},
+      {{"speed"}, 2, "there is no bench \"speed\""},
       {{"gemm", "--shape", "3x4"}, 2, "is no shape"},
       {{"gemm", "--shape", "3x4x0"}, 2, "is no shape"},
       {{"ops", "--model", "huge"}, 2, "--model"},

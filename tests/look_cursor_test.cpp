@@ -282,6 +282,29 @@ TEST_CASE("hostile names stay words, and a recording without records is refused"
   CHECK_THROWS_AS(Cursor(Recording{}), Error);
 }
 
+TEST_CASE("a recording with any damage that reading accepts can be walked through") {
+  const std::string file = encode(record_model(look_models[0]));
+  int64_t walked = 0;
+  for (size_t at = 20; at + 8 < file.size(); at += file.size() / 300) {
+    std::string wrong = file.substr(0, file.size() - 8);
+    wrong[at] = char(wrong[at] ^ (at % 2 ? 0x80 : 0x01));
+    const uint64_t sum = hash_bits(wrong.data(), wrong.size());
+    wrong.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+    try {
+      Cursor cursor(decode(wrong, "tape.tdt"));
+      for (int step = 0; step < 9; ++step) {
+        for (const char* line : {"list", "where", "memory", "explain", "phase", "find linear", "break nan", "continue"}) CHECK_FALSE(cursor.answer(line).empty());
+        for (const char* what : {"value", "grad", "why"}) CHECK_FALSE(cursor.answer(text(what, " %", step * 13)).empty());
+        cursor.answer("next 9");
+      }
+      ++walked;
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::data);
+    }
+  }
+  CHECK(walked > 10);
+}
+
 TEST_CASE("the guide lists every command with its words") {
   const std::string guide = read_text(TAPEDECK_SOURCE_DIR "/docs/guide/look.md");
   Cursor cursor(record_model(look_models[0]));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <functional>
 
 #include <tapedeck/base/error.h>
 
@@ -156,7 +155,7 @@ namespace {
 /// Sequences begin at 0, at rising places, and end at the last token: [B+1] whole numbers of the batch.
 bool is_offsets(const RecordedValue& v) {
   return v.dtype == DType::i32 && v.shape.rank() == 1 && v.shape.size() > 1 && int64_t(v.sample.size()) == v.shape.size() && v.sample[0] == 0 &&
-         std::is_sorted(v.sample.begin(), v.sample.end(), std::less_equal<>());
+         std::is_sorted(v.sample.begin(), v.sample.end(), [](float next, float before) { return !(before < next); });
 }
 
 }  // namespace
@@ -170,7 +169,7 @@ std::string place_text(const Recording& r, uint32_t value, int64_t element) {
     const RecordedValue& offsets = r.values[k];
     if (!is_offsets(offsets)) continue;
     const auto after = std::upper_bound(offsets.sample.begin(), offsets.sample.end(), float(row));
-    if (v.shape[0] == int64_t(offsets.sample.back())) meaning = text("token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1);
+    if (double(v.shape[0]) == double(offsets.sample.back())) meaning = text("token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1);
     else if (v.shape[0] == offsets.shape.size() - 1) meaning = text("example ", row);
   }
   if (v.shape.rank() == 1) return meaning;
