@@ -23,7 +23,7 @@ const bool one_thread = (kernels::set_threads(1), true);
 struct Setting { const char* name; RecorderOptions options; };
 const Setting settings[] = {{"structure", {.statistics = false}},
                             {"statistics", {}},
-                            {"everything", {.statistics = true, .replay = true, .shadow = true}}};
+                            {"everything", {.statistics = true, .replay = true, .shadow = true, .derivatives = true}}};
 
 }  // namespace
 
@@ -126,7 +126,7 @@ TEST_CASE("the hash of bits changes with every bit and its place, and with no nu
 }
 
 TEST_CASE("a recording survives its file, and no damage to the file survives reading") {
-  const Recording recording = record_model(look_models[0]);
+  const Recording recording = record_model(look_models[0], {.derivatives = true});
   const std::string file = encode(recording);
   const Recording again = decode(file, "tape.tdt");
   CHECK(encode(again) == file);

@@ -34,6 +34,7 @@ int finish(const std::string& text, const Flags& flags) {
 int show(const LookView& view, Flags& flags) {
   flags.step.recorder.replay = view.replay;
   flags.step.recorder.shadow = view.shadow;
+  flags.step.recorder.derivatives = view.derivatives;
   flags.step.order = int(flags.order);
   const Recording recording = recording_of(flags.from, flags);
   if (view.ceilings && !flags.view.structure) {

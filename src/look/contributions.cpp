@@ -19,7 +19,7 @@ std::vector<uint32_t> sums_before(const Recording& r) {
     for (uint32_t v : record.out)
       for (size_t k = 0; k < in.size(); ++k) {
         const RecordedValue &sum = r.values[in[k].value], &made = r.values[v];
-        if (in[k].role != Use::Role::sum || in[k].value >= v || sum.buffer != made.buffer || sum.shape != made.shape) continue;
+        if (in[k].role != Use::Role::sum || in[k].value >= v || sum.buffer != made.buffer || sum.offset != made.offset) continue;
         before[v] = in[k].value;
         in = in.subspan(k + 1);
         break;

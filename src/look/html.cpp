@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <span>
 
 #include <tapedeck/tape/op_table.h>
 
@@ -16,8 +17,6 @@ namespace {
 
 using namespace look;
 
-/// Elements of a heat map: fewer where there are many, so that 2,000 records stay below 2 MB and 20,000 below 12 MB.
-size_t heat_size(size_t values) { return std::min<size_t>(64, 8 + 40'000 / std::max<size_t>(1, values)); }
 
 std::string quoted(std::string_view s) {
   std::string out;
@@ -45,7 +44,11 @@ class PageData {
   explicit PageData(const Recording& r) : r_(r), sums_(contributions(r)) {}
   std::string json() {
     const std::string values = value_list(), records = list(r_.records, [&](auto& x) { return "\n" + record(x); });
-    return "{\"title\":" + quoted(title(r_)) + ",\"purposes\":" + list(memory_names, [](auto s) { return quoted(s); }) + ",\"docs\":" + docs() +
+    std::string about = title(r_);
+    about.erase(about.find_last_not_of('\n') + 1);
+    size_t sampled = 1;
+    for (auto& v : r_.values) sampled = std::max(sampled, v.sample.size());
+    return "{\"title\":" + quoted(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) + ",\"purposes\":" + list(memory_names, [](auto s) { return quoted(s); }) + ",\"docs\":" + docs() +
            ",\"buffers\":" + list(r_.buffers, buffer) + ",\"values\":" + values + ",\"records\":" + records +
            ",\"texts\":" + list(texts_, [](auto& s) { return quoted(s); }) + "}";
   }
@@ -64,28 +67,45 @@ class PageData {
     const auto given = [&](const char* key, uint32_t i) { if (i != nothing) out += text(",\"", key, "\":", i); };
     if (!v.name.empty()) given("name", say(v.name));
     given("buffer", v.buffer), given("by", v.made_by), given("of", v.gradient_of), given("copy", v.copy_of);
+    if (v.offset > 0) out += text(",\"at\":", v.offset);
     if (r_.statistics)
-      out += ",\"sum\":[" + list_of({s.min, s.max, s.mean, s.norm}) + text(",", s.zeros, ",", s.nan, ",", s.infinite, "]");
-    const size_t room = heat_size(r_.values.size()), step = (v.sample.size() + room - 1) / room;
+      out += ",\"sum\":[" + list_of({s.min, s.max, s.mean, s.norm}) + text(",", s.zeros, s.finite() ? "" : text(",", s.nan, ",", s.infinite), "]");
+    const size_t step = (v.sample.size() + room() - 1) / room();
     std::vector<float> thin;
     for (size_t k = 0; k < v.sample.size(); k += step) thin.push_back(v.sample[k]);
-    if (step > 1) out += text(",\"every\":", step);
-    if (!thin.empty()) out += text(",\"shown\":", v.sample.size(), ",\"heat\":", list(thin, [](float x) { return digits(double(x), "%.4g"); }));
+    if (!thin.empty()) out += text(",\"heat\":", list(thin, [](float x) { return digits(double(x), "%.4g"); }));
     const Contribution& sum = sums_[id];
     if (sum.total) out += text(",\"adds\":[", index(sum.into), ",", sum.number, ",", sum.total, ",", index(sum.before), "]");
     return out + "}";
   }
 
+  /// Phase, place and memory only where they differ from those of the record before.
   std::string record(const OpRecord& x) {
     std::string attributes;
     for (auto& [name, value] : x.attributes) attributes += (attributes.empty() ? "" : " ") + plain(name) + "=" + plain(value);
-    std::string out = text("{\"phase\":", say(phase(x)), ",\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes), ",\"scope\":",
-                           say(x.scope), ",\"ns\":", x.ns, ",\"flops\":", digits(x.flops, "%.0f"), ",\"bytes\":", digits(x.bytes, "%.0f"));
+    std::string out = text("{\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes), ",\"ns\":", x.ns, ",\"flops\":",
+                           digits(x.flops, "%.0f"), ",\"bytes\":", digits(x.bytes, "%.0f"));
+    const auto news = [&](const std::string& key, uint64_t now) {
+      const auto [at, fresh] = last_.try_emplace(key, now);
+      if (fresh || at->second != now) out += text(",\"", key, "\":", now);
+      at->second = now;
+    };
+    news("phase", say(phase(x))), news("scope", say(x.scope)), news("asked", say(asked_for(r_, x)));
+    for (size_t k = 0; k < x.alive.size(); ++k) news(text("alive", k), x.alive[k]);
     if (x.origin != nothing) out += text(",\"from\":", x.origin);
     out += ",\"in\":" + list(x.in, [](const Use& u) { return text("[", int(u.role), ",", u.value, "]"); });
     out += ",\"out\":" + list(x.out, [](uint32_t v) { return std::to_string(v); });
     if (!x.saves.empty()) out += ",\"saves\":" + list(x.saves, [&](auto& s) { return text("[", s.value, ",", say(s.why), "]"); });
-    return out + ",\"alive\":" + list(x.alive, [](size_t n) { return std::to_string(n); }) + "}";
+    if (!x.derivatives.empty()) out += ",\"local\":" + list(x.derivatives, [&](auto& d) { return local(d); });
+    return out + "}";
+  }
+
+  /// [of, by, at, value, depends, [[at, slope, value, before] ...]]; before only where it is not 0.
+  std::string local(const LocalDerivative& d) const {
+    const size_t most = std::clamp<size_t>(16'000 / std::max<size_t>(1, r_.records.size()), 2, 8);
+    return text("[", d.of, ",", d.by, ",", d.at, ",", digits(d.value), ",", d.depends, ",", list(std::span(d.slopes).first(std::min(most, d.slopes.size())), [](auto& s) {
+      return text("[", s.at, ",", digits(s.slope), ",", digits(s.value), s.before != 0 ? "," + digits(s.before) : "", "]");
+    }), "]");
   }
 
   static std::string buffer(const RecordedBuffer& b) {
@@ -101,6 +121,9 @@ class PageData {
     for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + quoted(op) + ":" + quoted(doc);
     return out + "}";
   }
+
+  /// For elements of one heat map: less where there are many, so that 2,000 records stay below 2 MB and 20,000 below 12 MB.
+  size_t room() const { return 6 + 60'000 / std::max<size_t>(1, r_.values.size()); }
 
   static std::string list_of(std::initializer_list<double> numbers) {
     std::string out;
@@ -118,6 +141,7 @@ class PageData {
   const std::vector<Contribution> sums_;
   std::vector<std::string> texts_;
   std::map<std::string, uint32_t> numbers_;
+  std::map<std::string, uint64_t> last_;
 };
 
 }  // namespace
@@ -125,9 +149,9 @@ class PageData {
 std::string look_html(const Recording& r, const LookOptions&) {
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n";
   out += text("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '", page_style_hash,
-              "'; script-src '", page_script_hash, "'\">\n");
+              "'; script-src '", record_script_hash, "' '", page_script_hash, "'\">\n");
   out += text("<style>", page_style, "</style></head><body>\n", page_body, "<script type=\"application/json\" id=\"data\">", PageData(r).json(),
-              "</script>\n<script>", page_script, "</script></body></html>\n");
+              "</script>\n<script>", record_script, "</script>\n<script>", page_script, "</script></body></html>\n");
   return out;
 }
 

@@ -4,10 +4,11 @@
 
 namespace tapedeck::look {
 
-const std::string_view page_style_hash = "sha256-S9VgkflhiI+qEC6l98J3oBHg4n/dA/O05FB7RBeiL6I=";
+const std::string_view page_style_hash = "sha256-ZcjY+UseYQnr61tdq2Ptbl8sMvJolL+C9TBx5e8TxJU=";
 
 const std::string_view page_style = R"page(
 *{box-sizing:border-box}
+html{scroll-padding-top:180px}
 body{font:14px/1.45 "DejaVu Sans",Verdana,sans-serif;margin:0;color:#1a1a1a;background:#f7f7f5}
 header{position:sticky;top:0;background:#fff;border-bottom:1px solid #bbb;padding:8px 14px;z-index:1}
 h1{font-size:13px;font-weight:normal;color:#444;margin:0 0 4px;overflow-wrap:anywhere}
@@ -38,10 +39,12 @@ section,nav{background:#fff;border:1px solid #ccc;padding:8px 10px}
 .value{border:1px solid #ccc;margin:4px 0;padding:4px 6px;overflow-wrap:anywhere}
 table{border-collapse:collapse;margin:2px 0}
 th{font-weight:normal;color:#555;text-align:left;padding:0 12px 0 0}
-td{padding:0 12px 0 0}
+td{padding:0 12px 0 0;white-space:nowrap}
 .heat{display:grid;grid-template-columns:repeat(16,18px);margin:3px 0}
 .heat b{height:16px;border:1px solid #ddd;font:11px/14px "DejaVu Sans Mono",monospace;text-align:center}
 .formula{font-style:italic;font-size:15px}
+.numbers{font-family:"DejaVu Sans Mono",monospace;font-size:12px;overflow-wrap:anywhere}
+.question input{width:9em}
 .note{color:#444}
 .bad{font-weight:bold;text-decoration:underline}
 button,input,summary{font:inherit;font-size:12px}

@@ -1,10 +1,10 @@
-// How the page of look html steps. All text goes in through textContent, so names from a recording are words and nothing
-// else; nothing is loaded. Changing the script changes its hash: the test says the new one. Next: html.cpp for the data.
+// How the page of look html steps, and its left side: where we are, what is alive. Text goes in through textContent, so names
+// from a recording are words and nothing else. Changing a script changes its hash: the test says the new one. Next: html_record.cpp.
 #include "src/look/html_page.h"
 
 namespace tapedeck::look {
 
-const std::string_view page_script_hash = "sha256-Ru4rBgqvAn7ow1Gj0VjIV0EQ3bwKLFN2wvLGq+6unu4=";
+const std::string_view page_script_hash = "sha256-IsUr5jMRuNAC4BVhPV95jFcB1vb34B+OKeVrGJul1PE=";
 
 const std::string_view page_script = R"page('use strict';
 const data = JSON.parse(document.getElementById('data').textContent), {records, values, buffers, purposes} = data;
@@ -12,7 +12,13 @@ const find = id => document.getElementById(id), say = i => data.texts[i];
 const colours = ['#2f5f9e', '#5f9e5a', '#c9a13b', '#b5656b', '#7c6bb0', '#8a8a8a', '#444444'];
 let now = 0, revealed = false;
 
-// Elements: their name, what they hold, and the field they show (which is how a test finds them).
+// What a record does not say is as in the one before.
+records.forEach((r, i) => {
+  for (const key of ['phase', 'scope', 'asked']) r[key] ??= records[i - 1][key];
+  r.alive = purposes.map((_, k) => r['alive' + k] ?? records[i - 1].alive[k]);
+});
+
+// Elements: what they say, their class, the field they show (which is how a test finds them), what else they hold.
 function make(tag, text, options = {}) {
   const e = document.createElement(tag);
   if (text !== undefined) e.textContent = text;
@@ -39,7 +45,10 @@ function go(text, i) {
 const replies = records.map(() => []), held = buffers.map(() => []);
 records.forEach((r, i) => { if (r.from !== undefined) replies[r.from].push(i); });
 values.forEach((v, i) => { if (v.buffer !== undefined) held[v.buffer].push(i); });
-const holds = b => held[b].findLast(v => values[v].by === undefined || values[v].by <= now);
+function holds(b) {                               // what is in a buffer now; a slab holds many values
+  const here = held[b].filter(v => values[v].by === undefined || values[v].by <= now), places = new Set(here.map(v => values[v].at ?? 0)).size;
+  return here.length === 0 ? '' : named(here.at(-1)) + (places > 1 ? ' and ' + (places - 1) + ' more' : '');
+}
 
 // ---- the head and the left side: where we are, what is alive
 const most = Math.max(1, ...records.map(total));
@@ -51,7 +60,7 @@ function drawOverview() {
     points.push(i * 600 / n + ',' + (33 - 31 * total(r) / most));
     if (!run || run.phase !== phase) find('phases').append((run = {phase, size: 0, e: make('span', '', {name: phase})}).e);
     run.e.style.flex = String(++run.size);
-    run.e.textContent = run.size > n / 12 ? phase : '';
+    run.e.textContent = run.size > n / 22 ? phase : '';
   }
   find('line').setAttribute('points', points.join(' '));
 }
@@ -87,87 +96,9 @@ function drawMemory() {
   find('change').textContent = 'taken: ' + sum(taken) + '; given back: ' + sum(given) + '; alive: ' + sum(here.map(b => buffers[b][0]));
   here.sort((a, b) => buffers[b][0] - buffers[a][0]);
   const line = b => (buffers[b][2] === now ? '+ ' : buffers[b][3] === now + 1 ? '- ' : '  ') + bytes(buffers[b][0]).padStart(10) + '  ' +
-    purposes[buffers[b][1]].padEnd(11) + ' ' + (holds(b) === undefined ? '' : named(holds(b)));
+    purposes[buffers[b][1]].padEnd(11) + ' ' + holds(b);
   const items = here.slice(0, 14).map(b => make('li', line(b).replaceAll(' ', '\u00a0')));
   find('alive').replaceChildren(...items, make('li', '+ new with this record, - given back before the next one is done', {name: 'note'}));
-}
-
-// ---- the right side: one record
-function place(v, i) {                            // the index of element i: [2,5]
-  const shape = [...say(values[v].type).matchAll(/\d+(?=[,\]])/g)].map(m => Number(m[0])), at = [];
-  for (const n of shape.reverse()) { at.unshift(i % n); i = Math.floor(i / n); }
-  return '[' + at.join(',') + ']';
-}
-function elements(v) {                            // how many the value has
-  return [...say(values[v].type).matchAll(/\d+(?=[,\]])/g)].reduce((n, m) => n * Number(m[0]), 1);
-}
-function heat(v) {
-  const x = values[v], n = elements(v), top = Math.max(1e-30, ...x.heat.map(a => Math.abs(a ?? 0)));
-  const at = k => Math.floor(k * (x.every ?? 1) * n / x.shown);
-  const cells = x.heat.map((a, k) => {
-    const cell = make('b', a === null ? '!' : a < 0 ? '-' : a > 0 ? '+' : '0');
-    cell.title = place(v, at(k)) + ' ' + number(a);
-    cell.style.background = a === null ? '#fff' : a < 0 ? 'rgba(179,89,26,' + -a / top + ')' : 'rgba(47,95,158,' + a / top + ')';
-    if (a !== null && Math.abs(a) > 0.6 * top) cell.style.color = '#fff';
-    return cell;
-  });
-  const words = make('details', undefined, {inside: [make('summary', x.heat.length + ' of ' + count(n) + ' elements in numbers')]});
-  words.ontoggle = () => { if (words.open) words.append(make('div', x.heat.map((a, k) => place(v, at(k)) + ' ' + number(a)).join('   '))); };
-  return [make('div', undefined, {name: 'heat', inside: cells}), words];
-}
-function sumSoFar(v) {                            // contributions to a gradient, as far as they have come
-  const [into, , of] = values[v].adds, rows = [];
-  for (let s = v; s >= 0 && values[s].adds; s = values[s].adds[3])
-    rows.unshift(make('tr', undefined, {inside: [make('td', values[s].adds[1] + ' of ' + of), make('td', '#' + values[s].by),
-      make('td', 'norm ' + (values[s].sum ? number(values[s].sum[3]) : '?')), make('td', values[s].heat ? place(s, 0) + ' = ' + number(values[s].heat[0]) : '')]}));
-  const head = make('p', 'contribution ', {inside: [field('contribution', values[v].adds[1] + ' of ' + of),
-    into < 0 ? ' to a gradient' : ' to the gradient of ' + named(into), '; the sum so far:']});
-  return [head, make('table', undefined, {inside: rows})];
-}
-function value(v, role, hide) {
-  const x = values[v], box = make('div', undefined, {name: 'value'});
-  box.dataset.use = role || 'out';
-  box.append(make('div', undefined, {inside: [make('span', role ? role + ' ' : ''), field('id', '%' + v, 'b'), ' ', field('type', hide ? '?' : say(x.type)), ' ',
-    x.name === undefined ? '' : field('name', say(x.name))]}));
-  const links = make('div');
-  if (role && x.by !== undefined) links.append(go('made by #' + x.by, x.by));
-  if (x.of !== undefined) links.append('the gradient of ' + named(x.of) + ' ');
-  if (x.copy !== undefined) links.append('the same elements as ' + named(x.copy));
-  if (links.childNodes.length) box.append(links);
-  if (hide) return box;
-  if (x.sum) {
-    const names = ['min', 'max', 'mean', 'norm', 'zeros'], cells = names.map((name, k) => field(name, k < 4 ? number(x.sum[k]) : count(x.sum[k]), 'td'));
-    const head = make('tr', undefined, {inside: names.map(name => make('th', name))});
-    box.append(make('table', undefined, {inside: [head, make('tr', undefined, {inside: cells})]}));
-    if (x.sum[5] + x.sum[6]) box.append(make('div', undefined, {name: 'bad', inside: [field('nan', count(x.sum[5])), ' NaN, ', field('infinite', count(x.sum[6])), ' infinite']}));
-  }
-  if (x.heat && x.heat.length > 1) box.append(...heat(v));
-  if (!role && x.adds) box.append(...sumSoFar(v));
-  return box;
-}
-function saves(r) {
-  return r.saves.map(([v, why]) => {
-    const readers = replies[now].filter(i => records[i].in.some(u => u[0] === 2 && u[1] === v));
-    return make('div', undefined, {name: 'value', inside: [field('saved', '%' + v, 'b'), ' ' + say(values[v].type) + ': ', field('why', say(why)),
-      make('div', undefined, {inside: [readers.length ? 'read by ' : '', ...readers.slice(0, 8).map(i => go('#' + i, i))]})]});
-  });
-}
-function drawDetail() {
-  const r = records[now], hide = find('predict').checked && !revealed, box = find('detail'), formula = Object.hasOwn(data.docs, say(r.op)) && data.docs[say(r.op)];
-  const part = (title, things) => things.length ? [make('h3', title), ...things] : [];
-  const roles = ['input', 'gradient', 'saved', 'added to'];
-  box.replaceChildren(
-    make('h2', undefined, {inside: ['#', field('index', String(now)), ' ', field('phase', say(r.phase)), ': ', field('op', say(r.op)), suffix(r),
-      field('with', say(r.with) ? ' [' + say(r.with) + ']' : '')]}),
-    make('p', r.scope && say(r.scope) ? 'in ' : '', {inside: [field('scope', say(r.scope), 'code')]}),
-    ...formula ? [make('p', formula, {name: 'formula'})] : [],
-    make('p', undefined, {name: 'note', inside: [field('us', (r.ns / 1000).toFixed(3)), ' us, ', field('flops', count(r.flops)), ' flops, ', field('bytes', count(r.bytes)),
-      ' B read and written']}),
-    make('p', undefined, {inside: [...r.from !== undefined ? ['the gradient of ', go('#' + r.from, r.from)] : [],
-      ...replies[now].length ? ['its gradient: ', ...replies[now].slice(0, 12).map(i => go('#' + i, i))] : []]}),
-    ...part('makes', r.out.map(v => value(v, '', hide))),
-    ...part('reads', r.in.map(([role, v]) => value(v, roles[role]))),
-    ...part('kept for backward', r.saves ? saves(r) : []));
 }
 
 // ---- moving
@@ -200,7 +131,7 @@ function phase(direction) {
 }
 const keys = {ArrowRight: () => show(now + 1), ArrowDown: () => show(now + 1), ArrowLeft: () => show(now - 1), ArrowUp: () => show(now - 1),
   PageDown: () => phase(1), PageUp: () => phase(-1), Home: () => show(0), End: () => show(records.length - 1), r: () => show(now, true),
-  p: () => find('predict').click(), '/': () => find('search').focus(), n: () => search(1), N: () => search(-1)};
+  p: () => find('predict').click(), a: () => document.querySelector('#detail input')?.focus(), '/': () => find('search').select(), n: () => search(1), N: () => search(-1)};
 document.onkeydown = e => {
   if (e.ctrlKey || e.altKey || e.metaKey || !Object.hasOwn(keys, e.key)) return;
   e.preventDefault();

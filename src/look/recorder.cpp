@@ -73,7 +73,7 @@ void Recorder::begin(const Work& work) {
     for (auto& g : work.dx) if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
   }
   price(work);
-  if (options_.replay || options_.shadow) keep_copies(work);
+  if (options_.replay || options_.shadow || options_.derivatives) keep_copies(work);
   if (options_.visitor) {
     const Pause pause(*this);
     options_.visitor->before(uint32_t(recording_.records.size()), work);
@@ -121,6 +121,7 @@ void Recorder::end(const Work& work, bool done) {
   }
   if (options_.replay) compute_again(work);
   if (options_.shadow) compute_in_f64(work);
+  if (options_.derivatives) differentiate(work);
   if (options_.visitor) options_.visitor->after(id, work);
   dy_copies_ = dx_copies_ = {};
   finish_record(std::move(pending_));

@@ -86,6 +86,7 @@ template <class A> void fields(A& a, float& v) { a(v); }
 template <class A> void fields(A& a, uint32_t& v) { a(v); }
 template <class A> void fields(A& a, Use& u) { a(u.role), a(u.value), a(u.taped), a(u.stopped); }
 template <class A> void fields(A& a, RecordedSave& s) { a(s.value), a(s.why); }
+template <class A> void fields(A& a, Slope& s) { a(s.at), a(s.slope), a(s.value), a(s.before); }
 template <class A> void fields(A& a, RecordedBuffer& b) { a(b.bytes), a(b.purpose), a(b.taken), a(b.given); }
 template <class A> void fields(A& a, ValueSummary& s) {
   a(s.min), a(s.max), a(s.mean), a(s.norm), a(s.zeros), a(s.nan), a(s.infinite), a(s.first_bad);
@@ -128,11 +129,18 @@ void fields(A& a, RecordedValue& v) {
 }
 
 template <class A>
+void fields(A& a, LocalDerivative& d) {
+  a(d.of), a(d.by), a(d.at), a(d.value), a(d.depends);
+  list(a, d.slopes, 32);
+}
+
+template <class A>
 void fields(A& a, OpRecord& r) {
   a(r.kind), a(r.replay), a(r.order), a(r.differentiable), a(r.op), a(r.scope);
   list(a, r.attributes, 8);
   list(a, r.in, 7);
   list(a, r.out, 4);
+  list(a, r.derivatives, 36);
   list(a, r.saves, 8);
   a(r.origin), a(r.row), a(r.start_ns), a(r.ns), a(r.flops), a(r.bytes);
   for (size_t& bytes : r.alive) a(bytes);
@@ -168,6 +176,7 @@ void check(const Recording& r, const Reader& reader) {
     if (record.origin != nothing && record.origin >= i) reader.fail("a record that comes from a later one");
     for (auto& use : record.in) known(use.role, Use::Role::sum), is_value(use.value);
     for (uint32_t v : record.out) is_value(v);
+    for (auto& d : record.derivatives) is_value(d.of), is_value(d.by);
     for (auto& save : record.saves) is_value(save.value);
   }
   for (auto& s : r.sweeps) {

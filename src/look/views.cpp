@@ -15,8 +15,8 @@ const std::vector<LookView>& look_views() {
       {"verify", "computes every record again, demands equal bits", look_verify, true, false},
       {"dot", "the graph for Graphviz", look_dot},
       {"svg", "the graph drawn, repeated layers once", look_svg},
-      {"html", "a page to step through, one file without network", look_html},
-      {"roof", "each op against what the machine can do at best", look_roof, false, false, true},
+      {"html", "a page to step through, one file without network", look_html, false, false, true},
+      {"roof", "each op against what the machine can do at best", look_roof, false, false, false, true},
       {"err", "what f32 lost against f64", look_err, false, true},
   };
   return views;

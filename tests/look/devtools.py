@@ -132,7 +132,7 @@ class Browser:
     def press(self, key, shift=False):
         """A real key: down, and up."""
         text = key if len(key) == 1 else "\r" if key == "Enter" else ""
-        code = KEY_CODES.get(key, ord(key.upper()) if len(key) == 1 else 0)
+        code = KEY_CODES.get(key, ord(key.upper()) if key.isalnum() and len(key) == 1 else 0)
         event = {"key": key, "windowsVirtualKeyCode": code, "nativeVirtualKeyCode": code, "modifiers": 8 if shift else 0}
         self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **event)
         self.call("Input.dispatchKeyEvent", type="keyUp", **event)

@@ -20,10 +20,12 @@ READ_PAGE = """(() => {
   const fields = (inside, names) => Object.fromEntries(names.map(name => [name, field(inside, name)]));
   const detail = document.getElementById('detail'), all = selector => [...detail.querySelectorAll(selector)];
   return {where: seen(document.getElementById('where')),
-    record: fields(detail, ['index', 'phase', 'op', 'scope', 'us', 'flops', 'bytes']),
+    record: fields(detail, ['index', 'phase', 'op', 'scope', 'asked for', 'us', 'flops', 'bytes']),
     alive: fields(document, ['alive', %s]),
     out: all('.value[data-use=out]').map(e => fields(e, ['id', 'type', 'name', 'min', 'max', 'mean', 'norm', 'zeros', 'nan', 'infinite', 'contribution'])),
     reads: all('.value[data-use]:not([data-use=out])').map(e => fields(e, ['id', 'type', 'norm'])),
+    numbers: fields(detail, ['element', 'element value']),
+    slopes: all('[data-field=slope]').map(e => e.closest('tr')).filter(e => e.checkVisibility()).map(e => fields(e, ['slope by', 'slope', 'share', 'slope value'])),
     saves: all('[data-field=saved]').map(e => [seen(e), field(e.parentElement, 'why')])};
 })()""" % ", ".join(f"'alive {purpose}'" for purpose in PURPOSES)
 
@@ -63,13 +65,46 @@ def check_output(at, shown, listed):
     check(at + "contribution", shown["contribution"], sums and f"{sums['number']} of {sums['total']}")
 
 
+def spot(value, i):
+    """An element as the page names it: %61[3,5]."""
+    at = []
+    for n in reversed(value["shape"]):
+        at.insert(0, str(i % n))
+        i //= n
+    return "%" + str(value["id"]) + ("[" + ",".join(at) + "]" if at else "")
+
+
+def check_numbers(step, shown, listed):
+    """The equation with numbers, and the local derivative or the chain rule."""
+    local = listed.get("derivatives", [])
+    if not local:
+        check(step + "slopes", (shown["slopes"], shown["numbers"]["element"]), ([], None))
+        return
+    values = {v["id"]: v for v in listed["in"] + listed["out"]}
+    back = any(u["role"] == "gradient" for u in listed["in"])
+    element = spot(values[local[0]["of"]], local[0]["at"])
+    check(step + "element", shown["numbers"]["element"], element)
+    check(step + "element value", number(shown["numbers"]["element value"]), six(local[0]["value"]))
+    steepest = [(d, s) for d in local for s in d["slopes"][:4]]
+    check(step + "slopes", len(shown["slopes"]), len(steepest))
+    for k, (line, (d, s)) in enumerate(zip(shown["slopes"], steepest)):
+        by = spot(values[d["by"]], s["at"])
+        check(f"{step}slope {k}, by", line["slope by"], by if back else f"d {element} / d {by}")
+        check(f"{step}slope {k}", number(line["slope"]), six(s["slope"]))
+        if back:
+            check(f"{step}slope {k}, now", number(line["slope value"]), six(s["value"]))
+            share = d["value"] * s["slope"]
+            check(f"{step}slope {k}, share", abs(number(line["share"]) - share) <= 2e-5 * abs(share), True)
+
+
 def check_record(shown, listed, records):
     """Everything the page shows of one record."""
     step = f"record {listed['index']}, "
     check(step + "position", shown["where"], f"#{listed['index']} of {records}, {listed['phase']}")
     for key in ("index", "phase", "op"):
         check(step + key, shown["record"][key], str(listed[key]))
-    check(step + "scope", shown["record"]["scope"] or "", listed["scope"])
+    for key in ("scope", "asked for"):
+        check(step + key, shown["record"][key] or "", listed.get(key.replace(" ", "_"), ""))
     check(step + "time", round(number(shown["record"]["us"]) * 1000), listed["ns"])
     for key in ("flops", "bytes"):
         check(step + key, number(shown["record"][key]), round(listed[key]))
@@ -81,6 +116,7 @@ def check_record(shown, listed, records):
         check_output(f"{step}output {k}, ", box, value)
     check(step + "reads", [(box["id"], box["type"], number(box["norm"])) for box in shown["reads"]],
           [("%" + str(v["id"]), value_type(v), six(v["norm"])) for v in listed["in"]])
+    check_numbers(step, shown, listed)
     check(step + "saves", shown["saves"], [["%" + str(s["id"]), s["why"]] for s in listed["saves"]])
 
 
@@ -171,22 +207,62 @@ def search(browser, listed):
     browser.press("Escape")
 
 
+def answers(record):
+    """What a student may answer to the questions of a record: the shapes, then a number or a sign."""
+    right = [",".join(map(str, v["shape"])) or "()" for v in record["out"][:2]]
+    local = [d for d in record.get("derivatives", []) if d["slopes"]]
+    if any(u["role"] == "gradient" for u in record["in"]):
+        return right + ([repr(local[0]["value"] * local[0]["slopes"][0]["slope"] * 1.004)] if local else [])
+    if local and sum(d["depends"] for d in local) <= 3:
+        return right + [repr(local[0]["value"] * 0.996)]
+    return right + (["+" if local[0]["slopes"][0]["slope"] > 0 else "-"] if local else [])
+
+
+def answer(browser, k, text):
+    """Types an answer to question k and says what the page says of it."""
+    browser.run(f"(() => {{ const input = document.querySelectorAll('.question input')[{k}]; input.focus(); input.select(); }})()")
+    browser.write(text)
+    browser.press("Enter")
+    return browser.run(f"document.querySelectorAll('[data-field=verdict]')[{k}].textContent").strip()
+
+
 def predict(browser, listed, pictures):
-    """Outputs are hidden until r, and hidden again at the next record."""
-    first = next(r["index"] for r in listed if r["saves"])
-    browser.press("Home")
-    for _ in range(first):
+    """Outputs and slopes are hidden until r; answers are told right from wrong, with numbers within 1 %; what is next is hidden again."""
+    simple = next(r["index"] for r in listed if r.get("derivatives") and 0 < sum(d["depends"] for d in r["derivatives"]) <= 3 and r["phase"] == "backward")
+    kernel = next(r["index"] for r in listed if r.get("derivatives") and any(u["role"] == "gradient" for u in r["in"]) and r["derivatives"][0]["slopes"])
+    wide = next(r["index"] for r in listed if r.get("derivatives") and r["derivatives"][0]["depends"] > 3)
+    browser.press("p")
+    score = [0, 0]
+    for index in sorted((simple, kernel, wide)):
+        browser.press("Home")
+        for _ in range(index):
+            browser.press("ArrowRight")
+        hidden = browser.run(READ_PAGE)
+        check("predict hides", (hidden["out"], hidden["slopes"], hidden["numbers"]["element value"]), ([], [], None))
+        expected = answers(listed[index])
+        check(f"record {index}, questions", browser.run("document.querySelectorAll('.question').length"), len(expected))
+        browser.press("a")
+        check("a goes to the first question", browser.run("document.activeElement === document.querySelector('.question input')"), True)
+        for k, text in enumerate(expected):
+            wrong = text + "1" if k < 2 and "," in text else "0" if text in "+-" else repr(float(text) * 1.5 + 1) if k else "7,7,7"
+            score[1] += 1
+            if k == 0:
+                check(f"record {index}, a wrong answer", answer(browser, k, wrong)[:5], "wrong")
+            else:
+                score[0] += 1
+            check(f"record {index}, the right answer to question {k}", answer(browser, k, text), "right")
+            if k:
+                check(f"record {index}, a wrong answer to question {k}", answer(browser, k, wrong)[:5], "wrong")
+        check("score", browser.run("document.getElementById('score').textContent"), f"{score[0]} of {score[1]} right at the first try")
+        if index == wide:
+            pictures("predict")
+        browser.press("Escape")
+        browser.press("r")
+        check_record(browser.run(READ_PAGE), listed[index], len(listed))
         browser.press("ArrowRight")
+        check("predict hides the next", browser.run(READ_PAGE)["out"], [])
     browser.press("p")
-    hidden = browser.run(READ_PAGE)["out"][0]
-    check("predict hides", (hidden["norm"], hidden["type"]), (None, "?"))
-    pictures("predict")
-    browser.press("r")
-    check_record(browser.run(READ_PAGE), listed[first], len(listed))
-    browser.press("ArrowRight")
-    check("predict hides the next", browser.run(READ_PAGE)["out"][0]["norm"], None)
-    browser.press("p")
-    check_record(browser.run(READ_PAGE), listed[first + 1], len(listed))
+    check_record(browser.run(READ_PAGE), listed[position(browser)], len(listed))
 
 
 def reachable(browser):
@@ -233,7 +309,7 @@ def hostile(browser, page):
       for (let i = 0; i < records.length; ++i) {
         show(i);
         for (const e of document.querySelectorAll('img, iframe, object, embed, link, base, a, form, svg svg, [onerror], [onload]')) strange.add(e.outerHTML);
-        if (document.scripts.length !== 2 || document.styleSheets.length !== 1) strange.add('a script or a style');
+        if (document.scripts.length !== 3 || document.styleSheets.length !== 1) strange.add('a script or a style');
       }
       find('search').value = '<'; search(1);
       return [records.length, window.hacked === undefined, [...strange]];
@@ -250,24 +326,19 @@ def run(*command):
     return done.stdout
 
 
-def page_of(tapedeck, tape, page):
-    run(tapedeck, "look", "html", tape, "-o", page)
-    return json.loads(run(tapedeck, "look", "list", tape, "--json"))
-
-
-def small_tape(tapedeck, experiment, layers, order, tape):
+def small_page(tapedeck, experiment, layers, order, tape, page):
     """Records a narrow model of so many layers; how many records that makes."""
     sets = [f"model.encoder.{key}={n}" for key, n in (("layers", layers), ("width", 16), ("heads", 2), ("feed_forward", 16))] + ["training.batch_size=2"]
-    listed = run(tapedeck, "look", "list", experiment, "--order", str(order), "--save", tape, *(word for entry in sets for word in ("--set", entry)))
-    return int(listed.strip().rsplit("\n", 1)[-1].split()[0]) + 1
+    run(tapedeck, "look", "html", experiment, "--order", str(order), "--save", tape, "-o", page, *(word for entry in sets for word in ("--set", entry)))
+    return int(run(tapedeck, "look", "list", tape).strip().rsplit("\n", 1)[-1].split()[0]) + 1
 
 
 def drive(tapedeck, experiment, tapes, folder):
     os.makedirs(folder, exist_ok=True)
     inside = lambda name: os.path.join(folder, name)
     tape, page = inside("tape.tdt"), inside("page.html")
-    run(tapedeck, "look", "list", experiment, "--order", "2", "--save", tape)
-    listed = page_of(tapedeck, tape, page)
+    run(tapedeck, "look", "html", experiment, "--order", "2", "--save", tape, "-o", page)
+    listed = json.loads(run(tapedeck, "look", "list", tape, "--json"))
     with Browser() as browser:
         def pictures(name):
             with open(inside(name + ".png"), "wb") as file:
@@ -282,10 +353,8 @@ def drive(tapedeck, experiment, tapes, folder):
         check_quiet(browser, page)
         print(f"{len(listed)} records stepped through, every number as list --json says")
         for layers in (7, 70):
-            records = small_tape(tapedeck, experiment, layers, 2, tape)
-            run(tapedeck, "look", "html", tape, "-o", page)
-            latency(browser, page, records)
-        small_tape(tapedeck, experiment, 1, 1, tape)
+            latency(browser, page, small_page(tapedeck, experiment, layers, 2, tape, page))
+        small_page(tapedeck, experiment, 1, 1, tape, page)
         for name in run(tapes, tape, folder).split():
             run(tapedeck, "look", "html", name, "-o", page)
             hostile(browser, page)

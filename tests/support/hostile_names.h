@@ -40,6 +40,7 @@ class HostileNames {
 inline Recording hostile(Recording r, uint64_t seed) {
   HostileNames names(seed);
   for (auto& [key, value] : r.about) key = names.name(), value = names.name();
+  for (auto& [scope, place] : r.places) scope = names.name(), place = names.name();
   for (auto& v : r.values) v.name = names.name();
   for (auto& x : r.records) {
     x.op = names.name(), x.scope = names.name();

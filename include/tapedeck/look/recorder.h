@@ -26,6 +26,7 @@ struct RecorderOptions {
   bool statistics = true;                         // look at elements: summaries, hashes, samples
   bool replay = false;                            // compute everything twice and compare bits
   bool shadow = false;                            // compute everything in f64 as well and measure the difference
+  bool derivatives = false;                       // one element of every output and what it depends on, with numbers
   bool atoms = false;                             // ops with a reference are replaced by it
   RecordVisitor* visitor = nullptr;
 };
@@ -75,6 +76,7 @@ class Recorder : public TapeListener, public PoolListener {
   void keep_copies(const Work& work);
   void compute_again(const Work& work);
   void compute_in_f64(const Work& work);
+  void differentiate(const Work& work);
   void price(const Work& work);
   void note_saves(const Tape& tape);
   uint32_t record_of(const Tape& tape, NodeId row) const;

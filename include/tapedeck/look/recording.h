@@ -51,6 +51,17 @@ struct Use {
 };
 struct RecordedSave { uint32_t value = nothing; std::string why; };
 
+/// d out[at] / d x[slope.at] for one element of an output and every element of one input it depends on.
+/// In a backward record `of` is the gradient that arrives, `by` the one it makes: by += of[at] * slope, and what other elements give.
+struct Slope { int64_t at = 0; double slope = 0, value = 0, before = 0; };   // value: of by[at]; before: what a sum held on entry
+struct LocalDerivative {
+  uint32_t of = nothing, by = nothing;            // values
+  int64_t at = 0;
+  double value = 0;                               // of[at]
+  int64_t depends = 0;                            // elements of `by` whose derivative is not 0
+  std::vector<Slope> slopes;                      // up to 8 of them, the steepest first
+};
+
 struct OpRecord {
   enum class Kind : uint8_t { leaf, forward, backward, again, restore, add, update } kind = Kind::forward;
   enum class Replay : uint8_t { none, equal, different } replay = Replay::none;
@@ -60,6 +71,7 @@ struct OpRecord {
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<Use> in;
   std::vector<uint32_t> out;
+  std::vector<LocalDerivative> derivatives;       // one per input that has one; empty unless they were asked for
   std::vector<RecordedSave> saves;                // what its row holds for backward when the first sweep begins
   uint32_t origin = nothing;                      // the record whose gradient this computes
   uint32_t row = nothing;                         // on the tape

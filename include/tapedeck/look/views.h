@@ -37,7 +37,7 @@ std::string look_diff(const Recording& a, const Recording& b);        // the fir
 struct LookView {
   std::string_view name, doc;
   std::string (*show)(const Recording&, const LookOptions&);
-  bool replay = false, shadow = false;            // what the recording needs
+  bool replay = false, shadow = false, derivatives = false;   // what the recording needs
   bool ceilings = false;                          // LookOptions need the machine's peaks
 };
 const std::vector<LookView>& look_views();
