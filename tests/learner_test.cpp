@@ -35,7 +35,7 @@ struct Workshop {
   TempFolder folder{Medium::memory};
   Workshop() {
     const auto write = [&](const char* name, const std::string& json) { write_raw(folder / (std::string(name) + ".json"), json); };
-    const std::string plugin = std::string(R"(, "plugins": [")") + TAPEDECK_BROKEN_PARTS + R"("])";
+    const std::string plugin = std::string(R"(, "plugins": [")") + TAPEDECK_BROKEN_PLUGIN + R"("])";
     write("tiny", experiment(R"("layers": 1)"));
     write("wetter", experiment(R"("layers": 1, "dropout": 0.2)"));
     write("logarithm", experiment(R"("layers": 1)", plugin, "logarithm"));

@@ -1,5 +1,5 @@
 // Each training method has a page, docs/guide/methods/NAME.md, and the part of it between the two marks is what
-// `tapedeck explain NAME` prints: it cannot be out of date. docs/guide/losses.md holds the same for losses, heads and regularisers.
+// `tapedeck explain NAME` prints before its example: it cannot be out of date. docs/guide/losses.md holds the same for losses, heads and regularisers.
 // TAPEDECK_WRITE_PAGES=1 writes those parts anew.
 #include <doctest/doctest.h>
 

@@ -6,9 +6,10 @@
 #include <cmath>
 #include <iostream>
 
+#include <tapedeck/tape/replay.h>
+
 #include "support/gradcheck.h"
 #include "support/model_fixture.h"
-#include "support/replay.h"
 
 using namespace tapedeck;
 using tapedeck::test::ModelFixture;

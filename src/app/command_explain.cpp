@@ -1,5 +1,4 @@
 // tapedeck explain TOPIC: a part, an option, a section, an op or the code of a complaint.
-#include <tapedeck/base/error.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "src/app/commands.h"
@@ -7,21 +6,25 @@
 namespace tapedeck::app {
 namespace {
 
-std::string explain_topic(const std::string& topic) {
-  std::string op_text;
-  for (const OpEntry& op : op_table())
-    if (op.name == topic || "op." + op.name == topic) op_text = explain_op(op);
-  try {
-    const std::string part_text = explain(all_parts(), topic);
-    return op_text.empty() ? part_text : part_text + "\n" + op_text;
-  } catch (const Error& error) {
-    if (op_text.empty() || error.kind() != ErrorKind::usage) throw;
-    return op_text;
+/// Every part and op of this name, each with an example; else what the topic names otherwise.
+std::string explain_topic(const std::string& topic, Json& examples) {
+  std::string out;
+  const std::vector<PartDoc> docs = all_parts();
+  const auto add = [&](const std::string& words) { out += (out.empty() ? "" : "\n") + words; };
+  for (const PartDoc& part : docs) {
+    if (part.name != topic && part.kind + "." + part.name != topic) continue;
+    Json example;
+    add(explain_part(part) + explain_example(part.kind, part.name, &example));
+    if (example.is(Json::Kind::object)) examples.items.push_back(std::move(example));
   }
+  for (const OpEntry& op : op_table())
+    if (op.name == topic || "op." + op.name == topic) add(explain_op(op));
+  return out.empty() ? explain(docs, topic) : out;
 }
 
 int run(const std::string& topic, bool json) {
-  const std::string text = explain_topic(topic);
+  Json examples = Json::list();
+  const std::string text = explain_topic(topic, examples);
   if (!json) {
     print(text);
     return 0;
@@ -29,6 +32,7 @@ int run(const std::string& topic, bool json) {
   Json out = Json::dict();
   out.set("topic", Json::of(topic));
   out.set("text", Json::of(text));
+  out.set("examples", std::move(examples));
   print(out.dump() + "\n");
   return 0;
 }

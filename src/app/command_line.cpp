@@ -50,6 +50,10 @@ Command& Command::required(const std::string& name, std::string& value, const st
   app_->add_option(name, value, doc)->required();
   return *this;
 }
+Command& Command::several(const std::string& name, std::vector<std::string>& values, const std::string& doc) {
+  app_->add_option(name, values, doc)->required();
+  return *this;
+}
 Command& Command::choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc) {
   app_->add_option(names, value, doc)->check(CLI::IsMember(std::move(allowed)))->capture_default_str();
   return *this;

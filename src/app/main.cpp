@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/registry.h>
 
 #include "src/app/commands.h"
 
@@ -14,6 +15,7 @@ namespace tapedeck::app {
 namespace {
 
 int run(const std::vector<std::string>& typed) {
+  require_different_names();
   CommandLine line("tapedeck: experiments with small transformers on the CPU, from a JSON file",
                    "tapedeck " + std::string(version()),
                    "Start with: tapedeck run configs/quickstart.json, or just: tapedeck run");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/registry.h>
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/tensor/machine.h>
 
@@ -91,6 +92,7 @@ Experiment prepared(LoadedExperiment loaded, Complaints& complaints) {
 }  // namespace
 
 std::vector<Experiment> prepare_all(const std::string& path, const std::vector<std::string>& sets) {
+  require_different_names();
   Complaints complaints;
   LoadedExperiment loaded = load_experiment(path, sets, complaints);
   if (loaded.tree.members.empty() && !complaints.empty()) complaints.raise();

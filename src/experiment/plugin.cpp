@@ -94,47 +94,71 @@ void judge(const std::string& path, const std::string& bytes) {
                   "build it again with the headers of this tapedeck");
 }
 
-/// One kind's registry while a plugin is opened: emptied, so that what the plugin adds stands alone, then put together again.
-template <class T>
+/// Where the parts of a kind are, and the ops, as one sort of thing.
+template <class Kind>
+struct Parts {
+  using Table = std::remove_reference_t<decltype(Registry<Kind>::entries())>;
+  static Table& table() { return Registry<Kind>::entries(); }
+  static std::string_view kind() { return Kind::kind; }
+  static std::string_view name(const typename Table::value_type& entry) { return entry.first; }
+  static std::string& origin(typename Table::value_type& entry) { return entry.second.origin; }
+  static void add(Table& to, Table& from) { to.merge(from); }
+};
+struct Ops {
+  using Table = std::vector<OpEntry>;
+  static Table& table() { return op_table(); }
+  static std::string_view kind() { return "op"; }
+  static std::string_view name(const OpEntry& op) { return op.name; }
+  static std::string& origin(OpEntry& op) { return op.origin; }
+  static void add(Table& to, Table& from) { std::ranges::move(from, std::back_inserter(to)); }
+};
+
+/// One table while a plugin is opened: emptied, so that what the plugin adds stands alone, then put together again.
+template <class From>
 class Newcomers {
  public:
-  Newcomers() : before_(std::exchange(Registry<T>::entries(), {})) {}
+  Newcomers() : before_(std::exchange(From::table(), {})) {}
+  Newcomers(const Newcomers&) = delete;
+  Newcomers& operator=(const Newcomers&) = delete;
   ~Newcomers() {
-    if (accepted_) before_.merge(Registry<T>::entries());
-    Registry<T>::entries() = std::move(before_);
+    if (accepted_) From::add(before_, From::table());
+    From::table() = std::move(before_);
   }
-  void accept() { accepted_ = true; }
+  /// From now on they are known to come with this plugin.
+  void accept(const std::string& plugin) {
+    for (auto& entry : From::table()) From::origin(entry) = "the plugin " + in_quotes(plugin);
+    accepted_ = true;
+  }
   /// The first name that is taken, in words; empty if there is none.
-  std::string clash() const {
-    for (const auto& [name, entry] : Registry<T>::entries())
-      if (before_.contains(name)) return text(T::kind, " ", in_quotes(name));
+  std::string clash() {
+    for (auto& mine : From::table())
+      for (auto& other : before_)
+        if (From::name(mine) == From::name(other))
+          return text("brings the ", From::kind(), " ", in_quotes(From::name(mine)), ", which exists already (", From::origin(other), ")");
     return "";
   }
 
  private:
-  typename std::remove_reference_t<decltype(Registry<T>::entries())> before_;
+  typename From::Table before_;
   bool accepted_ = false;
 };
 
 /// All or nothing: a plugin that brings one name too many brings none.
 template <class... Kinds>
 void open(const std::string& path, const fs::path& library) {
-  std::tuple<Newcomers<Kinds>...> parts;
-  const size_t ops = op_table().size();
+  std::tuple<Newcomers<Ops>, Newcomers<Parts<Kinds>>...> all;
   if (!dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     const char* reason = dlerror();
     throw refusal(path, text("cannot be loaded: ", reason ? reason : "no reason given"), "build it again with the headers of this tapedeck");
   }
-  std::string taken;
-  ((taken = taken.empty() ? std::get<Newcomers<Kinds>>(parts).clash() : taken), ...);
-  for (size_t i = ops; i < op_table().size(); ++i)
-    for (size_t k = 0; k < i && taken.empty(); ++k)
-      if (op_table()[k].name == op_table()[i].name) taken = "op " + in_quotes(op_table()[i].name);
-  if (!taken.empty()) {
-    op_table().resize(ops);
-    throw refusal(path, "brings the " + taken + ", which exists already", "give it another name");
-  }
-  (std::get<Newcomers<Kinds>>(parts).accept(), ...);
+  if (const auto inside = take_name_clashes(); !inside.empty())
+    throw refusal(path, "contradicts itself: " + inside.front().str(), "give one of them another name and build it again");
+  std::apply([&](auto&... newcomers) {
+    std::string taken;
+    ((taken = taken.empty() ? newcomers.clash() : taken), ...);
+    if (!taken.empty()) throw refusal(path, taken, "give it another name");
+    (newcomers.accept(path), ...);
+  }, all);
 }
 
 }  // namespace
@@ -152,6 +176,7 @@ void load_plugin(const std::string& path) {
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file) throw refusal(path, "cannot be read", "see who may read it");
   judge(path, bytes);
+  require_different_names();
   open<Reader, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(path, whole);
   loaded.insert(whole.string());
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include <tapedeck/base/registry.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "sweep.h"
@@ -115,6 +116,15 @@ Tensors Op::vjp(In x, In, In dy, Wanted wanted) const {
 }
 
 std::vector<OpEntry>& op_table() { static std::vector<OpEntry> table; return table; }
-bool add_op(OpEntry entry) { op_table().push_back(std::move(entry)); return true; }
+bool add_op(OpEntry entry, std::source_location where) {
+  entry.origin = where.file_name();
+  for (const OpEntry& other : op_table()) {
+    if (other.name != entry.name) continue;
+    note_name_clash({"op", entry.name, other.origin, entry.origin});
+    return false;
+  }
+  op_table().push_back(std::move(entry));
+  return true;
+}
 
 }  // namespace tapedeck

@@ -60,8 +60,13 @@ struct CappedHead final : HeadSpec {
   void describe(Fields& f) override { f("cap", cap, "logits stay between -cap and cap").above(0); }
 
   struct Built final : Head {
-    Built(Params params, double cap, int64_t width, int64_t outputs) : cap(cap), out(params, width, outputs) {}
-    Tensor forward(Pass& pass, const Tensor& pooled) const override { return soft_cap(out(pass, pooled), cap); }
+    Built(Params params, double cap, int64_t width, int64_t outputs) : scope(params.scope()), cap(cap), out(params, width, outputs) {}
+    Tensor forward(Pass& pass, const Tensor& pooled) const override {
+      const Tensor logits = out(pass, pooled);
+      Scope here(scope);                          // the row of soft_cap carries this head's path
+      return soft_cap(logits, cap);
+    }
+    ScopeId scope;
     double cap;
     Linear out;
   };

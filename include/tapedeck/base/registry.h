@@ -4,6 +4,7 @@
 #include <cassert>
 #include <map>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,12 +13,24 @@
 
 namespace tapedeck {
 
+/// Two parts of one kind, or two ops, that want the same name. Registering happens before main(), where nothing can be thrown: the
+/// first one stays, the clash is noted, and whoever starts or loads a plugin asks.
+struct NameClash {
+  std::string kind, name, first, second;                        // first, second: source files, or the plugin the first came with
+  std::string str() const;                                      // two parts of the kind "loss" are called "mine": a.cpp and b.cpp
+};
+void note_name_clash(NameClash clash);
+std::vector<NameClash> take_name_clashes();                     // those noted since the last call
+/// Throws Error{config} naming every clash noted so far.
+void require_different_names();
+
 template <class T>
 struct Registry {
   struct Entry {
     std::string doc;                                            // one sentence, then the equation and source if any
     std::unique_ptr<T> (*make)();
     Method method;                                              // what its page says; empty for parts without one
+    std::string origin;                                         // its source file, or the plugin it came with
   };
   static std::map<std::string, Entry, std::less<>>& entries() {
     static std::map<std::string, Entry, std::less<>> table;
@@ -27,9 +40,10 @@ struct Registry {
     const auto it = entries().find(name);
     return it == entries().end() ? nullptr : &it->second;
   }
-  static bool add(std::string name, std::unique_ptr<T> (*make)(), std::string doc, Method method = {}) {
-    const bool fresh = entries().emplace(std::move(name), Entry{std::move(doc), make, std::move(method)}).second;
-    assert(fresh && "two parts registered under one name");
+  static bool add(std::string name, std::unique_ptr<T> (*make)(), std::string doc, Method method = {},
+                  std::source_location where = std::source_location::current()) {
+    const auto [at, fresh] = entries().try_emplace(std::move(name), Entry{std::move(doc), make, std::move(method), where.file_name()});
+    if (!fresh) note_name_clash({T::kind, at->first, at->second.origin, where.file_name()});
     return fresh;
   }
 };

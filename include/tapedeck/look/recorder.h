@@ -43,6 +43,7 @@ class Recorder : public TapeListener, public PoolListener {
   void name_parameter(const Tensor& value, const Tensor& gradient, const std::string& path, bool trainable);
   /// What was recorded so far; nobody listens any more.
   Recording finish();
+  uint32_t records() const { return uint32_t(recording_.records.size()); }   // done by now
 
   void begin(const Work& work) override;
   void end(const Work& work, bool done) override;

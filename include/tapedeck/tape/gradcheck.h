@@ -21,7 +21,7 @@ double central_difference(F&& f, double h = stencil_step) {
 
 namespace detail {
 /// Every element of every floating input by itself.
-inline Gap full_gap(In inputs, In analytic, const std::function<double()>& value) {
+inline Gap full_gap(In inputs, In analytic, const std::function<double()>& value, double h = stencil_step) {
   double scale = 0;
   for (const Tensor& g : analytic) scale = std::max(scale, largest_entry(g));
   Gap worst;
@@ -30,7 +30,7 @@ inline Gap full_gap(In inputs, In analytic, const std::function<double()>& value
     Tensor numeric = Tensor::empty(inputs[k].shape(), DType::f64);
     for (int64_t e = 0; e < inputs[k].size(); ++e) {
       const double before = inputs[k].item(e);
-      set(numeric, e, central_difference([&](double t) { set(inputs[k], e, before + t); return value(); }));
+      set(numeric, e, central_difference([&](double t) { set(inputs[k], e, before + t); return value(); }, h));
       set(inputs[k], e, before);
     }
     Gap gap = compare(analytic[k], numeric, scale);
@@ -41,15 +41,20 @@ inline Gap full_gap(In inputs, In analytic, const std::function<double()>& value
 }
 
 /// Derivatives along random directions through all inputs at once.
-inline Gap directional_gap(In inputs, In analytic, const std::function<double()>& value) {
+inline Gap directional_gap(In inputs, In analytic, const std::function<double()>& value, double h = stencil_step) {
   std::vector<Tensor> start;
-  for (const Tensor& x : inputs) start.push_back(x.clone());
+  double elements = 0;
+  for (const Tensor& x : inputs) {
+    start.push_back(x.clone());
+    if (is_floating(x.dtype())) elements += double(x.size());
+  }
+  const double length = std::min(1.0, std::sqrt(double(full_jacobian_limit) / std::max(elements, 1.0)));   // a step is short, whatever the size
   Tensor exact = Tensor::zeros({directions}, DType::f64), numeric = Tensor::zeros({directions}, DType::f64);
   for (int d = 0; d < directions; ++d) {
     std::vector<Tensor> u;
     double along = 0;
     for (size_t k = 0; k < inputs.size(); ++k) {
-      u.push_back(Tensor::normal(inputs[k].shape(), root_key(7) / "direction" / d / int(k), 0, 1, DType::f64));
+      u.push_back(Tensor::normal(inputs[k].shape(), root_key(7) / "direction" / d / int(k), 0, length, DType::f64));
       if (is_floating(inputs[k].dtype()))
         for (int64_t e = 0; e < inputs[k].size(); ++e) along += analytic[k].item(e) * u[k].item(e);
     }
@@ -60,7 +65,7 @@ inline Gap directional_gap(In inputs, In analytic, const std::function<double()>
       return value();
     };
     set(exact, d, along);
-    set(numeric, d, central_difference(moved));
+    set(numeric, d, central_difference(moved, h));
   }
   for (size_t k = 0; k < inputs.size(); ++k) inputs[k].copy_from(start[k]);
   Gap gap = compare(exact, numeric);
@@ -70,12 +75,12 @@ inline Gap directional_gap(In inputs, In analytic, const std::function<double()>
 }  // namespace detail
 
 /// Compares analytic gradients (one per input; integer inputs are left out) with those of value(), which must read the
-/// inputs' buffers afresh at each call. The buffers are shifted in place and restored.
-inline Gap gradcheck(In inputs, In analytic, const std::function<double()>& value) {
+/// inputs' buffers afresh at each call. The buffers are shifted in place and restored. h: the step of the stencil.
+inline Gap gradcheck(In inputs, In analytic, const std::function<double()>& value, double h = stencil_step) {
   int64_t elements = 0;
   for (const Tensor& x : inputs) if (is_floating(x.dtype())) elements += x.size();
-  return elements <= full_jacobian_limit ? detail::full_gap(inputs, analytic, value)
-                                         : detail::directional_gap(inputs, analytic, value);
+  return elements <= full_jacobian_limit ? detail::full_gap(inputs, analytic, value, h)
+                                         : detail::directional_gap(inputs, analytic, value, h);
 }
 
 }  // namespace tapedeck::testing

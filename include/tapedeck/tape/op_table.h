@@ -2,6 +2,7 @@
 // A user's op in models/custom uses the same macro and gets the same checks. Next: tests/op_table_test.cpp.
 #pragma once
 #include <functional>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,11 @@ struct OpEntry {
   std::string name, doc;                                        // doc: one sentence and the equation
   std::vector<OpCase> (*cases)(DType dtype) = nullptr;
   std::vector<OpMisuse> (*misuses)() = nullptr;
+  std::string origin = {};                                      // its source file, or the plugin it came with
 };
 std::vector<OpEntry>& op_table();
-bool add_op(OpEntry entry);
+/// A name that is taken is noted (base/registry.h) and the table left alone.
+bool add_op(OpEntry entry, std::source_location where = std::source_location::current());
 
 /// TAPEDECK_OP(tanh, "y = tanh x", cases, misuses): once per op, in its .cpp file; rows whose call records several ops
 /// check every row named `name`.

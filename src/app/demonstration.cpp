@@ -1,0 +1,93 @@
+// Records one trip forward and back of a loss, head, encoder or model, and one update of a method, whose trips through the model
+// are told apart by a model that counts. Next: explain_part.cpp.
+#include "src/app/demonstration.h"
+
+#include <fmt/core.h>
+
+#include <optional>
+
+#include <tapedeck/base/error.h>
+#include <tapedeck/look/recorder.h>
+
+#include "src/experiment/specimen.h"
+
+namespace tapedeck::app {
+namespace {
+
+/// Writes down between which records each pass of the model lies.
+struct CountingModel final : Model {
+  CountingModel(const Model& model, const Recorder& recorder, std::vector<RecordedPass>& passes) : model(model), recorder(recorder), passes(passes) {}
+  Output forward(Pass& pass) const override {
+    const uint32_t begin = recorder.records();
+    Output out = model.forward(pass);
+    passes.push_back({begin, recorder.records()});
+    return out;
+  }
+  Rows logit_rows() const override { return model.logit_rows(); }
+  std::vector<std::string> sites() const override { return model.sites(); }
+
+  const Model& model;
+  const Recorder& recorder;
+  std::vector<RecordedPass>& passes;
+};
+
+std::string on(const PartCase& row) {
+  if (row.inputs.size() > 4) {
+    int64_t numbers = 0;
+    for (const Tensor& x : row.inputs) numbers += x.size();
+    return fmt::format("{}: {} numbers in {} tensors", row.name, numbers, row.inputs.size());
+  }
+  std::string out = row.name + ":";
+  for (size_t k = 0; k < row.inputs.size(); ++k)
+    out += fmt::format("{} {} {}{}", k ? "," : "", row.input_names[k], name_of(row.inputs[k].dtype()), row.inputs[k].shape().str());
+  return out;
+}
+
+Demonstration of_function(std::string_view kind, std::string_view name) {
+  const PartCase row = part_cases(kind, name, Size::shown).front();
+  Demonstration shown;
+  shown.given = on(row);
+  for (const PartCase& checked : part_cases(kind, name, Size::checked)) shown.checks.push_back(on(checked));
+  std::vector<Tensor> gradients;
+  for (const Tensor& x : row.inputs) gradients.push_back(Tensor::zeros(x.shape(), x.dtype()));
+  Tape tape;
+  Recorder recorder({.statistics = false});
+  std::vector<Tensor> leaves;
+  for (size_t k = 0; k < row.inputs.size(); ++k) {
+    recorder.name_parameter(row.inputs[k], gradients[k], row.input_names[k], true);
+    leaves.push_back(tape.leaf(row.inputs[k], gradients[k]));
+  }
+  const Tensors results = row.call(leaves);
+  if (results[0].on_tape()) backward(results[0], {}, Tensor::full(results[0].shape(), 1, results[0].dtype()));
+  shown.recording = recorder.finish();
+  return shown;
+}
+
+Demonstration of_method(const std::string& kind, const std::string& name) {
+  const auto specimen = method_specimen(kind, name, Size::shown);
+  Demonstration shown;
+  shown.is_method = true;
+  shown.given = fmt::format("two texts of 3 and 2 tokens and a model of {} parameters{}", specimen->store.count(),
+                            kind == Objective::kind ? "" : fmt::format(", inside the objective {}", specimen->objective.name()));
+  shown.checks = {fmt::format("6 texts, {} parameters", specimen->store.count())};
+  const Batch batch = specimen->batch();
+  Tape tape;
+  tape.keep(specimen->objective->second_order() ? Keep::all : Keep::needed);
+  Recorder recorder({.statistics = false});
+  for (const Parameter& p : specimen->store.all()) recorder.name_parameter(p.value, p.gradient, p.path, p.trainable);
+  const CountingModel model(*specimen->model, recorder, shown.passes);
+  Step step(tape, model, specimen->store, specimen->objective->task(), batch, root_key(41) / "step" / specimen->number, specimen->number);
+  specimen->objective->run(step);
+  shown.count = step.passes();
+  shown.recording = recorder.finish();
+  return shown;
+}
+
+}  // namespace
+
+Demonstration demonstrate(std::string_view kind, std::string_view name) {
+  const bool function = kind == Loss::kind || kind == "head" || kind == "encoder" || kind == "model";
+  return function ? of_function(kind, name) : of_method(std::string(kind), std::string(name));
+}
+
+}  // namespace tapedeck::app

@@ -1,0 +1,67 @@
+// Any part in the smallest surroundings in which it works: what `gradcheck` measures and `explain` shows. No part is known here by
+// its name, so one from outside is treated like a built-in one. Next: check_part.cpp.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/data/dataset.h>
+#include <tapedeck/objectives/objective.h>
+
+namespace tapedeck {
+
+/// shown: f32, two examples, sizes as the part has them by default. checked: f64, six examples; sizes that have a usual name
+/// (width, layers, heads, ...) are small, so that differences can be taken for every parameter.
+enum class Size { shown, checked };
+
+/// Short texts with every sort of label at once: classes, numbers, spans.
+class SpecimenTexts {
+ public:
+  static constexpr int64_t vocabulary = 12, longest = 9, classes = 3;
+  explicit SpecimenTexts(Size size, int64_t texts = 1, bool spans = false);
+  int64_t size() const { return data_.size(); }
+  /// The examples [begin, end) as a micro-batch of a step on all of them.
+  Batch batch(int64_t begin, int64_t end, const Loss& loss) const;
+  Batch batch(const Loss& loss) const { return batch(0, size(), loss); }
+  DType dtype() const { return dtype_; }
+
+ private:
+  DType dtype_;
+  Dataset data_;
+  std::vector<int64_t> order_;
+};
+
+/// What a part is as a function of tensors, all of which are differentiated.
+struct PartCase {
+  std::string name;                               // "six rows, training"
+  std::vector<std::string> input_names;           // "logits", "head.weight"
+  std::vector<Tensor> inputs;
+  std::function<Tensors(In)> call;
+};
+/// A loss on logits, a head on pooled vectors, an encoder or model on texts; empty for other kinds. Error{config} is the part's own
+/// when it cannot be used like that.
+std::vector<PartCase> part_cases(std::string_view kind, std::string_view name, Size size);
+/// A loss with what it requires filled in.
+std::unique_ptr<Loss> specimen_loss(std::string_view name);
+
+/// A method with a model, its parameters and a batch. One update went before, so that what is carried from step to step holds something.
+struct MethodSpecimen {
+  static constexpr int64_t number = 12;           // of the update: a multiple of what "every" usually is
+  Choice<Objective> objective;
+  Choice<ModelSpec> spec;
+  ParamStore store;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<SpecimenTexts> texts;
+
+  Batch batch() const { return texts->batch(objective->task()); }
+  Step step(Tape& tape, const Batch& batch, int64_t update = number) const {
+    return Step(tape, *model, store, objective->task(), batch, root_key(41) / "step" / update, update);
+  }
+};
+/// An objective, or an adversary or embedding loss inside the objective that uses it; null for other kinds. Throws the objective's
+/// Error{config} when none of the models suits it.
+std::unique_ptr<MethodSpecimen> method_specimen(std::string_view kind, std::string_view name, Size size);
+
+}  // namespace tapedeck
