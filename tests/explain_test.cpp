@@ -71,6 +71,23 @@ TEST_CASE("a method's example makes the passes that its table says") {
   CHECK(has(explained("gradient_penalty"), "\n  recorded  from %"));
 }
 
+TEST_CASE("an example follows the options it is given") {
+  const auto shown = [](const std::vector<std::string>& words) { return run_tool(words).out; };
+  CHECK(has(shown({"explain", "objective.pgd", "--set", "steps=1"}), "passes: 2 forward, 2 backward"));
+  CHECK(has(shown({"explain", "r_drop", "--set", "passes=4", "--set", "loss=focal"}), "passes: 4 forward, 4 backward"));
+  CHECK(has(shown({"explain", "transformer", "--set", "layers=12"}), "encoder.layers.11 "));
+  CHECK(has(shown({"explain", "adversary.pgd", "--set", "steps=1"}), "inside the objective adversarial"));
+  CHECK(has(shown({"gradcheck", "r_drop", "--set", "distance=mse", "--set", "loss=focal"}), "keeps its promises"));
+  struct Trial { std::vector<std::string> words; int code; const char* said; };
+  for (const Trial& trial : {Trial{{"explain", "r_drop", "--set", "pases=4"}, 3, "did you mean \"passes\""}, {{"gradcheck", "r_drop", "--set", "passes=1"}, 3, "TD0304"},
+                             {{"gradcheck", "softmax", "--set", "p=1"}, 2, "an op has none"}, {{"explain", "adamw", "--set", "lr=1"}, 2, "has none"}}) {
+    const Finished refused = run_tool(trial.words);
+    CAPTURE(refused.err);
+    CHECK(refused.exit_code == trial.code);
+    CHECK(has(refused.err, trial.said));
+  }
+}
+
 TEST_CASE("a layer's example: what is repeated is folded, flops are those of its records, parameters have their names") {
   const std::string text = explained("transformer");
   CHECK(has(text, "encoder.layers.1 "));

@@ -18,8 +18,19 @@ using Parsed = nlohmann::json;
 namespace {
 
 struct Page { const char *kind, *name, *struct_name; };
-const Page pages[] = {{"op", "squared_relu", "SquaredRelu"}, {"layer", "gated_head", "GatedHead"},      {"loss", "spherical", "Spherical"},
-                      {"objective", "calm", "Calm"},         {"reader", "colon_lines", "ColonLines"}, {"optimizer", "signum", "Signum"}};
+const Page pages[] = {{"op", "squared_relu", "SquaredRelu"},
+                      {"layer", "gated_head", "GatedHead"},
+                      {"encoder", "averaging", "Averaging"},
+                      {"model", "concat_pooling", "ConcatPooling"},
+                      {"loss", "spherical", "Spherical"},
+                      {"objective", "calm", "Calm"},
+                      {"adversary", "cube_corner", "CubeCorner"},
+                      {"reader", "colon_lines", "ColonLines"},
+                      {"tokenizer", "blank_separated", "BlankSeparated"},
+                      {"sampler", "short_first", "ShortFirst"},
+                      {"optimizer", "signum", "Signum"},
+                      {"schedule", "inverse_root", "InverseRoot"},
+                      {"metric", "mean_recall", "MeanRecall"}};
 
 std::string guide(const std::string& file) { return read_text(fs::path(TAPEDECK_SOURCE_DIR) / "docs/guide/extend" / file); }
 
@@ -28,19 +39,22 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
+/// Every part but the op is a tutorial's.
 constexpr const char* experiment = R"({
   "name": "mine",
   "plugins": ["@"],
   "data": {"type": "colon_lines", "train": "train.txt", "validation": "train.txt"},
-  "model": {
-    "type": "text",
-    "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 16},
-    "head": {"type": "gated_head", "layers": 2}
+  "tokenizer": {"type": "blank_separated", "max_length": 16},
+  "model": {"type": "concat_pooling", "encoder": {"type": "averaging", "width": 8}, "head": {"type": "gated_head", "layers": 2}},
+  "objective": {
+    "type": "adversarial",
+    "adversary": {"type": "cube_corner", "epsilon": 0.01},
+    "loss": {"type": "calm", "weight": 0.001, "loss": "spherical"}
   },
-  "objective": {"type": "calm", "weight": 0.001, "loss": "spherical"},
   "optimizer": {"type": "signum", "lr": 0.01},
-  "training": {"duration": "40 steps", "batch_size": 8},
-  "evaluation": {"every": "20 steps"},
+  "schedule": {"type": "inverse_root"},
+  "training": {"duration": "40 steps", "batch_size": 8, "sampler": "short_first"},
+  "evaluation": {"every": "20 steps", "metrics": ["accuracy", "mean_recall"], "best": "mean_recall"},
   "runtime": {"threads": 1}
 }
 )";
@@ -86,6 +100,9 @@ TEST_CASE("new writes the tutorial's part under another name, and nothing over w
     CHECK(read_raw(shop.folder / (name + ".cpp")) == replaced(replaced(guide(kind + ".cpp"), page.name, name), page.struct_name, camel));
     CHECK(has(shop.run({"new", kind, name}).err, "exists already"));
   }
+  CHECK(shop.run({"new", "head", "my_head"}).exit_code == 0);                  // the names that list has for two of them
+  CHECK(read_raw(shop.folder / "my_head.cpp") == replaced(replaced(guide("layer.cpp"), "gated_head", "my_head"), "GatedHead", "MyHead"));
+  CHECK(shop.run({"new", "data", "my_data"}).exit_code == 0);
   struct Trial { std::vector<std::string> words; const char* said; };
   const Trial trials[] = {{{"new", "los", "mine"}, "did you mean \"loss\""},  {{"new", "loss", "Mine"}, "is no name"},
                           {{"new", "loss", "../mine"}, "is no name"},          {{"new", "loss", "focal"}, "already"},
@@ -115,7 +132,7 @@ TEST_CASE("the parts of a plugin are listed, explained, described and checked li
   CHECK(report["sound"] == true);
   CHECK(report["checks"].size() == 11);
   for (const Parsed& check : report["checks"]) CHECK_MESSAGE(check["ran"].get<int>() > 0, check.dump());
-  for (const char* part : {"spherical", "gated_head", "calm"}) {
+  for (const char* part : {"spherical", "gated_head", "averaging", "concat_pooling", "calm", "cube_corner"}) {
     const Finished of_part = shop.run({"gradcheck", part, "--plugin", "mine.so"});
     CAPTURE(of_part.out);
     CHECK(of_part.exit_code == 0);
@@ -130,7 +147,7 @@ TEST_CASE("an experiment trains with the parts of a plugin, and its run knows th
   CAPTURE(finished.err);
   REQUIRE(finished.exit_code == 0);
   const std::string run = "runs/mine/latest/";
-  CHECK(Parsed::parse(read_raw(shop.folder / (run + "metrics.json")))["best"]["accuracy"] == 1.0);
+  CHECK(Parsed::parse(read_raw(shop.folder / (run + "metrics.json")))["best"]["mean_recall"] == 1.0);
   const Parsed environment = Parsed::parse(read_raw(shop.folder / (run + "environment.json")));
   CHECK(has(environment["input_files"].dump(), "mine.so"));
   CHECK(shop.run({"eval", run}).exit_code == 0);

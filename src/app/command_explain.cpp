@@ -1,4 +1,6 @@
 // tapedeck explain TOPIC: a part, an option, a section, an op or the code of a complaint.
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "src/app/commands.h"
@@ -7,14 +9,14 @@ namespace tapedeck::app {
 namespace {
 
 /// Every part and op of this name, each with an example; else what the topic names otherwise.
-std::string explain_topic(const std::string& topic, Json& examples) {
+std::string explain_topic(const std::string& topic, const std::vector<std::string>& sets, Json& examples) {
   std::string out;
   const std::vector<PartDoc> docs = all_parts();
   const auto add = [&](const std::string& words) { out += (out.empty() ? "" : "\n") + words; };
   for (const PartDoc& part : docs) {
     if (part.name != topic && part.kind + "." + part.name != topic) continue;
     Json example;
-    add(explain_part(part) + explain_example(part.kind, part.name, &example));
+    add(explain_part(part) + explain_example(part.kind, part.name, sets, &example));
     if (example.is(Json::Kind::object)) examples.items.push_back(std::move(example));
   }
   for (const OpEntry& op : op_table())
@@ -22,9 +24,10 @@ std::string explain_topic(const std::string& topic, Json& examples) {
   return out.empty() ? explain(docs, topic) : out;
 }
 
-int run(const std::string& topic, bool json) {
+int run(const std::string& topic, const std::vector<std::string>& sets, bool json) {
   Json examples = Json::list();
-  const std::string text = explain_topic(topic, examples);
+  const std::string text = explain_topic(topic, sets, examples);
+  if (!sets.empty() && examples.items.empty()) throw Error(ErrorKind::usage, "--set gives options to an example, and " + in_quotes(topic) + " has none", "leave it out");
   if (!json) {
     print(text);
     return 0;
@@ -40,14 +43,15 @@ int run(const std::string& topic, bool json) {
 }  // namespace
 
 void add_explain(CommandLine& line) {
-  struct Flags { std::string topic; bool json = false; std::vector<std::string> plugins; };
+  struct Flags { std::string topic; bool json = false; std::vector<std::string> plugins, sets; };
   auto flags = std::make_shared<Flags>();
   Command command = line.add("explain", "explain a part, an option, an op or the code of an error",
                              [flags] {
     load(flags->plugins);
-    return run(flags->topic, flags->json);
+    return run(flags->topic, flags->sets, flags->json);
   });
   command.required("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...");
+  command.list("--set", flags->sets, "an option of the part, for its example: --set alpha=2; may be repeated", "OPTION=VALUE");
   add_plugins(command, flags->plugins);
   add_json(command, flags->json);
 }

@@ -92,13 +92,15 @@ struct Tally {
   }
 };
 
-int run(const std::vector<std::string>& words, bool json) {
+int run(const std::vector<std::string>& words, const std::vector<std::string>& sets, bool json) {
   std::vector<Named> all;
   for (const std::string& word : words) for (Named& one : named(word)) all.push_back(std::move(one));
+  if (!sets.empty() && std::ranges::find(all, "op", &Named::kind) != all.end())
+    throw Error(ErrorKind::usage, "--set gives options, and an op has none", "name the kind of the part that is meant: loss.mse");
   Tally tally;
   for (const Named& one : all) {
     if (one.kind == "op") tally.add(check_op(find_op(one.name)));
-    else tally.add(check_part(one.kind, one.name));
+    else tally.add(check_part(one.kind, one.name, sets));
   }
   if (json) {
     Json out = Json::dict();
@@ -114,13 +116,14 @@ int run(const std::vector<std::string>& words, bool json) {
 }  // namespace
 
 void add_gradcheck(CommandLine& line) {
-  struct Flags { std::vector<std::string> names; bool json = false; std::vector<std::string> plugins; };
+  struct Flags { std::vector<std::string> names; bool json = false; std::vector<std::string> plugins, sets; };
   auto flags = std::make_shared<Flags>();
   Command command = line.add("gradcheck", "hold an op to its promises, the derivatives of any other part to differences", [flags] {
     load(flags->plugins);
-    return run(flags->names, flags->json);
+    return run(flags->names, flags->sets, flags->json);
   });
   command.several("name", flags->names, "softmax, cross_entropy, r_drop, head.linear, your own, ...");
+  command.list("--set", flags->sets, "an option of the part: --set alpha=2; may be repeated", "OPTION=VALUE");
   add_plugins(command, flags->plugins);
   add_json(command, flags->json);
 }

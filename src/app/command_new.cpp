@@ -34,10 +34,12 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 /// A listing begins with "// name: ...".
 std::string_view own_name(std::string_view text) { return text.substr(3, text.find(':') - 3); }
 
+/// A head is the tutorial's layer; "data" is what `list` calls readers.
 const Skeleton& skeleton_of(const std::string& kind) {
+  const std::string page = kind == "head" ? "layer" : kind == "data" ? "reader" : kind;
   std::vector<std::string> kinds;
   for (const Skeleton& skeleton : skeletons()) {
-    if (skeleton.kind == kind) return skeleton;
+    if (skeleton.kind == page) return skeleton;
     kinds.emplace_back(skeleton.kind);
   }
   throw Error(ErrorKind::usage, "there is no skeleton for " + in_quotes(kind), suggest(kind, kinds) + " kinds: " + join(kinds));
@@ -54,7 +56,7 @@ void check_name(const std::string& kind, const std::string& name) {
 }
 
 int write_skeleton(const std::string& kind, const std::string& name, std::string folder) {
-  const std::string_view text = skeleton_of(kind).text;
+  const auto& [page, text] = skeleton_of(kind);
   check_name(kind, name);
   if (folder.empty()) folder = fs::is_directory("models/custom") ? "models/custom" : ".";
   const fs::path path = fs::path(folder) / (name + ".cpp");
@@ -65,7 +67,7 @@ int write_skeleton(const std::string& kind, const std::string& name, std::string
   if (!file.flush()) throw Error(ErrorKind::data, "cannot write " + path.string(), "does the folder exist, and may you write there?");
   print(fmt::format("wrote {}: the {} of docs/guide/extend/{}.md under your name; change it into yours\n"
                     "in models/custom/: ./deck build, then ./deck explain {}; elsewhere: build it as a plugin (docs/guide/extend.md)\n",
-                    path.string(), kind, kind, name));
+                    path.string(), page, page, name));
   return 0;
 }
 
@@ -76,7 +78,7 @@ void add_new(CommandLine& line) {
   auto flags = std::make_shared<Flags>();
   Command command = line.add("new", "write the source file of a new part, complete and ready to be changed",
                              [flags] { return write_skeleton(flags->kind, flags->name, flags->folder); });
-  command.required("kind", flags->kind, "op, layer, loss, objective, reader or optimizer")
+  command.required("kind", flags->kind, "op, layer, head, encoder, model, loss, objective, adversary, reader, tokenizer, sampler, optimizer, schedule or metric")
       .required("name", flags->name, "its name in JSON, such as my_loss")
       .text("--to", flags->folder, "folder that receives NAME.cpp (default: models/custom, or here)", "FOLDER");
 }

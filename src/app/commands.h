@@ -63,8 +63,8 @@ Json values_json(const std::map<std::string, double>& values);
 /// What an op is: equation, what it keeps and why, cost, its reference and its backward as rows, its cases and checks.
 std::string explain_op(const OpEntry& op);
 /// A part at work: its rows forward and back, their cost, what is kept, what it is checked on. Empty for kinds without derivatives.
-/// data: receives the same for machines, every record as in `look list --json`.
-std::string explain_example(const std::string& kind, const std::string& name, Json* data);
+/// sets: options in place of its defaults. data: receives the same for machines, every record as in `look list --json`.
+std::string explain_example(const std::string& kind, const std::string& name, const std::vector<std::string>& sets, Json* data);
 /// Everything that explain, list and schema speak about.
 std::vector<PartDoc> all_parts();
 

@@ -9,8 +9,6 @@
 #include <tapedeck/base/error.h>
 #include <tapedeck/look/recorder.h>
 
-#include "src/experiment/specimen.h"
-
 namespace tapedeck::app {
 namespace {
 
@@ -43,11 +41,11 @@ std::string on(const PartCase& row) {
   return out;
 }
 
-Demonstration of_function(std::string_view kind, std::string_view name) {
-  const PartCase row = part_cases(kind, name, Size::shown).front();
+Demonstration of_function(const PartName& part) {
+  const PartCase row = part_cases(part, Size::shown).front();
   Demonstration shown;
   shown.given = on(row);
-  for (const PartCase& checked : part_cases(kind, name, Size::checked)) shown.checks.push_back(on(checked));
+  for (const PartCase& checked : part_cases(part, Size::checked)) shown.checks.push_back(on(checked));
   std::vector<Tensor> gradients;
   for (const Tensor& x : row.inputs) gradients.push_back(Tensor::zeros(x.shape(), x.dtype()));
   Tape tape;
@@ -63,12 +61,12 @@ Demonstration of_function(std::string_view kind, std::string_view name) {
   return shown;
 }
 
-Demonstration of_method(const std::string& kind, const std::string& name) {
-  const auto specimen = method_specimen(kind, name, Size::shown);
+Demonstration of_method(const PartName& part) {
+  const auto specimen = method_specimen(part, Size::shown);
   Demonstration shown;
   shown.is_method = true;
   shown.given = fmt::format("two texts of 3 and 2 tokens and a model of {} parameters{}", specimen->store.count(),
-                            kind == Objective::kind ? "" : fmt::format(", inside the objective {}", specimen->objective.name()));
+                            part.kind == Objective::kind ? "" : fmt::format(", inside the objective {}", specimen->around));
   shown.checks = {fmt::format("6 texts, {} parameters", specimen->store.count())};
   const Batch batch = specimen->batch();
   Tape tape;
@@ -85,9 +83,9 @@ Demonstration of_method(const std::string& kind, const std::string& name) {
 
 }  // namespace
 
-Demonstration demonstrate(std::string_view kind, std::string_view name) {
-  const bool function = kind == Loss::kind || kind == "head" || kind == "encoder" || kind == "model";
-  return function ? of_function(kind, name) : of_method(std::string(kind), std::string(name));
+Demonstration demonstrate(const PartName& part) {
+  const bool function = part.kind == Loss::kind || part.kind == "head" || part.kind == "encoder" || part.kind == "model";
+  return function ? of_function(part) : of_method(part);
 }
 
 }  // namespace tapedeck::app

@@ -1,11 +1,11 @@
 // A part at work under the recorder, on a specimen: what explain shows beyond equation and options. Next: explain_part.cpp.
 #pragma once
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <tapedeck/look/recording.h>
-#include <tapedeck/objectives/step.h>
+
+#include "src/experiment/specimen.h"
 
 namespace tapedeck::app {
 
@@ -21,6 +21,6 @@ struct Demonstration {
   std::vector<std::string> checks;                // on what gradcheck takes it
 };
 /// Throws what the part throws when it is used like this.
-Demonstration demonstrate(std::string_view kind, std::string_view name);
+Demonstration demonstrate(const PartName& part);
 
 }  // namespace tapedeck::app

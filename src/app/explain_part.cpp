@@ -128,7 +128,7 @@ std::string method_text(const Demonstration& shown) {
   const Total there = total_of(r, false), back = total_of(r, true);
   uint64_t kept = 0;
   for (const RecordedSweep& sweep : r.sweeps) kept = std::max(kept, sweep.bytes);
-  const Recording plain = demonstrate("objective", "cross_entropy").recording;
+  const Recording plain = demonstrate({"objective", "cross_entropy"}).recording;
   const double once = total_of(plain, false).flops + total_of(plain, true).flops;
   return fmt::format("\nExample: one update, on {}\n{}"
                      "\nCost there:\n  passes: {} forward, {} backward; flops: {} forward, {} backward, {:.1f} times cross_entropy's\n"
@@ -161,12 +161,14 @@ Json to_json(const Demonstration& shown, const std::string& kind, const std::str
 
 }  // namespace
 
-std::string explain_example(const std::string& kind, const std::string& name, Json* data) {
+std::string explain_example(const std::string& kind, const std::string& name, const std::vector<std::string>& sets, Json* data) {
   if (!can_be_checked(kind)) return "";
+  const PartName part{kind, name, sets};
+  require_options(part);
   try {
-    const Demonstration shown = demonstrate(kind, name);
+    const Demonstration shown = demonstrate(part);
     std::string out = shown.is_method ? method_text(shown) : function_text(shown);
-    out += fmt::format("\nChecks: tapedeck gradcheck {}.{}, on\n", kind, name);
+    out += fmt::format("\nChecks: tapedeck gradcheck {}.{}{}, on\n", kind, name, sets.empty() ? "" : " --set " + join(sets, " --set "));
     for (const std::string& row : shown.checks) out += "  " + row + "\n";
     if (data) *data = to_json(shown, kind, name);
     return out;

@@ -92,8 +92,8 @@ void check_derivatives(const PartCase& row, std::vector<PartCheck>& checks) {
 }
 
 /// Micro-batches add up to the batch, and an example without a label counts nothing.
-void check_loss_sums(std::string_view name, std::vector<PartCheck>& checks) {
-  const auto loss = specimen_loss(name);
+void check_loss_sums(const PartName& part, std::vector<PartCheck>& checks) {
+  const auto loss = specimen_loss(part);
   if (loss->spans()) return;
   const SpecimenTexts texts(Size::checked);
   const int64_t n = texts.size(), columns = loss->regression() ? 1 : texts.classes;
@@ -175,10 +175,10 @@ class MethodCheck {
   Values values_, gradients_;
 };
 
-void check(PartReport& report) {
-  if (const auto specimen = method_specimen(report.kind, report.name, Size::checked)) return MethodCheck(*specimen, report).run();
-  for (const PartCase& row : part_cases(report.kind, report.name, Size::checked)) check_derivatives(row, report.checks);
-  if (report.kind == Loss::kind) check_loss_sums(report.name, report.checks);
+void check(const PartName& part, PartReport& report) {
+  if (const auto specimen = method_specimen(part, Size::checked)) return MethodCheck(*specimen, report).run();
+  for (const PartCase& row : part_cases(part, Size::checked)) check_derivatives(row, report.checks);
+  if (part.kind == Loss::kind) check_loss_sums(part, report.checks);
 }
 
 }  // namespace
@@ -188,11 +188,13 @@ bool can_be_checked(std::string_view kind) {
   return std::ranges::find(kinds, kind) != std::end(kinds);
 }
 
-PartReport check_part(std::string_view kind, std::string_view name) {
+PartReport check_part(std::string_view kind, std::string_view name, const std::vector<std::string>& sets) {
   PartReport report{std::string(kind), std::string(name), {}, {}, {}};
   if (!can_be_checked(kind)) throw Error(ErrorKind::usage, text(kind, " has no derivatives to check"));
+  const PartName part{kind, name, sets};
+  require_options(part);
   try {
-    check(report);
+    check(part, report);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
     report.exempt = error.message();

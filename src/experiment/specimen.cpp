@@ -1,10 +1,13 @@
 // Filling in what a part requires, and making the texts, models and inputs to try it on. Next: check_part.cpp.
 #include "src/experiment/specimen.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/experiment/source.h>
 #include <tapedeck/nn/head.h>
 #include <tapedeck/nn/transformer.h>
 
@@ -61,13 +64,31 @@ class Filler {
   Size size_;
 };
 
+/// What stands for a part in a file, under the name of its kind.
 template <class T>
-std::unique_ptr<T> filled(std::string_view name, Size size) {
-  const auto* entry = Registry<T>::find(name);
-  if (!entry) throw Error(ErrorKind::usage, text("there is no ", T::kind, " \"", name, "\""));
-  std::unique_ptr<T> part = entry->make();
-  Filler(size).fill(*part);
-  return part;
+struct Written : Part {
+  Choice<T> choice;
+  void describe(Fields& f) override { f(T::kind, choice, ""); }
+};
+
+/// Fills in what is required, then reads the options over it; `place` is where in the part they belong ("adversary.").
+template <class T>
+void complete(Written<T>& written, const std::string& place, std::span<const std::string> sets, Size size) {
+  Filler(size).fill(*written.choice);
+  if (sets.empty()) return;
+  Json tree = write_fields(written);
+  Complaints complaints;
+  for (const std::string& set : sets) apply_set(tree, text(T::kind, ".", place, set), complaints);
+  read_fields(written, tree, "", complaints);
+  if (!complaints.empty()) complaints.raise();
+}
+
+template <class T>
+std::shared_ptr<T> filled(const PartName& part, Size size) {
+  const auto written = std::make_shared<Written<T>>();
+  if (!written->choice.choose(part.name)) throw Error(ErrorKind::usage, text("there is no ", T::kind, " \"", part.name, "\""));
+  complete(*written, "", part.sets, size);
+  return {written, written->choice.get()};
 }
 
 /// Values of a size at which everything matters: a fresh bias or embedding would be too close to 0.
@@ -107,8 +128,8 @@ std::vector<PartCase> both_modes(const std::string& what, const std::shared_ptr<
   return rows;
 }
 
-std::vector<PartCase> loss_cases(std::string_view name, Size size) {
-  const std::shared_ptr<const Loss> loss = specimen_loss(name);
+std::vector<PartCase> loss_cases(const PartName& part, Size size) {
+  const std::shared_ptr<const Loss> loss = specimen_loss(part);
   const SpecimenTexts texts(size, 1, loss->spans());
   const Batch batch = texts.batch(*loss);
   const Shape shape = loss->spans() ? batch.span_labels.shape() : Shape{texts.size(), loss->regression() ? 1 : texts.classes};
@@ -116,8 +137,8 @@ std::vector<PartCase> loss_cases(std::string_view name, Size size) {
   return {{text(texts.size(), " examples"), {what}, {random(shape, "logits", texts.dtype())}, [loss, batch](In x) { return Tensors{(*loss)(x[0], batch)}; }}};
 }
 
-std::vector<PartCase> head_cases(std::string_view name, Size size) {
-  const auto spec = filled<HeadSpec>(name, size);
+std::vector<PartCase> head_cases(const PartName& part, Size size) {
+  const auto spec = filled<HeadSpec>(part, size);
   const SpecimenTexts texts(size);
   const int64_t width = size == Size::shown ? 8 : 6;
   auto module = std::make_shared<Module>();
@@ -129,17 +150,17 @@ std::vector<PartCase> head_cases(std::string_view name, Size size) {
     module->head = spec->build(Params(module->store) / "head", width, 0);
   }
   draw(module->store, texts.dtype());
-  return both_modes(text(texts.size(), " rows"), module, texts.batch(*specimen_loss("cross_entropy")), size,
+  return both_modes(text(texts.size(), " rows"), module, texts.batch(*specimen_loss({Loss::kind, "cross_entropy"})), size,
                     {{"pooled", random({texts.size(), width}, "pooled", texts.dtype())}},
                     [head = module->head.get()](Pass& pass, In x) { return Tensors{head->forward(pass, x[0])}; });
 }
 
-std::vector<PartCase> encoder_cases(std::string_view name, Size size) {
+std::vector<PartCase> encoder_cases(const PartName& part, Size size) {
   const SpecimenTexts texts(size);
   auto module = std::make_shared<Module>();
-  module->encoder = filled<EncoderSpec>(name, size)->build(Params(module->store) / "encoder", {texts.vocabulary, texts.longest, texts.classes, true});
+  module->encoder = filled<EncoderSpec>(part, size)->build(Params(module->store) / "encoder", {texts.vocabulary, texts.longest, texts.classes, true});
   draw(module->store, texts.dtype());
-  return both_modes(text(texts.size(), " texts"), module, texts.batch(*specimen_loss("cross_entropy")), size, {},
+  return both_modes(text(texts.size(), " texts"), module, texts.batch(*specimen_loss({Loss::kind, "cross_entropy"})), size, {},
                     [encoder = module->encoder.get()](Pass& pass, In) { return Tensors{encoder->forward(pass)}; });
 }
 
@@ -151,12 +172,12 @@ std::shared_ptr<Module> built(const ModelSpec& spec, int64_t outputs, DType dtyp
   return module;
 }
 
-std::vector<PartCase> model_cases(std::string_view name, Size size) {
-  const auto spec = filled<ModelSpec>(name, size);
+std::vector<PartCase> model_cases(const PartName& part, Size size) {
+  const auto spec = filled<ModelSpec>(part, size);
   const bool apart = spec->text_form().apart;
   const SpecimenTexts texts(size, apart ? 2 : 1);
   const auto module = built(*spec, texts.classes, texts.dtype());
-  return both_modes(text(texts.size(), apart ? " pairs of texts" : " texts"), module, texts.batch(*specimen_loss("cross_entropy")), size, {},
+  return both_modes(text(texts.size(), apart ? " pairs of texts" : " texts"), module, texts.batch(*specimen_loss({Loss::kind, "cross_entropy"})), size, {},
                     [model = module->model.get()](Pass& pass, In) {
                       const Output out = model->forward(pass);
                       Tensors given;
@@ -203,49 +224,64 @@ Batch SpecimenTexts::batch(int64_t begin, int64_t end, const Loss& loss) const {
   return batch;
 }
 
-std::unique_ptr<Loss> specimen_loss(std::string_view name) {
-  auto loss = filled<Loss>(name, Size::checked);
+std::shared_ptr<const Loss> specimen_loss(const PartName& part) {
+  auto loss = filled<Loss>(part, Size::checked);
   loss->check(loss->regression() ? 1 : SpecimenTexts::classes);
   return loss;
 }
 
-std::vector<PartCase> part_cases(std::string_view kind, std::string_view name, Size size) {
-  if (kind == Loss::kind) return loss_cases(name, size);
-  if (kind == HeadSpec::kind) return head_cases(name, size);
-  if (kind == EncoderSpec::kind) return encoder_cases(name, size);
-  if (kind == ModelSpec::kind) return model_cases(name, size);
+std::vector<PartCase> part_cases(const PartName& part, Size size) {
+  if (part.kind == Loss::kind) return loss_cases(part, size);
+  if (part.kind == HeadSpec::kind) return head_cases(part, size);
+  if (part.kind == EncoderSpec::kind) return encoder_cases(part, size);
+  if (part.kind == ModelSpec::kind) return model_cases(part, size);
   return {};
 }
 
 namespace {
 
-template <class T>
-void choose(Choice<T>& choice, const std::string& json) {
-  struct Holder : Part {
-    Choice<T>& choice;
-    explicit Holder(Choice<T>& c) : choice(c) {}
-    void describe(Fields& f) override { f("part", choice, ""); }
-  } holder(choice);
-  Complaints complaints;
-  read_fields(holder, parse_json("{\"part\": " + json + "}", "specimen"), "", complaints);
-  if (!complaints.empty()) complaints.raise();
+/// The objective that uses parts of a kind, and the option that names them.
+struct Around { std::string_view kind, objective; };
+constexpr Around around[] = {{"adversary", "adversarial"}, {"embedding_loss", "metric_learning"}};
+
+const Around* around_kind(std::string_view kind) {
+  const auto found = std::ranges::find(around, kind, &Around::kind);
+  return found == std::end(around) ? nullptr : found;
 }
 
-/// Empty for kinds that are no methods.
-std::string objective_with(std::string_view kind, std::string_view name) {
-  const std::string quoted = text('"', name, '"');
-  if (kind == "adversary") return R"({"type": "adversarial", "adversary": )" + quoted + "}";
-  if (kind == "embedding_loss") return R"({"type": "metric_learning", "weight": 1, "embedding_loss": )" + quoted + "}";
-  return "";
+AnyChoice& choice_in(Part& part, std::string_view option) {
+  Fields fields;
+  part.describe(fields);
+  for (Field& field : fields.all)
+    if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target); choice && field.name == option) return **choice;
+  throw Error(ErrorKind::internal, text("there is no option ", option));
+}
+
+/// The objective itself, or the one around the part.
+std::shared_ptr<Objective> filled_method(const PartName& part) {
+  const Around* outer = around_kind(part.kind);
+  if (!outer) return filled<Objective>(part, Size::checked);
+  const auto written = std::make_shared<Written<Objective>>();
+  written->choice.choose(outer->objective);
+  if (!choice_in(*written->choice, part.kind).choose(part.name)) throw Error(ErrorKind::usage, text("there is no ", part.kind, " \"", part.name, "\""));
+  complete(*written, text(part.kind, "."), part.sets, Size::checked);
+  return {written, written->choice.get()};
+}
+
+std::shared_ptr<ModelSpec> read_model(const std::string& json) {
+  const auto written = std::make_shared<Written<ModelSpec>>();
+  Complaints complaints;
+  read_fields(*written, parse_json("{\"model\": " + json + "}", "specimen"), "", complaints);
+  if (!complaints.empty()) complaints.raise();
+  return {written, written->choice.get()};
 }
 
 /// The method with this model, after an update; throws what the method throws.
-std::unique_ptr<MethodSpecimen> with_model(std::string_view kind, std::string_view name, const std::string& model, Size size) {
+std::unique_ptr<MethodSpecimen> with_model(const PartName& part, const std::string& model, Size size) {
   auto m = std::make_unique<MethodSpecimen>();
-  if (const std::string json = objective_with(kind, name); !json.empty()) choose(m->objective, json);
-  else if (!m->objective.choose(name)) throw Error(ErrorKind::usage, text("there is no objective \"", name, "\""));
-  Filler(Size::checked).fill(*m->objective);
-  choose(m->spec, model);
+  m->objective = filled_method(part);
+  if (const Around* outer = around_kind(part.kind)) m->around = outer->objective;
+  m->spec = read_model(model);
   const Loss& task = m->objective->task();
   m->texts = std::make_unique<SpecimenTexts>(size, 1, task.spans());
   const int64_t outputs = task.regression() ? 1 : SpecimenTexts::classes;
@@ -266,12 +302,20 @@ std::unique_ptr<MethodSpecimen> with_model(std::string_view kind, std::string_vi
 
 }  // namespace
 
-std::unique_ptr<MethodSpecimen> method_specimen(std::string_view kind, std::string_view name, Size size) {
-  if (kind != Objective::kind && objective_with(kind, name).empty()) return nullptr;
+void require_options(const PartName& part) {
+  if (part.kind == Loss::kind) filled<Loss>(part, Size::checked);
+  else if (part.kind == HeadSpec::kind) filled<HeadSpec>(part, Size::checked);
+  else if (part.kind == EncoderSpec::kind) filled<EncoderSpec>(part, Size::checked);
+  else if (part.kind == ModelSpec::kind) filled<ModelSpec>(part, Size::checked);
+  else filled_method(part);
+}
+
+std::unique_ptr<MethodSpecimen> method_specimen(const PartName& part, Size size) {
+  if (part.kind != Objective::kind && !around_kind(part.kind)) return nullptr;
   const std::string encoder = R"("encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2, "feed_forward": 4, "dropout": 0.2}})";
   std::optional<Error> refused;
   for (const char* model : {R"({"type": "text", )", R"({"type": "span", "head_size": 4, )", R"({"type": "sentence", "pooling": "mask", "templates": ["{} [MASK]"], )"}) try {
-      return with_model(kind, name, model + encoder, size);
+      return with_model(part, model + encoder, size);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;
       if (!refused) refused = error;

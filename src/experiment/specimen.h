@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,14 @@ class SpecimenTexts {
   std::vector<int64_t> order_;
 };
 
+/// A part as `list` names it, and options in place of its defaults ("alpha=2", "loss=focal").
+struct PartName {
+  std::string_view kind, name;
+  std::span<const std::string> sets = {};
+};
+/// Error{config} with every mistake among the options.
+void require_options(const PartName& part);
+
 /// What a part is as a function of tensors, all of which are differentiated.
 struct PartCase {
   std::string name;                               // "six rows, training"
@@ -42,15 +51,16 @@ struct PartCase {
 };
 /// A loss on logits, a head on pooled vectors, an encoder or model on texts; empty for other kinds. Error{config} is the part's own
 /// when it cannot be used like that.
-std::vector<PartCase> part_cases(std::string_view kind, std::string_view name, Size size);
+std::vector<PartCase> part_cases(const PartName& part, Size size);
 /// A loss with what it requires filled in.
-std::unique_ptr<Loss> specimen_loss(std::string_view name);
+std::shared_ptr<const Loss> specimen_loss(const PartName& part);
 
 /// A method with a model, its parameters and a batch. One update went before, so that what is carried from step to step holds something.
 struct MethodSpecimen {
   static constexpr int64_t number = 12;           // of the update: a multiple of what "every" usually is
-  Choice<Objective> objective;
-  Choice<ModelSpec> spec;
+  std::shared_ptr<Objective> objective;
+  std::string_view around;                        // the name of the objective, where the part is inside one
+  std::shared_ptr<ModelSpec> spec;
   ParamStore store;
   std::unique_ptr<Model> model;
   std::unique_ptr<SpecimenTexts> texts;
@@ -62,6 +72,6 @@ struct MethodSpecimen {
 };
 /// An objective, or an adversary or embedding loss inside the objective that uses it; null for other kinds. Throws the objective's
 /// Error{config} when none of the models suits it.
-std::unique_ptr<MethodSpecimen> method_specimen(std::string_view kind, std::string_view name, Size size);
+std::unique_ptr<MethodSpecimen> method_specimen(const PartName& part, Size size);
 
 }  // namespace tapedeck

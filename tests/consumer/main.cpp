@@ -1,8 +1,10 @@
-// Holds the new op to the op table's promises, then trains the experiment that names the new parts. Exit code 0: all is well.
+// Holds the new op to the op table's promises and the new parts to theirs, then trains the experiment that names them. Exit code 0:
+// all is well.
 #include <cstdlib>
 #include <cstdio>
 #include <new>
 
+#include <tapedeck/experiment/check_part.h>
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/ops/check.h>
 
@@ -19,12 +21,13 @@ int64_t allocations = 0;                          // calls of operator new, for 
 
 int main(int, char** argv) try {
   const tapedeck::OpReport report = tapedeck::check_op(tapedeck::find_op("soft_cap"), [] { return allocations; });
-  std::fputs(report.str().c_str(), stdout);
+  const tapedeck::PartReport head = tapedeck::check_part("head", "capped"), objective = tapedeck::check_part("objective", "twice");
+  std::fputs((report.str() + head.str() + objective.str()).c_str(), stdout);
   const tapedeck::RunResult run =
       tapedeck::run_experiment(argv[1], {.output = argv[2], .progress = tapedeck::ProgressMode::none});
   const double accuracy = run.seeds.at(0).best.at("accuracy");
   std::printf("accuracy %.3f\n", accuracy);
-  return report.sound() && run.exit_code == 0 && accuracy > 0.9 ? 0 : 1;
+  return report.sound() && head.sound() && objective.sound() && run.exit_code == 0 && accuracy > 0.9 ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 2;

@@ -27,8 +27,8 @@ struct PartReport {
 
 /// Kinds that have derivatives: loss, head, encoder, model, objective, adversary, embedding_loss.
 bool can_be_checked(std::string_view kind);
-/// Everything in f64, in surroundings that are made for it: six short texts, a model of a few hundred parameters. A part that refuses
+/// sets: options in place of the part's defaults, as for --set: "alpha=2"; Error{config} for those it does not have. Everything in f64, in surroundings that are made for it: six short texts, a model of a few hundred parameters. A part that refuses
 /// them (Error{config}) is exempt with its own words; other errors are thrown. Error{usage} when there is no such part.
-PartReport check_part(std::string_view kind, std::string_view name);
+PartReport check_part(std::string_view kind, std::string_view name, const std::vector<std::string>& sets = {});
 
 }  // namespace tapedeck
