@@ -2,11 +2,14 @@
 // inside an op are right; that nothing a user types or a recording holds breaks it. Next: src/look/cursor.cpp.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <map>
 
 #include <tapedeck/look/cursor.h>
 #include <tapedeck/look/views.h>
 #include <tapedeck/ops/ops.h>
+#include <tapedeck/tensor/compare.h>
 
 #include "kernels/parallel.h"
 #include "src/look/text.h"
@@ -237,6 +240,47 @@ TEST_CASE("inside every op: the smaller ops give its results, their derivatives 
   CHECK(entered > 20);
   CHECK(checked > 40);
   MESSAGE(entered, " entered, ", deeper, " deeper, ", checked, " derivatives checked");
+}
+
+namespace {
+
+/// y = x^2, whose rule forgets the 2; or y = |x - 0.5|, right but not smooth.
+struct Wrong final : Op {
+  bool kink = false;
+  std::string_view name() const override { return "wrong"; }
+  Specs infer(In x) const override { return {{x[0].shape(), x[0].dtype()}}; }
+  void forward(In x, Out y) const override {
+    for (int64_t e = 0; e < x[0].size(); ++e) set(y[0], e, kink ? std::fabs(x[0].item(e) - 0.5) : x[0].item(e) * x[0].item(e));
+  }
+  Tensors vjp(In x, In, In dy, Wanted) const override {
+    const Tensor dx = dy[0].clone();
+    for (int64_t e = 0; e < dx.size(); ++e) set(dx, e, dy[0].item(e) * (!kink ? x[0].item(e) : x[0].item(e) < 0.5 ? -1 : 1));
+    return {dx};
+  }
+};
+
+std::string check_of(const Wrong& op, std::initializer_list<float> values) {
+  const auto record = [&](const RecorderOptions& options) {
+    Recorder recorder(options);
+    Tape tape;
+    sum(tapedeck::apply(op, {tape.leaf(Tensor::of<float>(values, {int64_t(values.size())}))}));
+    return recorder.finish();
+  };
+  Cursor cursor(record({}), [&](RecordVisitor& visitor) { record({.statistics = false, .visitor = &visitor}); });
+  cursor.answer("find wrong");
+  return cursor.answer("checkgrad");
+}
+
+}  // namespace
+
+TEST_CASE("a wrong derivative differs, a kink nearby does not, and what is not finite is not agreed to") {
+  CHECK(check_of({}, {0.3f, -2, 1}).find("DIFFER, worst gap 1 of the largest") != std::string::npos);
+  Wrong kink;
+  kink.kink = true;
+  CHECK(check_of(kink, {0.3f, -2, 1}).find("agree") != std::string::npos);
+  CHECK(check_of(kink, {0.50001f, -2, 1}).find("agree") != std::string::npos);               // the steps become short enough
+  CHECK(check_of(kink, {0.5f, -2, 1}).find("or an input is on a kink") != std::string::npos);
+  CHECK(check_of({}, {0.3f, std::numeric_limits<float>::quiet_NaN()}).find("DIFFER") != std::string::npos);
 }
 
 TEST_CASE("the memory that the cursor lists is what was alive") {
