@@ -263,6 +263,7 @@ TEST_CASE("flops of every op are those that its twin counts, forward and backwar
   add_elementwise_twins();
   add_layout_twins();
   add_row_twins();
+  add_norm_twins();
   add_packed_twins();
   for (const OpEntry& entry : op_table())
     for (const OpCase& row : entry.cases(DType::f64)) {

@@ -1,7 +1,7 @@
 // Twins of the ops over packed sequences: attention, its ragged primitives, rotary positions, pooling.
 // Next: tests/op_cost_test.cpp.
 #pragma once
-#include "twins_rows.h"
+#include "twins_norms.h"
 
 namespace tapedeck::testing {
 
