@@ -95,7 +95,8 @@ TEST_CASE("local derivatives of the ops of the table are finite differences") {
     }
   }
   CHECK(checked.size() >= 40);
-  for (const char* op : {"tanh", "mul", "matmul", "linear", "softmax", "attention", "layer_norm", "cross_entropy_rows"}) CHECK(checked[op] > 0);
+  for (const char* op : {"tanh", "mul", "matmul", "linear", "softmax", "attention", "layer_norm", "cross_entropy_rows"})
+    CHECK(checked[op] > 0);
 }
 
 TEST_CASE("the chain rule of a backward record: what was there, plus what arrives times the local derivative") {

@@ -141,7 +141,8 @@ TEST_CASE("a sum of gradients is shown as it grows: each value in it says which 
   gradient(ways[0] * ways[1] + ways[2], x);
   const Recording r = recorder.finish();
   const std::vector<look::Contribution> sums = look::contributions(r);
-  const double slopes[] = {std::exp(0.5), std::sin(0.5) / (std::cosh(0.5) * std::cosh(0.5)), std::tanh(0.5) * std::cos(0.5)};  // from the last row up
+  // from the last row up
+  const double slopes[] = {std::exp(0.5), std::sin(0.5) / (std::cosh(0.5) * std::cosh(0.5)), std::tanh(0.5) * std::cos(0.5)};
   double sum = 0;
   uint32_t number = 0;
   for (uint32_t v = 0; v < sums.size(); ++v) {

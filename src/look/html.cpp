@@ -48,7 +48,8 @@ class PageData {
     about.erase(about.find_last_not_of('\n') + 1);
     size_t sampled = 1;
     for (auto& v : r_.values) sampled = std::max(sampled, v.sample.size());
-    return "{\"title\":" + quoted(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) + ",\"purposes\":" + list(memory_names, [](auto s) { return quoted(s); }) + ",\"docs\":" + docs() +
+    return "{\"title\":" + quoted(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) +
+           ",\"purposes\":" + list(memory_names, [](auto s) { return quoted(s); }) + ",\"docs\":" + docs() +
            ",\"buffers\":" + list(r_.buffers, buffer) + ",\"values\":" + values + ",\"records\":" + records +
            ",\"texts\":" + list(texts_, [](auto& s) { return quoted(s); }) + "}";
   }
@@ -69,7 +70,8 @@ class PageData {
     given("buffer", v.buffer), given("by", v.made_by), given("of", v.gradient_of), given("copy", v.copy_of);
     if (v.offset > 0) out += text(",\"at\":", v.offset);
     if (r_.statistics)
-      out += ",\"sum\":[" + list_of({s.min, s.max, s.mean, s.norm}) + text(",", s.zeros, s.finite() ? "" : text(",", s.nan, ",", s.infinite), "]");
+      out += text(",\"sum\":[", list_of({s.min, s.max, s.mean, s.norm}), ",", s.zeros,
+                  s.finite() ? "" : text(",", s.nan, ",", s.infinite), "]");
     const size_t step = (v.sample.size() + room() - 1) / room();
     std::vector<float> thin;
     for (size_t k = 0; k < v.sample.size(); k += step) thin.push_back(v.sample[k]);
@@ -103,9 +105,11 @@ class PageData {
   /// [of, by, at, value, depends, [[at, slope, value, before] ...]]; before only where it is not 0.
   std::string local(const LocalDerivative& d) const {
     const size_t most = std::clamp<size_t>(16'000 / std::max<size_t>(1, r_.records.size()), 2, 8);
-    return text("[", d.of, ",", d.by, ",", d.at, ",", digits(d.value), ",", d.depends, ",", list(std::span(d.slopes).first(std::min(most, d.slopes.size())), [](auto& s) {
+    const auto slope = [](const Slope& s) {
       return text("[", s.at, ",", digits(s.slope), ",", digits(s.value), s.before != 0 ? "," + digits(s.before) : "", "]");
-    }), "]");
+    };
+    return text("[", d.of, ",", d.by, ",", d.at, ",", digits(d.value), ",", d.depends, ",",
+                list(std::span(d.slopes).first(std::min(most, d.slopes.size())), slope), "]");
   }
 
   static std::string buffer(const RecordedBuffer& b) {
@@ -150,8 +154,9 @@ std::string look_html(const Recording& r, const LookOptions&) {
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n";
   out += text("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '", page_style_hash,
               "'; script-src '", record_script_hash, "' '", page_script_hash, "'\">\n");
-  out += text("<style>", page_style, "</style></head><body>\n", page_body, "<script type=\"application/json\" id=\"data\">", PageData(r).json(),
-              "</script>\n<script>", record_script, "</script>\n<script>", page_script, "</script></body></html>\n");
+  out += text("<style>", page_style, "</style></head><body>\n", page_body);
+  out += text("<script type=\"application/json\" id=\"data\">", PageData(r).json(), "</script>\n<script>", record_script,
+              "</script>\n<script>", page_script, "</script></body></html>\n");
   return out;
 }
 

@@ -4,7 +4,7 @@
 
 namespace tapedeck::look {
 
-const std::string_view page_style_hash = "sha256-ZcjY+UseYQnr61tdq2Ptbl8sMvJolL+C9TBx5e8TxJU=";
+const std::string_view page_style_hash = "sha256-FjHYP39M1mlogDAZtZuerZHbYYak7iq75I7h2QjqarQ=";
 
 const std::string_view page_style = R"page(
 *{box-sizing:border-box}
@@ -28,7 +28,8 @@ section,nav{background:#fff;border:1px solid #ccc;padding:8px 10px}
 .row.backward{border-left:6px dashed #b3591a}.row.second,.row.third,.row.higher{border-left:6px double #6d2ba6}
 .row.update{border-left:6px dotted #2c732c}.row.recompute{border-left:6px groove #666}
 .row[aria-current]{background:#ffe08a;font-weight:bold}
-#phases .forward{background:#dbe7f6}#phases .backward{background:#fbe3d0}#phases .second{background:#e8daf6}#phases .update{background:#dcf0dc}
+#phases .forward{background:#dbe7f6}#phases .backward{background:#fbe3d0}
+#phases .second{background:#e8daf6}#phases .update{background:#dcf0dc}
 #phases .recompute,#phases .third,#phases .higher{background:#e6e6e6}
 #bar{display:flex;height:16px;border:1px solid #999;background:#fff;margin:3px 0}
 #bar i{display:block;border-right:1px solid #fff}
@@ -56,7 +57,8 @@ kbd{border:1px solid #999;border-radius:3px;padding:0 3px;font-size:11px;backgro
 
 const std::string_view page_body = R"page(<header>
 <h1 id="title"></h1>
-<div class="controls"><button id="back" aria-label="one record back">&#9664;</button><button id="next" aria-label="one record on">&#9654;</button>
+<div class="controls"><button id="back" aria-label="one record back">&#9664;</button>
+<button id="next" aria-label="one record on">&#9654;</button>
 <input id="step" type="range" min="0" value="0" aria-label="record"><span id="where" role="status"></span></div>
 <div id="phases" aria-hidden="true"></div>
 <svg id="curve" viewBox="0 0 600 34" preserveAspectRatio="none" role="img" aria-label="bytes alive over the records">
@@ -67,8 +69,9 @@ const std::string_view page_body = R"page(<header>
 <span><kbd>&#8592;</kbd> <kbd>&#8594;</kbd> record, <kbd>page up</kbd> <kbd>page down</kbd> phase, <kbd>home</kbd> <kbd>end</kbd>,
 <kbd>/</kbd> search, <kbd>n</kbd> next found, <kbd>p</kbd> predict, <kbd>a</kbd> answer, <kbd>r</kbd> reveal</span></div>
 </header>
-<main><nav aria-label="records"><div id="list"></div><h3>memory alive after this record</h3><div id="bar" role="img" aria-label="memory by purpose"></div>
-<div id="legend"></div><p id="change"></p><ul id="alive" class="alive"></ul></nav>
+<main><nav aria-label="records"><div id="list"></div><h3>memory alive after this record</h3>
+<div id="bar" role="img" aria-label="memory by purpose"></div><div id="legend"></div>
+<p id="change"></p><ul id="alive" class="alive"></ul></nav>
 <section id="detail" aria-live="polite"></section></main>
 )page";
 

@@ -4,7 +4,7 @@
 
 namespace tapedeck::look {
 
-const std::string_view page_script_hash = "sha256-IsUr5jMRuNAC4BVhPV95jFcB1vb34B+OKeVrGJul1PE=";
+const std::string_view page_script_hash = "sha256-ozuaW+A6SzPNm/2sWiXcDQ0vX7F06Mlt4KYQbU543OA=";
 
 const std::string_view page_script = R"page('use strict';
 const data = JSON.parse(document.getElementById('data').textContent), {records, values, buffers, purposes} = data;
@@ -18,35 +18,38 @@ records.forEach((r, i) => {
   r.alive = purposes.map((_, k) => r['alive' + k] ?? records[i - 1].alive[k]);
 });
 
-// Elements: what they say, their class, the field they show (which is how a test finds them), what else they hold.
-function make(tag, text, options = {}) {
-  const e = document.createElement(tag);
-  if (text !== undefined) e.textContent = text;
-  if (options.name) e.className = options.name;
-  if (options.field) e.dataset.field = options.field;
-  if (options.inside) e.append(...options.inside);
+// Elements: make('p.note', ...) is a paragraph of the class note around texts and elements; field() marks what a test reads.
+function make(what, ...inside) {
+  const [tag, name] = what.split('.'), e = document.createElement(tag);
+  if (name) e.className = name;
+  e.append(...inside);
   return e;
 }
-const field = (name, text, tag = 'span') => make(tag, text, {field: name});
-const count = n => n.toLocaleString('en');
-const bytes = n => n < 1024 ? n + ' B' : n < 1048576 ? (n / 1024).toFixed(1) + ' KiB' : (n / 1048576).toFixed(2) + ' MiB';
-const number = x => x === null ? 'not finite' : String(x);
-const named = v => '%' + v + (values[v].name === undefined ? '' : ' ' + say(values[v].name));
-const total = r => r.alive.reduce((a, b) => a + b, 0);
-const suffix = r => r.kind === 2 ? "'" : r.kind === 4 ? '~' : '';
-const call = r => say(r.op) + suffix(r) + (say(r.with) ? '[' + say(r.with) + ']' : '') + r.in.map(([role, v]) => ' ' + ['', 'd', 's', '+'][role] + '%' + v).join('');
+function field(name, text, tag = 'span') {
+  const e = make(tag, text);
+  e.dataset.field = name;
+  return e;
+}
 function go(text, i) {
   const e = make('button', text);
   e.onclick = () => show(i);
   return e;
 }
+const count = n => n.toLocaleString('en');
+const bytes = n => n < 1024 ? n + ' B' : n < 1048576 ? (n / 1024).toFixed(1) + ' KiB' : (n / 1048576).toFixed(2) + ' MiB';
+const number = x => x === null ? 'not finite' : String(x);
+const named = v => '%' + v + (values[v].name === undefined ? '' : ' ' + say(values[v].name));
+const total = r => r.alive.reduce((a, b) => a + b, 0);
+const called = r => say(r.op) + (r.kind === 2 ? "'" : r.kind === 4 ? '~' : '') + (say(r.with) ? '[' + say(r.with) + ']' : '');
+const call = r => called(r) + r.in.map(([role, v]) => ' ' + ['', 'd', 's', '+'][role] + '%' + v).join('');
 
 // What follows from the records: who computes a record's gradient, who reads a value as kept, what a buffer held and when.
 const replies = records.map(() => []), held = buffers.map(() => []);
 records.forEach((r, i) => { if (r.from !== undefined) replies[r.from].push(i); });
 values.forEach((v, i) => { if (v.buffer !== undefined) held[v.buffer].push(i); });
 function holds(b) {                               // what is in a buffer now; a slab holds many values
-  const here = held[b].filter(v => values[v].by === undefined || values[v].by <= now), places = new Set(here.map(v => values[v].at ?? 0)).size;
+  const here = held[b].filter(v => values[v].by === undefined || values[v].by <= now);
+  const places = new Set(here.map(v => values[v].at ?? 0)).size;
   return here.length === 0 ? '' : named(here.at(-1)) + (places > 1 ? ' and ' + (places - 1) + ' more' : '');
 }
 
@@ -58,7 +61,7 @@ function drawOverview() {
   for (let i = 0; i < n; ++i) {
     const r = records[Math.floor(i * records.length / n)], phase = say(r.phase);
     points.push(i * 600 / n + ',' + (33 - 31 * total(r) / most));
-    if (!run || run.phase !== phase) find('phases').append((run = {phase, size: 0, e: make('span', '', {name: phase})}).e);
+    if (!run || run.phase !== phase) find('phases').append((run = {phase, size: 0, e: make('span.' + phase)}).e);
     run.e.style.flex = String(++run.size);
     run.e.textContent = run.size > n / 22 ? phase : '';
   }
@@ -67,7 +70,7 @@ function drawOverview() {
 function drawList() {
   const from = Math.max(0, Math.min(now - 8, records.length - 19)), rows = [];
   for (let i = from; i < Math.min(records.length, from + 19); ++i) {
-    const row = make('div', '#' + i + ' ' + call(records[i]), {name: 'row ' + say(records[i].phase)});
+    const row = make('div.row ' + say(records[i].phase), '#' + i + ' ' + call(records[i]));
     if (i === now) row.setAttribute('aria-current', 'step');
     row.onclick = () => show(i);
     rows.push(row);
@@ -75,14 +78,14 @@ function drawList() {
   find('list').replaceChildren(...rows);
 }
 function drawMemory() {
-  const r = records[now], parts = [], legend = [make('b', '', {inside: [field('alive', count(total(r))), ' B']})];
+  const r = records[now], parts = [], legend = [make('b', field('alive', count(total(r))), ' B')];
   r.alive.forEach((n, k) => {
     if (!n) return;
     const part = make('i'), mark = make('i');
     part.style.width = 100 * n / most + '%';
     part.style.background = mark.style.background = colours[k];
     parts.push(part);
-    legend.push(make('span', '', {inside: [mark, purposes[k] + ' ', field('alive ' + purposes[k], count(n)), ' B']}));
+    legend.push(make('span', mark, purposes[k] + ' ', field('alive ' + purposes[k], count(n)), ' B'));
   });
   find('bar').replaceChildren(...parts);
   find('legend').replaceChildren(...legend);
@@ -92,13 +95,13 @@ function drawMemory() {
     if (from === now) taken.push(size);
     if (until === now) given.push(size);
   });
-  const sum = sizes => count(sizes.length) + (sizes.length === 1 ? ' buffer of ' : ' buffers of ') + bytes(sizes.reduce((a, b) => a + b, 0));
+  const sum = sizes => count(sizes.length) + ' buffer' + (sizes.length === 1 ? '' : 's') + ' of ' + bytes(sizes.reduce((a, b) => a + b, 0));
   find('change').textContent = 'taken: ' + sum(taken) + '; given back: ' + sum(given) + '; alive: ' + sum(here.map(b => buffers[b][0]));
   here.sort((a, b) => buffers[b][0] - buffers[a][0]);
   const line = b => (buffers[b][2] === now ? '+ ' : buffers[b][3] === now + 1 ? '- ' : '  ') + bytes(buffers[b][0]).padStart(10) + '  ' +
     purposes[buffers[b][1]].padEnd(11) + ' ' + holds(b);
   const items = here.slice(0, 14).map(b => make('li', line(b).replaceAll(' ', '\u00a0')));
-  find('alive').replaceChildren(...items, make('li', '+ new with this record, - given back before the next one is done', {name: 'note'}));
+  find('alive').replaceChildren(...items, make('li.note', '+ new with this record, - given back before the next one is done'));
 }
 
 // ---- moving
@@ -130,8 +133,9 @@ function phase(direction) {
   show(i);
 }
 const keys = {ArrowRight: () => show(now + 1), ArrowDown: () => show(now + 1), ArrowLeft: () => show(now - 1), ArrowUp: () => show(now - 1),
-  PageDown: () => phase(1), PageUp: () => phase(-1), Home: () => show(0), End: () => show(records.length - 1), r: () => show(now, true),
-  p: () => find('predict').click(), a: () => document.querySelector('#detail input')?.focus(), '/': () => find('search').select(), n: () => search(1), N: () => search(-1)};
+  PageDown: () => phase(1), PageUp: () => phase(-1), Home: () => show(0), End: () => show(records.length - 1),
+  '/': () => find('search').select(), n: () => search(1), N: () => search(-1),
+  p: () => find('predict').click(), a: () => document.querySelector('#detail input')?.focus(), r: () => show(now, true)};
 document.onkeydown = e => {
   if (e.ctrlKey || e.altKey || e.metaKey || !Object.hasOwn(keys, e.key)) return;
   e.preventDefault();

@@ -59,7 +59,8 @@ std::pair<int64_t, std::vector<int64_t>> steepest(const Tensor& slopes) {
   for (int64_t i = 0; i < slopes.size(); ++i) if (slopes.item(i) != 0) all.push_back(i);
   const auto n = std::ptrdiff_t(std::min(all.size(), most_slopes));
   const auto size = [&](int64_t i) { const double s = std::fabs(slopes.item(i)); return std::isnan(s) ? HUGE_VAL : s; };
-  std::partial_sort(all.begin(), all.begin() + n, all.end(), [&](int64_t a, int64_t b) { return size(a) != size(b) ? size(a) > size(b) : a < b; });
+  const auto steeper = [&](int64_t a, int64_t b) { return size(a) != size(b) ? size(a) > size(b) : a < b; };
+  std::partial_sort(all.begin(), all.begin() + n, all.end(), steeper);
   const auto count = int64_t(all.size());
   all.resize(size_t(n));
   return {count, std::move(all)};
@@ -81,7 +82,9 @@ void Recorder::differentiate(const Work& work) {
   } catch (const Error&) {                        // it has no derivative of this kind: nothing is claimed
     return;
   }
-  const auto defined = [](In side, size_t end) { return size_t(std::count_if(side.begin(), side.begin() + std::ptrdiff_t(end), [](auto& t) { return bool(t); })); };
+  const auto defined = [](In side, size_t end) {  // of the handles before it: the others are not in the record
+    return size_t(std::count_if(side.begin(), side.begin() + std::ptrdiff_t(end), [](auto& t) { return bool(t); }));
+  };
   const auto input = [&](size_t k) { return pending_.in[defined(work.in, k)].value; };
   size_t made = 0;                                // gradients that are wanted so far
   for (size_t k = 0; k < slopes.size(); ++k) {
@@ -96,8 +99,9 @@ void Recorder::differentiate(const Work& work) {
     d.value = tops[output].item(at);
     const auto [count, largest] = steepest(slopes[k]);
     d.depends = count;
-    for (int64_t i : largest)
-      d.slopes.push_back({i, slopes[k].item(i), (back ? work.dx[k].into : work.in[k]).item(i), back && work.dx[k].accumulate ? dx_copies_[k].item(i) : 0});
+    const Tensor& now = back ? work.dx[k].into : work.in[k];
+    const bool sum = back && work.dx[k].accumulate;
+    for (int64_t i : largest) d.slopes.push_back({i, slopes[k].item(i), now.item(i), sum ? dx_copies_[k].item(i) : 0});
     pending_.derivatives.push_back(std::move(d));
   }
 }
