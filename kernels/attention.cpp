@@ -14,7 +14,7 @@ inline constexpr int64_t block_groups = 8;      // row groups per block at most
 inline constexpr int64_t block_keys = 512;      // keys per block: 128 KB of keys of 64 floats
 
 /// Hands out aligned pieces of one scratch buffer; with a null buffer it only counts.
-struct Carver {
+struct BumpAllocator {
   char* at;
   int64_t used = 0;
   template <class T> T* take(int64_t n) {
@@ -38,12 +38,12 @@ struct Workspace {
     const int64_t groups = larger(1, smaller(block_groups, block_scores / larger(1, stride * group_rows)));
     const int64_t blocks = larger(1, ceil_divide(pack.queries, groups * group_rows));
     block = ceil_divide(ceil_divide(pack.queries, blocks), group_rows) * group_rows;
-    Carver count{nullptr};
+    BumpAllocator count{nullptr};
     carve(count, a, pack, backward);
-    Carver carver{static_cast<char*>(scratch_bytes(Scratch::scores, size_t(count.used)))};
+    BumpAllocator carver{static_cast<char*>(scratch_bytes(Scratch::scores, size_t(count.used)))};
     carve(carver, a, pack, backward);
   }
-  void carve(Carver& carver, const Attention& a, const Pack& pack, bool backward) {
+  void carve(BumpAllocator& carver, const Attention& a, const Pack& pack, bool backward) {
     keys = carver.take<T>(packed_size<T>(a.head_dim, pack.keys));
     values = carver.take<T>(backward ? packed_size<T>(a.head_dim, pack.keys) : packed_size<T>(pack.keys, a.head_dim));
     queries = carver.take<T>(block * a.head_dim);
@@ -251,11 +251,11 @@ void attention_backward(const Attention& a, const T* q, const T* k, const T* v, 
 }  // namespace
 
 template <class T>
-void offer_attention(Menu<T>& menu) {
-  menu.attention = attention<T>;
-  menu.attention_backward = attention_backward<T>;
+void register_attention(KernelTable<T>& table) {
+  table.attention = attention<T>;
+  table.attention_backward = attention_backward<T>;
 }
-template void offer_attention(Menu<float>&);
-template void offer_attention(Menu<double>&);
+template void register_attention(KernelTable<float>&);
+template void register_attention(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -1,10 +1,10 @@
-// Holds the current menu: the kernels of one instruction set, with the products of one GEMM backend.
+// Holds the current table: the kernels of one instruction set, with the products of one GEMM backend.
 #include "dispatch.h"
 
 #include <cstdlib>
 
 #include "gemm/blas.h"
-#include "variant_menus.h"
+#include "variant_tables.h"
 
 namespace tapedeck::kernels {
 namespace {
@@ -12,20 +12,20 @@ namespace {
 struct Variant {
   std::string_view name;
   bool (*runs_here)();
-  Menu<float> (*f32)(GemmBackend);
-  Menu<double> (*f64)(GemmBackend);
+  KernelTable<float> (*f32)(GemmBackend);
+  KernelTable<double> (*f64)(GemmBackend);
 };
 
 const Variant variants[] = {
-    {"portable", [] { return true; }, portable::menu_f32, portable::menu_f64},
+    {"portable", [] { return true; }, portable::table_f32, portable::table_f64},
 #ifdef TAPEDECK_X86_VARIANTS
-    {"avx2", [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }, avx2::menu_f32, avx2::menu_f64},
+    {"avx2", [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }, avx2::table_f32, avx2::table_f64},
     {"avx512",
      [] {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vl");
      },
-     avx512::menu_f32, avx512::menu_f64},
+     avx512::table_f32, avx512::table_f64},
 #endif
 };
 
@@ -38,8 +38,8 @@ const Variant* find(std::string_view name) {
 struct State {
   const Variant* variant = nullptr;
   GemmBackend backend = default_gemm_backend;
-  Menu<float> f32;
-  Menu<double> f64;
+  KernelTable<float> f32;
+  KernelTable<double> f64;
 
   State() {
     choose_blas_core();
@@ -87,11 +87,11 @@ void use_gemm(GemmBackend backend) {
 GemmBackend gemm_backend() { return state().backend; }
 
 std::string_view blas_description() {
-  state();  // the core type is chosen with the menu
+  state();  // the core type is chosen with the table
   return describe_blas();
 }
 
-template <> const Menu<float>& menu<float>() { return state().f32; }
-template <> const Menu<double>& menu<double>() { return state().f64; }
+template <> const KernelTable<float>& kernel_table<float>() { return state().f32; }
+template <> const KernelTable<double>& kernel_table<double>() { return state().f64; }
 
 }  // namespace tapedeck::kernels

@@ -11,7 +11,7 @@ enum class GemmBackend { openblas, native };
 
 /// Compiled variants that this machine can run, slowest first; always holds "portable".
 std::vector<std::string_view> instruction_sets();
-/// Makes `name` the current menu; false if it is unknown or the CPU lacks it. Not thread-safe: between steps only.
+/// Makes `name` the current table; false if it is unknown or the CPU lacks it. Not thread-safe: between steps only.
 bool use_instruction_set(std::string_view name);
 std::string_view instruction_set();
 

@@ -130,16 +130,16 @@ void dropout(int64_t n, Dropout options, const T* x, T* y, bool accumulate) {
 }  // namespace
 
 template <class T>
-void offer_elementwise(Menu<T>& menu) {
-  menu.fill = fill<T>;
-  menu.unary = unary<T>;
-  menu.unary_backward = unary_backward<T>;
-  menu.binary = binary<T>;
-  menu.add_scaled = add_scaled<T>;
-  menu.where = where<T>;
-  menu.dropout = dropout<T>;
+void register_elementwise(KernelTable<T>& table) {
+  table.fill = fill<T>;
+  table.unary = unary<T>;
+  table.unary_backward = unary_backward<T>;
+  table.binary = binary<T>;
+  table.add_scaled = add_scaled<T>;
+  table.where = where<T>;
+  table.dropout = dropout<T>;
 }
-template void offer_elementwise(Menu<float>&);
-template void offer_elementwise(Menu<double>&);
+template void register_elementwise(KernelTable<float>&);
+template void register_elementwise(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -1,8 +1,8 @@
-// The menu: every kernel once, with its shapes. A kernel sees pointers and sizes, never tensors. `Menu<float>`
-// and `Menu<double>` are filled by one instruction-set variant, chosen once at start. Next: dispatch.h, README.md.
+// The table: every kernel once, with its shapes. A kernel sees pointers and sizes, never tensors. `KernelTable<float>`
+// and `KernelTable<double>` are filled by one instruction-set variant, chosen once at start. Next: dispatch.h, README.md.
 //
 // Conventions: matrices are row-major and contiguous; [r,c] is r rows of c; `accumulate` adds into the output
-// instead of overwriting it; an output pointer that may be null is marked "or null". Work is cut by shape only.
+// instead of overwriting it; an output pointer that may be null is marked "or null". OpCall is cut by shape only.
 #pragma once
 #include <cstdint>
 
@@ -65,7 +65,7 @@ struct Summary {
 };
 
 template <class T>
-struct Menu {
+struct KernelTable {
   const char* instruction_set = "";
 
   // elementwise -----------------------------------------------------------------------------------------------------
@@ -184,8 +184,8 @@ struct Menu {
   void (*triad)(int64_t n, double alpha, const T* b, const T* c, T* a);                         // a = b + alpha c
 };
 
-/// The menu of the chosen instruction set.
+/// The table of the chosen instruction set.
 template <class T>
-const Menu<T>& menu();
+const KernelTable<T>& kernel_table();
 
 }  // namespace tapedeck::kernels

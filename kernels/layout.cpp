@@ -70,11 +70,11 @@ void copy_rows(int64_t rows, int64_t cols, const T* x, int64_t x_stride, T* y, i
 }  // namespace
 
 template <class T>
-void offer_layout(Menu<T>& menu) {
-  menu.permute = permute<T>;
-  menu.copy_rows = copy_rows<T>;
+void register_layout(KernelTable<T>& table) {
+  table.permute = permute<T>;
+  table.copy_rows = copy_rows<T>;
 }
-template void offer_layout(Menu<float>&);
-template void offer_layout(Menu<double>&);
+template void register_layout(KernelTable<float>&);
+template void register_layout(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -118,13 +118,13 @@ void symmetric_kl_backward(int64_t rows, int64_t cols, const T* a, const T* b, c
 }  // namespace
 
 template <class T>
-void offer_losses(Menu<T>& menu) {
-  menu.cross_entropy = cross_entropy<T>;
-  menu.cross_entropy_backward = cross_entropy_backward<T>;
-  menu.symmetric_kl = symmetric_kl<T>;
-  menu.symmetric_kl_backward = symmetric_kl_backward<T>;
+void register_losses(KernelTable<T>& table) {
+  table.cross_entropy = cross_entropy<T>;
+  table.cross_entropy_backward = cross_entropy_backward<T>;
+  table.symmetric_kl = symmetric_kl<T>;
+  table.symmetric_kl_backward = symmetric_kl_backward<T>;
 }
-template void offer_losses(Menu<float>&);
-template void offer_losses(Menu<double>&);
+template void register_losses(KernelTable<float>&);
+template void register_losses(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -143,14 +143,14 @@ void embedding_norm(int64_t rows, int64_t cols, double epsilon, const T* word, c
 }  // namespace
 
 template <class T>
-void offer_norm(Menu<T>& menu) {
-  menu.layer_norm = layer_norm<T>;
-  menu.layer_norm_backward = layer_norm_backward<T>;
-  menu.residual_norm = residual_norm<T>;
-  menu.residual_norm_backward = residual_norm_backward<T>;
-  menu.embedding_norm = embedding_norm<T>;
+void register_norm(KernelTable<T>& table) {
+  table.layer_norm = layer_norm<T>;
+  table.layer_norm_backward = layer_norm_backward<T>;
+  table.residual_norm = residual_norm<T>;
+  table.residual_norm_backward = residual_norm_backward<T>;
+  table.embedding_norm = embedding_norm<T>;
 }
-template void offer_norm(Menu<float>&);
-template void offer_norm(Menu<double>&);
+template void register_norm(KernelTable<float>&);
+template void register_norm(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -52,11 +52,11 @@ void sgd(int64_t n, const Sgd& o, T* w, T* grad, T* momentum) {
 }  // namespace
 
 template <class T>
-void offer_optimizer(Menu<T>& menu) {
-  menu.adamw = adamw<T>;
-  menu.sgd = sgd<T>;
+void register_optimizer(KernelTable<T>& table) {
+  table.adamw = adamw<T>;
+  table.sgd = sgd<T>;
 }
-template void offer_optimizer(Menu<float>&);
-template void offer_optimizer(Menu<double>&);
+template void register_optimizer(KernelTable<float>&);
+template void register_optimizer(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

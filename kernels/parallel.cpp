@@ -1,4 +1,4 @@
-// The team of threads behind every parallel loop, and the per-thread scratch buffers. A region never waits for a thread
+// The thread_pool of threads behind every parallel loop, and the per-thread scratch buffers. A region never waits for a thread
 // that has not begun: on a busy machine the caller does the work itself. Next: scratch.h, docs/decisions/0007.
 #include "parallel.h"
 
@@ -40,9 +40,9 @@ inline void relax() {
 using Open = uint64_t;
 constexpr uint64_t open_count(Open open) { return open & 0xFFFFFFFFu; }
 
-class Team {
+class ThreadPool {
  public:
-  /// Runs every task; false if another thread is using the team.
+  /// Runs every task; false if another thread is using the thread_pool.
   bool run(int64_t tasks, detail::Task task, const void* context) {
     const std::unique_lock alone(busy_, std::try_to_lock);
     if (!alone) return false;
@@ -133,8 +133,8 @@ class Team {
   std::exception_ptr failure_;
 };
 
-Team& team() {
-  static Team& forever = *new Team;      // its threads outlive static destructors
+ThreadPool& thread_pool() {
+  static ThreadPool& forever = *new ThreadPool;      // its threads outlive static destructors
   return forever;
 }
 
@@ -142,7 +142,7 @@ Team& team() {
 
 void set_threads(int count) {
   thread_count = std::max(1, count);
-  team().recall();
+  thread_pool().recall();
 }
 
 int threads() {
@@ -151,7 +151,7 @@ int threads() {
 }
 
 void detail::run_tasks(int64_t tasks, Task task, const void* context) {
-  if (!inside_region && threads() > 1 && tasks > 1 && team().run(tasks, task, context)) return;
+  if (!inside_region && threads() > 1 && tasks > 1 && thread_pool().run(tasks, task, context)) return;
   for (int64_t index = 0; index < tasks; ++index) task(context, index);
 }
 

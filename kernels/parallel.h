@@ -1,5 +1,5 @@
-// The only place that opens a parallel region. Work is cut by shape, never by thread count, so results
-// keep their bits at any number of threads. Next: kernels.h (the menu of kernels).
+// The only place that opens a parallel region. OpCall is cut by shape, never by thread count, so results
+// keep their bits at any number of threads. Next: kernels.h (the table of kernels).
 #pragma once
 #include <cstdint>
 

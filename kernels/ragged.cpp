@@ -9,7 +9,7 @@ namespace {
 
 /// c[m, n] = A B for one head, B packed in this thread's scratch.
 template <class T>
-void multiply(int64_t m, int64_t n, int64_t k, const View<T>& a, const View<T>& b, T* c, int64_t c_stride) {
+void multiply(int64_t m, int64_t n, int64_t k, const MatrixView<T>& a, const MatrixView<T>& b, T* c, int64_t c_stride) {
   T* packed = scratch<T>(Scratch::packed_b, packed_size<T>(k, n));
   multiply_packed(m, n, k, a, pack_panels(b, k, n, packed), c, c_stride, false);
 }
@@ -85,14 +85,14 @@ void ragged_weighted_sum_transposed(const Attention& a, const T* probabilities, 
 }  // namespace
 
 template <class T>
-void offer_ragged(Menu<T>& menu) {
-  menu.ragged_scores = ragged_scores<T>;
-  menu.ragged_softmax = ragged_softmax<T>;
-  menu.ragged_softmax_backward = ragged_softmax_backward<T>;
-  menu.ragged_weighted_sum = ragged_weighted_sum<T>;
-  menu.ragged_weighted_sum_transposed = ragged_weighted_sum_transposed<T>;
+void register_ragged(KernelTable<T>& table) {
+  table.ragged_scores = ragged_scores<T>;
+  table.ragged_softmax = ragged_softmax<T>;
+  table.ragged_softmax_backward = ragged_softmax_backward<T>;
+  table.ragged_weighted_sum = ragged_weighted_sum<T>;
+  table.ragged_weighted_sum_transposed = ragged_weighted_sum_transposed<T>;
 }
-template void offer_ragged(Menu<float>&);
-template void offer_ragged(Menu<double>&);
+template void register_ragged(KernelTable<float>&);
+template void register_ragged(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -37,11 +37,11 @@ void fill_normal(int64_t n, uint64_t key, uint64_t first, T mean, T deviation, T
 }  // namespace
 
 template <class T>
-void offer_random(Menu<T>& menu) {
-  menu.fill_uniform = fill_uniform<T>;
-  menu.fill_normal = fill_normal<T>;
+void register_random(KernelTable<T>& table) {
+  table.fill_uniform = fill_uniform<T>;
+  table.fill_normal = fill_normal<T>;
 }
-template void offer_random(Menu<float>&);
-template void offer_random(Menu<double>&);
+template void register_random(KernelTable<float>&);
+template void register_random(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

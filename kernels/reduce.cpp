@@ -162,14 +162,14 @@ int64_t first_non_finite(int64_t n, const T* x) {
 }  // namespace
 
 template <class T>
-void offer_reduce(Menu<T>& menu) {
-  menu.reduce = reduce<T>;
-  menu.argmax = argmax<T>;
-  menu.spread = spread<T>;
-  menu.sum_squares = sum_squares<T>;
-  menu.first_non_finite = first_non_finite<T>;
+void register_reduce(KernelTable<T>& table) {
+  table.reduce = reduce<T>;
+  table.argmax = argmax<T>;
+  table.spread = spread<T>;
+  table.sum_squares = sum_squares<T>;
+  table.first_non_finite = first_non_finite<T>;
 }
-template void offer_reduce(Menu<float>&);
-template void offer_reduce(Menu<double>&);
+template void register_reduce(KernelTable<float>&);
+template void register_reduce(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

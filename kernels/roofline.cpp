@@ -50,22 +50,22 @@ __attribute__((target("avx512bf16,avx512vl"))) double bf16_loop(int64_t repeats,
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); }
 #endif
 
-void offer_bf16(Menu<double>&) {}
-void offer_bf16([[maybe_unused]] Menu<float>& menu) {
+void register_bf16(KernelTable<double>&) {}
+void register_bf16([[maybe_unused]] KernelTable<float>& table) {
 #ifdef __AVX512F__
-  if (has_bf16()) menu.bf16_loop = bf16_loop;
+  if (has_bf16()) table.bf16_loop = bf16_loop;
 #endif
 }
 
 }  // namespace
 
 template <class T>
-void offer_roofline(Menu<T>& menu) {
-  menu.fma_loop = fma_loop<T>;
-  menu.triad = triad<T>;
-  offer_bf16(menu);
+void register_roofline(KernelTable<T>& table) {
+  table.fma_loop = fma_loop<T>;
+  table.triad = triad<T>;
+  register_bf16(table);
 }
-template void offer_roofline(Menu<float>&);
-template void offer_roofline(Menu<double>&);
+template void register_roofline(KernelTable<float>&);
+template void register_roofline(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -40,8 +40,8 @@ void rotary(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, dou
 }  // namespace
 
 template <class T>
-void offer_rotary(Menu<T>& menu) { menu.rotary = rotary<T>; }
-template void offer_rotary(Menu<float>&);
-template void offer_rotary(Menu<double>&);
+void register_rotary(KernelTable<T>& table) { table.rotary = rotary<T>; }
+template void register_rotary(KernelTable<float>&);
+template void register_rotary(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -86,15 +86,15 @@ void logsumexp_backward(int64_t rows, int64_t cols, const T* x, const T* y, cons
 }  // namespace
 
 template <class T>
-void offer_softmax(Menu<T>& menu) {
-  menu.softmax = softmax<T>;
-  menu.softmax_backward = softmax_backward<T>;
-  menu.log_softmax = log_softmax<T>;
-  menu.log_softmax_backward = log_softmax_backward<T>;
-  menu.logsumexp = logsumexp<T>;
-  menu.logsumexp_backward = logsumexp_backward<T>;
+void register_softmax(KernelTable<T>& table) {
+  table.softmax = softmax<T>;
+  table.softmax_backward = softmax_backward<T>;
+  table.log_softmax = log_softmax<T>;
+  table.log_softmax_backward = log_softmax_backward<T>;
+  table.logsumexp = logsumexp<T>;
+  table.logsumexp_backward = logsumexp_backward<T>;
 }
-template void offer_softmax(Menu<float>&);
-template void offer_softmax(Menu<double>&);
+template void register_softmax(KernelTable<float>&);
+template void register_softmax(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

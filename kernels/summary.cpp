@@ -88,8 +88,8 @@ Summary summarise(int64_t n, const T* x) {
 }  // namespace
 
 template <class T>
-void offer_summary(Menu<T>& menu) { menu.summarise = summarise<T>; }
-template void offer_summary(Menu<float>&);
-template void offer_summary(Menu<double>&);
+void register_summary(KernelTable<T>& table) { table.summarise = summarise<T>; }
+template void register_summary(KernelTable<float>&);
+template void register_summary(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

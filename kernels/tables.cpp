@@ -88,16 +88,16 @@ void segment_argmax(int64_t sequences, int64_t cols, const int32_t* offsets, con
 }  // namespace
 
 template <class T>
-void offer_tables(Menu<T>& menu) {
-  menu.gather = gather<T>;
-  menu.scatter_add = scatter_add<T>;
-  menu.pick = pick<T>;
-  menu.pick_backward = pick_backward<T>;
-  menu.segment_mean = segment_mean<T>;
-  menu.segment_mean_backward = segment_mean_backward<T>;
-  menu.segment_argmax = segment_argmax<T>;
+void register_tables(KernelTable<T>& table) {
+  table.gather = gather<T>;
+  table.scatter_add = scatter_add<T>;
+  table.pick = pick<T>;
+  table.pick_backward = pick_backward<T>;
+  table.segment_mean = segment_mean<T>;
+  table.segment_mean_backward = segment_mean_backward<T>;
+  table.segment_argmax = segment_argmax<T>;
 }
-template void offer_tables(Menu<float>&);
-template void offer_tables(Menu<double>&);
+template void register_tables(KernelTable<float>&);
+template void register_tables(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

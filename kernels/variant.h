@@ -1,5 +1,5 @@
-// Shared by the sources that are compiled once per instruction set: each offers its kernels to the menu here. These
-// sources use no templates of the standard library (their code would be merged across variants). Next: menu.cpp.
+// Shared by the sources that are compiled once per instruction set: each offers its kernels to the table here. These
+// sources use no templates of the standard library (their code would be merged across variants). Next: kernel_table.cpp.
 #pragma once
 #include "isa.h"
 #include "kernels.h"
@@ -8,23 +8,23 @@
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
-template <class T> void offer_elementwise(Menu<T>&);
-template <class T> void offer_reduce(Menu<T>&);
-template <class T> void offer_summary(Menu<T>&);
-template <class T> void offer_softmax(Menu<T>&);
-template <class T> void offer_losses(Menu<T>&);
-template <class T> void offer_norm(Menu<T>&);
-template <class T> void offer_layout(Menu<T>&);
-template <class T> void offer_tables(Menu<T>&);
-template <class T> void offer_attention(Menu<T>&);
-template <class T> void offer_ragged(Menu<T>&);
-template <class T> void offer_rotary(Menu<T>&);
-template <class T> void offer_random(Menu<T>&);
-template <class T> void offer_optimizer(Menu<T>&);
-template <class T> void offer_roofline(Menu<T>&);
-template <class T> void offer_native_gemm(Menu<T>&);
-template <class T> void offer_bf16_gemm(Menu<T>&);
-template <class T> void offer_openblas_gemm(Menu<T>&);
+template <class T> void register_elementwise(KernelTable<T>&);
+template <class T> void register_reduce(KernelTable<T>&);
+template <class T> void register_summary(KernelTable<T>&);
+template <class T> void register_softmax(KernelTable<T>&);
+template <class T> void register_losses(KernelTable<T>&);
+template <class T> void register_norm(KernelTable<T>&);
+template <class T> void register_layout(KernelTable<T>&);
+template <class T> void register_tables(KernelTable<T>&);
+template <class T> void register_attention(KernelTable<T>&);
+template <class T> void register_ragged(KernelTable<T>&);
+template <class T> void register_rotary(KernelTable<T>&);
+template <class T> void register_random(KernelTable<T>&);
+template <class T> void register_optimizer(KernelTable<T>&);
+template <class T> void register_roofline(KernelTable<T>&);
+template <class T> void register_native_gemm(KernelTable<T>&);
+template <class T> void register_bf16_gemm(KernelTable<T>&);
+template <class T> void register_openblas_gemm(KernelTable<T>&);
 
 TAPEDECK_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 TAPEDECK_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }

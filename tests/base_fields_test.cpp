@@ -9,7 +9,7 @@
 #include <map>
 #include <sstream>
 
-#include <tapedeck/base/complaint_codes.h>
+#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/fields.h>
 #include <tapedeck/base/registry.h>
@@ -131,12 +131,12 @@ std::shared_ptr<Source> source_of(std::string text, std::string directory = "") 
   return source;
 }
 
-Complaints read(Experiment& experiment, const std::string& json, const std::string& directory = "") {
-  Complaints complaints;
-  const Json tree = parse_json(source_of(json, directory), complaints);
-  REQUIRE(complaints.empty());
-  read_fields(experiment, tree, "", complaints);
-  return complaints;
+Diagnostics read(Experiment& experiment, const std::string& json, const std::string& directory = "") {
+  Diagnostics diagnostics;
+  const Json tree = parse_json(source_of(json, directory), diagnostics);
+  REQUIRE(diagnostics.empty());
+  read_fields(experiment, tree, "", diagnostics);
+  return diagnostics;
 }
 
 // Most rows are about one section: this is an experiment that is complete but for the text in question.
@@ -244,19 +244,19 @@ TEST_CASE("broken experiments: code, place, words") {
   for (const Row& row : rows) {
     CAPTURE(row.json);
     Experiment experiment;
-    const Complaints complaints = read(experiment, row.json);
-    const std::string shown = complaints.render();
+    const Diagnostics diagnostics = read(experiment, row.json);
+    const std::string shown = diagnostics.render();
     CAPTURE(shown);
     const auto hit =
-        std::find_if(complaints.list().begin(), complaints.list().end(), [&](const Complaint& c) { return c.code == row.code; });
-    REQUIRE(hit != complaints.list().end());
+        std::find_if(diagnostics.list().begin(), diagnostics.list().end(), [&](const Diagnostic& c) { return c.code == row.code; });
+    REQUIRE(hit != diagnostics.list().end());
     CHECK(text(hit->where.line, ":", hit->where.column) == row.place);
     std::stringstream words(row.words);
     for (std::string part; std::getline(words, part, '|');) {
       CAPTURE(part);
       CHECK(shown.find(part) != std::string::npos);
     }
-    if (row.json[0] == '{') CHECK(complaints.list().size() == 1);
+    if (row.json[0] == '{') CHECK(diagnostics.list().size() == 1);
   }
 }
 
@@ -280,7 +280,7 @@ TEST_CASE("all mistakes are reported at once, in the order of the file") {
 
 TEST_CASE("good values arrive; null and absence keep defaults") {
   Experiment e;
-  const Complaints complaints =
+  const Diagnostics diagnostics =
       read(e,
            R"({"name": "n", "data": {"type": "glue", "task": "cola", "dir": "../d/cola"}, "schedule": "linear",
     "objective": {"type": "r_drop", "alpha": 2, "loss": {"type": "r_drop"}},
@@ -289,7 +289,7 @@ TEST_CASE("good values arrive; null and absence keep defaults") {
                  "columns": {"text": "a", "label": "b"}, "anything": {"x": [1, null]}},
     "plugins": ["lib.so", "/abs/lib.so"]})",
            "configs");
-  CHECK(complaints.render() == "");
+  CHECK(diagnostics.render() == "");
   CHECK(dynamic_cast<Glue&>(*e.data).task == "cola");
   CHECK(dynamic_cast<Glue&>(*e.data).dir.path == "d/cola");
   CHECK(e.schedule.name() == "linear");
@@ -332,8 +332,8 @@ TEST_CASE("what is written reads back the same") {
     Experiment first, second;
     REQUIRE(read(first, row).empty());
     const std::string written = write_fields(first).dump();
-    const Complaints complaints = read(second, written);
-    CHECK(complaints.render() == "");
+    const Diagnostics diagnostics = read(second, written);
+    CHECK(diagnostics.render() == "");
     CHECK(write_fields(second).dump() == written);
   }
   Experiment experiment;
@@ -383,13 +383,13 @@ TEST_CASE("durations") {
   }
 }
 
-TEST_CASE("the catalogue of complaints matches the source and the tests") {
+TEST_CASE("the catalogue of diagnostics matches the source and the tests") {
   namespace fs = std::filesystem;
   const auto codes_in = [](const fs::path& folder, const std::string& suffix) {
     std::map<std::string, std::string> found;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       const std::string name = entry.path().filename().string();
-      if (!name.ends_with(suffix) || name == "complaint_codes.cpp") continue;
+      if (!name.ends_with(suffix) || name == "error_codes.cpp") continue;
       std::ifstream file(entry.path());
       const std::string content{std::istreambuf_iterator<char>(file), {}};
       for (size_t at = content.find("\"TD"); at != std::string::npos; at = content.find("\"TD", at + 1)) {
@@ -401,29 +401,29 @@ TEST_CASE("the catalogue of complaints matches the source and the tests") {
   const fs::path root(TAPEDECK_SOURCE_DIR);
   const auto emitted = codes_in(root / "src", ".cpp"), tested = codes_in(root / "tests", "_test.cpp");
   std::string previous;
-  for (const ComplaintCode& row : complaint_codes()) {
+  for (const ErrorCode& row : error_codes()) {
     CAPTURE(row.code);
     CHECK(std::string(row.code) > previous);
     previous = row.code;
     CHECK(emitted.count(previous) == 1);
     CHECK(tested.count(previous) == 1);
-    CHECK(find_complaint_code(row.code) == &row);
-    CHECK(explain(row).find(row.remedy) != std::string::npos);
+    CHECK(find_error_code(row.code) == &row);
+    CHECK(explain(row).find(row.hint) != std::string::npos);
   }
   std::ifstream guide(root / "docs/guide/errors.md");
   const std::string pages{std::istreambuf_iterator<char>(guide), {}};
-  for (const ComplaintCode& row : complaint_codes()) {
-    const std::string line = text("| ", row.code, " | ", row.title, " | ", row.explanation, " ", row.remedy, " |\n");
+  for (const ErrorCode& row : error_codes()) {
+    const std::string line = text("| ", row.code, " | ", row.title, " | ", row.explanation, " ", row.hint, " |\n");
     CAPTURE(line);
     CHECK(pages.find(line) != std::string::npos);
   }
   for (const auto& code_and_file : emitted) {
     CAPTURE(code_and_file.second);
     CAPTURE(code_and_file.first);
-    CHECK(find_complaint_code(code_and_file.first) != nullptr);
+    CHECK(find_error_code(code_and_file.first) != nullptr);
   }
-  CHECK(find_complaint_code("td0301") == find_complaint_code("TD0301"));
-  CHECK(find_complaint_code("TD9999") == nullptr);
+  CHECK(find_error_code("td0301") == find_error_code("TD0301"));
+  CHECK(find_error_code("TD9999") == nullptr);
 }
 
 TEST_CASE("names in messages cannot disturb a terminal") {

@@ -77,23 +77,23 @@ TEST_CASE("syntax mistakes: code, place and words") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.json);
-    Complaints complaints;
-    parse_json(source_of(row.json), complaints);
-    REQUIRE(complaints.list().size() == 1);
-    const Complaint& complaint = complaints.list()[0];
-    CHECK(complaint.code == row.code);
-    if (!row.words.empty()) CHECK(place(complaint.where) == row.place);
-    CAPTURE(complaint.message);
-    CHECK(complaint.message.find(row.words) != std::string::npos);
-    CHECK_FALSE(complaints.render().empty());
+    Diagnostics diagnostics;
+    parse_json(source_of(row.json), diagnostics);
+    REQUIRE(diagnostics.list().size() == 1);
+    const Diagnostic& diagnostic = diagnostics.list()[0];
+    CHECK(diagnostic.code == row.code);
+    if (!row.words.empty()) CHECK(place(diagnostic.where) == row.place);
+    CAPTURE(diagnostic.message);
+    CHECK(diagnostic.message.find(row.words) != std::string::npos);
+    CHECK_FALSE(diagnostics.render().empty());
   }
 }
 
 TEST_CASE("limits: depth, size, a NUL byte") {
   const auto code = [](std::string json) {
-    Complaints complaints;
-    parse_json(source_of(std::move(json)), complaints);
-    return complaints.empty() ? "" : complaints.list()[0].code;
+    Diagnostics diagnostics;
+    parse_json(source_of(std::move(json)), diagnostics);
+    return diagnostics.empty() ? "" : diagnostics.list()[0].code;
   };
   CHECK(code(std::string(64, '[') + std::string(64, ']')) == "");
   CHECK(code(std::string(65, '[') + std::string(65, ']')) == "TD0104");
@@ -104,11 +104,11 @@ TEST_CASE("limits: depth, size, a NUL byte") {
 }
 
 TEST_CASE("every key and value knows line, column and length") {
-  Complaints complaints;
+  Diagnostics diagnostics;
   const Json json = parse_json(
       source_of("\xEF\xBB\xBF{ \"a\": 1e3, // one: , \"\n  /* two\n */ \"b\" : [ true , null,\n\t\"x\\\"y\" ], \"c\":{}}"),
-      complaints);
-  REQUIRE(complaints.empty());
+      diagnostics);
+  REQUIRE(diagnostics.empty());
   struct Row {
     const Location* where;
     int line, column, length;
@@ -211,12 +211,12 @@ TEST_CASE("cut-off and damaged texts are refused or read, never worse") {
     for (char change : std::string("{}[],:\"'\\/*tfn0-+.eE \n\tx\x7f\x80\xc3\xff#$~<>=;|&?")) {
       std::string damaged = whole.substr(0, cut);
       if (change != '?') damaged += change + whole.substr(cut + 1);
-      Complaints complaints;
-      parse_json(source_of(damaged), complaints);
-      if (!complaints.empty()) {
-        const Location& where = complaints.list()[0].where;
+      Diagnostics diagnostics;
+      parse_json(source_of(damaged), diagnostics);
+      if (!diagnostics.empty()) {
+        const Location& where = diagnostics.list()[0].where;
         REQUIRE((where.line >= 1 && where.column >= 1 && where.length >= 1));
-        REQUIRE_FALSE(complaints.render().empty());
+        REQUIRE_FALSE(diagnostics.render().empty());
       }
     }
   }
@@ -247,20 +247,20 @@ TEST_CASE("errors read as one line and know their exit code") {
   for (const Row& row : rows) CHECK(exit_code(row.kind) == row.code);
 }
 
-TEST_CASE("complaints print as in the guide") {
+TEST_CASE("diagnostics print as in the guide") {
   auto file = source_of(
       "{\n  \"schedule\": { \"type\": \"linear\", \"warm_up\": \"6%\" },\n\t\"tab\": \"\xc3\xa9\xc3\xa9\", \"x\": 1\n}\n");
   auto set = std::make_shared<Source>();
   set->name = "--set optimizer.lr=-1";
   set->command_line = true;
   const Location on_line_2{file, 2, 35, 9}, on_line_3{file, 3, 23, 1}, on_the_command_line{set, 1, 1, 2};
-  Complaints complaints;
-  complaints.add({"TD0304", "optimizer.lr must be greater than 0", on_the_command_line, "", ""});
-  complaints.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
-  complaints.add({"TD0301", "schedule \"linear\" has no option \"warm_up\"", on_line_2, "did you mean \"warmup\"?",
+  Diagnostics diagnostics;
+  diagnostics.add({"TD0304", "optimizer.lr must be greater than 0", on_the_command_line, "", ""});
+  diagnostics.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
+  diagnostics.add({"TD0301", "schedule \"linear\" has no option \"warm_up\"", on_line_2, "did you mean \"warmup\"?",
                   "options: warmup, end_lr"});
-  complaints.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
-  CHECK(complaints.render() ==
+  diagnostics.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
+  CHECK(diagnostics.render() ==
         "error TD0301: schedule \"linear\" has no option \"warm_up\"\n"
         "  test.json:2:35\n"
         "   2 |   \"schedule\": { \"type\": \"linear\", \"warm_up\": \"6%\" },\n"
@@ -273,14 +273,14 @@ TEST_CASE("complaints print as in the guide") {
         "error TD0304: optimizer.lr must be greater than 0\n"
         "  --set optimizer.lr=-1   (command line)\n"
         "3 errors; nothing was run (exit 3). More: tapedeck explain TD0301");
-  CHECK_THROWS_AS(complaints.raise(), Error);
+  CHECK_THROWS_AS(diagnostics.raise(), Error);
 }
 
-TEST_CASE("the caret stays under its word in long lines, and long lists of complaints are cut") {
+TEST_CASE("the caret stays under its word in long lines, and long lists of diagnostics are cut") {
   const std::string filler(500, 'x');
-  Complaints complaints;
-  parse_json(source_of("{\"" + filler + "\": 1, \"here\": 1, \"here\": 2, \"" + filler + "\": 3}"), complaints);
-  const std::string out = complaints.render();
+  Diagnostics diagnostics;
+  parse_json(source_of("{\"" + filler + "\": 1, \"here\": 1, \"here\": 2, \"" + filler + "\": 3}"), diagnostics);
+  const std::string out = diagnostics.render();
   size_t from = 0, caret = std::string::npos, word = std::string::npos;
   while (from < out.size()) {
     const size_t end = out.find('\n', from);
@@ -292,9 +292,9 @@ TEST_CASE("the caret stays under its word in long lines, and long lists of compl
     from = end + 1;
   }
   CHECK(word == caret);
-  Complaints many;
+  Diagnostics many;
   const Location nowhere;
-  for (int i = 0; i < 50; ++i) many.add({"TD0301", text("complaint ", i), nowhere, "", ""});
+  for (int i = 0; i < 50; ++i) many.add({"TD0301", text("diagnostic ", i), nowhere, "", ""});
   CHECK(many.render().find("... and 30 more\n50 errors;") != std::string::npos);
 }
 

@@ -111,7 +111,7 @@ TEST_CASE("bench train takes lengths from a file, objectives by name or JSON, an
   CHECK(std::stod(once.out) == doctest::Approx(plain["losses"][0].get<double>()));
 }
 
-TEST_CASE("what cannot be measured is refused with its exit code and a remedy") {
+TEST_CASE("what cannot be measured is refused with its exit code and a hint") {
   struct Row { std::vector<std::string> words; int exit_code; const char* message; };
   const Row rows[] = {
       {{}, 2, "bench what?: one of"},

@@ -1,5 +1,5 @@
-// Broken experiment files and misused commands: each ends with its documented exit code, a place and a remedy, never with
-// a crash. Rows with an @ expect the complaint at that line and column. Next: cli_test.cpp for what works.
+// Broken experiment files and misused commands: each ends with its documented exit code, a place and a hint, never with
+// a crash. Rows with an @ expect the diagnostic at that line and column. Next: cli_test.cpp for what works.
 #include <doctest/doctest.h>
 
 #include <tapedeck/base/error.h>
@@ -244,7 +244,7 @@ Outcome refuse(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("every broken file is refused with its exit code, place and remedy") {
+TEST_CASE("every broken file is refused with its exit code, place and hint") {
   const TempFolder folder;
   write_data(folder);
   CHECK(broken_files.size() >= 60);

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <tapedeck/base/complaint_codes.h>
+#include <tapedeck/base/error_codes.h>
 #include <tapedeck/experiment/experiment.h>
 #include <tapedeck/experiment/schema.h>
 #include <tapedeck/tape/op_table.h>
@@ -292,7 +292,7 @@ TEST_CASE("everything that has a name is explained") {
   for (const OpEntry& op : op_table())
     CHECK(std::any_of(listed.begin(), listed.end(),
                       [&](const Parsed& row) { return row["kind"] == "op" && row["name"] == op.name; }));
-  for (const ComplaintCode& code : complaint_codes())
+  for (const ErrorCode& code : error_codes())
     CHECK(explain(parts, std::string(code.code)).find(code.title) != std::string::npos);
   for (const char* topic : {"r_drop", "training.batch_size", "TD0301", "tanh", "objective"}) {
     const Finished finished = shop.run({"explain", topic});

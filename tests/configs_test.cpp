@@ -61,11 +61,11 @@ TEST_CASE("every smoke experiment runs") {
 TEST_CASE("the smoke experiments use every part there is") {
   std::set<std::string> used = {"builtin"};
   for (const std::string& file : files_in(configs / "smoke")) {
-    Complaints complaints;
-    LoadedExperiment loaded = load_experiment(file, {}, complaints);
+    Diagnostics diagnostics;
+    LoadedExperiment loaded = load_experiment(file, {}, diagnostics);
     ExperimentConfig config;
-    bind_experiment(loaded.tree, config, complaints);
-    REQUIRE(complaints.empty());
+    bind_experiment(loaded.tree, config, diagnostics);
+    REQUIRE(diagnostics.empty());
     collect_types(resolved_tree(config), used);
     used.insert(config.evaluation.metrics.begin(), config.evaluation.metrics.end());
   }
@@ -78,7 +78,7 @@ TEST_CASE("the smoke experiments use every part there is") {
   }
 }
 
-TEST_CASE("the schema accepts every file, and every file binds without complaint") {
+TEST_CASE("the schema accepts every file, and every file binds without diagnostic") {
   ExperimentConfig root;
   const Json rules = json_schema(root);           // the validator keeps a reference
   const Validator schema(rules);
@@ -87,12 +87,12 @@ TEST_CASE("the schema accepts every file, and every file binds without complaint
     auto source = std::make_shared<Source>();
     source->name = file;
     source->text = read_raw(file);
-    Complaints complaints;
-    CHECK(schema.accepts(parse_json(source, complaints)));
-    LoadedExperiment loaded = load_experiment(file, {}, complaints);
+    Diagnostics diagnostics;
+    CHECK(schema.accepts(parse_json(source, diagnostics)));
+    LoadedExperiment loaded = load_experiment(file, {}, diagnostics);
     ExperimentConfig config;
-    bind_experiment(loaded.tree, config, complaints);
-    CHECK(complaints.render() == "");
+    bind_experiment(loaded.tree, config, diagnostics);
+    CHECK(diagnostics.render() == "");
     CHECK(schema.accepts(resolved_tree(config)));
     CHECK_FALSE(config.notes.empty());
   }
@@ -101,22 +101,22 @@ TEST_CASE("the schema accepts every file, and every file binds without complaint
 TEST_CASE("a resolved experiment binds to itself") {
   for (const std::string& file : files_in(configs)) {
     CAPTURE(file);
-    Complaints complaints;
-    LoadedExperiment loaded = load_experiment(file, {}, complaints);
+    Diagnostics diagnostics;
+    LoadedExperiment loaded = load_experiment(file, {}, diagnostics);
     ExperimentConfig config, again;
-    bind_experiment(loaded.tree, config, complaints);
+    bind_experiment(loaded.tree, config, diagnostics);
     const std::string once = resolved_tree(config).dump();
     const TempFolder folder(Medium::memory);
     write_raw(folder / "resolved.json", once);
-    LoadedExperiment second = load_experiment(folder / "resolved.json", {}, complaints);
-    bind_experiment(second.tree, again, complaints);
-    CHECK(complaints.render() == "");
+    LoadedExperiment second = load_experiment(folder / "resolved.json", {}, diagnostics);
+    bind_experiment(second.tree, again, diagnostics);
+    CHECK(diagnostics.render() == "");
     CHECK(resolved_tree(again).dump() == once);
   }
 }
 
 TEST_CASE("the built-in experiment is the quickstart") {
-  Complaints complaints;
-  CHECK(load_experiment("", {}, complaints).main_text == read_raw((configs / "quickstart.json").string()));
-  CHECK(complaints.empty());
+  Diagnostics diagnostics;
+  CHECK(load_experiment("", {}, diagnostics).main_text == read_raw((configs / "quickstart.json").string()));
+  CHECK(diagnostics.empty());
 }

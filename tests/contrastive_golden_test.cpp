@@ -81,25 +81,25 @@ struct Twin {
     Json tree = Json::dict();
     tree.set("model", model_options);
     tree.set("objective", objective);
-    Complaints complaints;
-    read_fields(config, tree, "", complaints);
-    if (!complaints.empty()) FAIL(complaints.render());
+    Diagnostics diagnostics;
+    read_fields(config, tree, "", diagnostics);
+    if (!diagnostics.empty()) FAIL(diagnostics.render());
     model = config.model->build(Params(store), {at(golden(), "vocabulary").integer, at(golden(), "max_length").integer, 3, false});
     store.allocate(DType::f64, root_key(0));
     fill(store.values(), 0.3, [](double i, double j) { return std::sin(1.7 * i + 0.9 * j + 0.013 * j * j); });
     begin();
   }
-  /// The carried state that contrastive.py presumes: a teacher, remembered predictions.
+  /// The extra_state state that contrastive.py presumes: a teacher, remembered predictions.
   void begin() {
     const auto teacher = [&](const ParamStore&) {
       const Tensor values = Tensor::zeros(store.values().shape(), DType::f64);
       fill(values, 0.25, [](double i, double j) { return std::cos(1.3 * i + 0.7 * j); });
       return values;
     };
-    const Course course{store, batch.examples(), 3, [&](const std::string&) { return teacher(store); }};
+    const SetupContext course{store, batch.examples(), 3, [&](const std::string&) { return teacher(store); }};
     for (auto& [place, objective] : with_inner(*config.objective)) {
       objective->begin(course);
-      for (auto& [name, tensor] : objective->carried()) {
+      for (auto& [name, tensor] : objective->extra_state()) {
         if (name == "teacher") tensor.copy_from(teacher(store));
         for (int64_t i = 0; i < tensor.size() && name != "teacher"; ++i)
           tensor.raw<double>()[i] = name == "visits" ? double(i) : 0.1 + 0.05 * double(i % 7);

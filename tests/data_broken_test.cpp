@@ -164,7 +164,7 @@ const std::vector<Broken> broken = {
 
 }  // namespace
 
-TEST_CASE("every broken file ends in one data error with a place and a remedy") {
+TEST_CASE("every broken file ends in one data error with a place and a hint") {
   CHECK(broken.size() >= 25);
   for (const Broken& row : broken) {
     CAPTURE(row.what);
@@ -176,7 +176,7 @@ TEST_CASE("every broken file ends in one data error with a place and a remedy") 
       FAIL_CHECK("no error");
     } catch (const Error& e) {
       CHECK(exit_code(e.kind()) == 4);
-      CHECK_FALSE(e.remedy().empty());
+      CHECK_FALSE(e.hint().empty());
       CAPTURE(e.what());
       for (const std::string& part : row.message) CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, part);
     }
@@ -211,7 +211,7 @@ TEST_CASE("random damage to a good file ends in rows or in a data error") {
       } catch (const Error& e) {
         ++errors;
         CHECK_MESSAGE(e.kind() == ErrorKind::data, e.what());
-        CHECK_FALSE(e.remedy().empty());
+        CHECK_FALSE(e.hint().empty());
       }
     }
   }

@@ -100,7 +100,7 @@ TEST_CASE("snips intents, and what the wrong encoding says") {
     FAIL_CHECK("no error");
   } catch (const Error& e) {
     CHECK(e.message().find("(0xF0) is not valid UTF-8") != std::string::npos);
-    CHECK(e.remedy().find("latin-1") != std::string::npos);
+    CHECK(e.hint().find("latin-1") != std::string::npos);
   }
 }
 

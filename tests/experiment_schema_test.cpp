@@ -168,9 +168,9 @@ TEST_CASE("the schema accepts what the binder accepts and refuses what it refuse
     CAPTURE(row.json);
     CHECK(validator.accepts(parse(row.json)) == row.good);
     Whole read;
-    Complaints complaints;
-    read_fields(read, parse(row.json), "", complaints);
-    CHECK(complaints.empty() == row.good);
+    Diagnostics diagnostics;
+    read_fields(read, parse(row.json), "", diagnostics);
+    CHECK(diagnostics.empty() == row.good);
   }
 }
 
@@ -251,7 +251,7 @@ TEST_CASE("explain: every topic gives the text a person needs") {
       FAIL("explained");
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::usage);
-      CHECK(error.remedy().find(miss.hint) != std::string::npos);
+      CHECK(error.hint().find(miss.hint) != std::string::npos);
     }
   }
 }

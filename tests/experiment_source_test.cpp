@@ -1,4 +1,4 @@
-// From files and --set to one tree: tables of files with the tree or the complaint they give.
+// From files and --set to one tree: tables of files with the tree or the diagnostic they give.
 // Why: people combine files in every order; the rule must be the same everywhere. Next: experiment_schema_test.cpp.
 #include <doctest/doctest.h>
 
@@ -38,9 +38,9 @@ struct Folder {
 
 using Files = std::map<std::string, std::string>;
 
-LoadedExperiment load(const Folder& folder, const Files& files, const std::vector<std::string>& sets, Complaints& complaints) {
+LoadedExperiment load(const Folder& folder, const Files& files, const std::vector<std::string>& sets, Diagnostics& diagnostics) {
   for (const auto& [name, content] : files) folder.write(name, content);
-  return load_experiment(folder.at("main.json"), sets, complaints);
+  return load_experiment(folder.at("main.json"), sets, diagnostics);
 }
 
 std::string replaced(std::string s, const std::string& from, const std::string& to) {
@@ -123,9 +123,9 @@ TEST_CASE("--set: assignment onto a tree") {
   for (const Row& row : rows) {
     CAPTURE(row.assignment);
     Json json = parse(tree);
-    Complaints complaints;
-    apply_set(json, row.assignment, complaints);
-    CHECK(complaints.render() == "");
+    Diagnostics diagnostics;
+    apply_set(json, row.assignment, diagnostics);
+    CHECK(diagnostics.render() == "");
     const Json::Member* member = json.find(row.path);
     CHECK((member ? member->value.dump(-1) : "") == row.result);
   }
@@ -148,23 +148,23 @@ TEST_CASE("--set: assignment onto a tree") {
   for (const Broken& row : broken) {
     CAPTURE(row.assignment);
     Json json = parse(tree);
-    Complaints complaints;
-    apply_set(json, row.assignment, complaints);
-    REQUIRE(complaints.list().size() == 1);
-    CHECK(complaints.list()[0].code == row.code);
-    CHECK(complaints.render().find(row.words) != std::string::npos);
-    CHECK(complaints.render().find("(command line)") != std::string::npos);
+    Diagnostics diagnostics;
+    apply_set(json, row.assignment, diagnostics);
+    REQUIRE(diagnostics.list().size() == 1);
+    CHECK(diagnostics.list()[0].code == row.code);
+    CHECK(diagnostics.render().find(row.words) != std::string::npos);
+    CHECK(diagnostics.render().find("(command line)") != std::string::npos);
     CHECK(json.dump(-1) == tree);
   }
   for (std::string bad : {"lr", "", "=1", ".a=1", "a.=1", "a..b=1", "a[]=1"}) {
     CAPTURE(bad);
     Json json = parse(tree);
-    Complaints complaints;
-    CHECK_THROWS_AS(apply_set(json, bad, complaints), Error);
+    Diagnostics diagnostics;
+    CHECK_THROWS_AS(apply_set(json, bad, diagnostics), Error);
   }
   Json json = parse(tree);
-  Complaints complaints;
-  CHECK_THROWS_AS(apply_set(json, replaced(std::string(100'000, 'a'), "a", "a.") + "b=1", complaints), Error);
+  Diagnostics diagnostics;
+  CHECK_THROWS_AS(apply_set(json, replaced(std::string(100'000, 'a'), "a", "a.") + "b=1", diagnostics), Error);
 }
 
 TEST_CASE("files that load: the tree and where its values came from") {
@@ -239,9 +239,9 @@ TEST_CASE("files that load: the tree and where its values came from") {
   for (const Row& row : rows) {
     const Folder folder;
     CAPTURE(row.files.at("main.json"));
-    Complaints complaints;
-    const LoadedExperiment loaded = load(folder, row.files, row.sets, complaints);
-    CHECK(complaints.render() == "");
+    Diagnostics diagnostics;
+    const LoadedExperiment loaded = load(folder, row.files, row.sets, diagnostics);
+    CHECK(diagnostics.render() == "");
     CHECK(loaded.tree.dump(-1) == row.tree);
     CHECK(loaded.main_text == row.files.at("main.json"));
     CHECK(loaded.sources.front()->name == folder.at("main.json"));
@@ -350,13 +350,13 @@ TEST_CASE("files that do not load: code, place, words") {
     const std::string parent = folder.path.filename().string();
     Files files = row.files;
     for (auto& [name, content] : files) content = replaced(content, "../X/", "../" + parent + "/");
-    Complaints complaints;
-    load(folder, files, row.sets, complaints);
-    const std::string shown = replaced(complaints.render(), folder.path.string() + "/", "");
+    Diagnostics diagnostics;
+    load(folder, files, row.sets, diagnostics);
+    const std::string shown = replaced(diagnostics.render(), folder.path.string() + "/", "");
     CAPTURE(shown);
     const auto hit =
-        std::find_if(complaints.list().begin(), complaints.list().end(), [&](const Complaint& c) { return c.code == row.code; });
-    REQUIRE(hit != complaints.list().end());
+        std::find_if(diagnostics.list().begin(), diagnostics.list().end(), [&](const Diagnostic& c) { return c.code == row.code; });
+    REQUIRE(hit != diagnostics.list().end());
     CHECK(shown.find(row.words) != std::string::npos);
     CHECK(shown.find("\n  " + row.place) != std::string::npos);
   }
@@ -365,7 +365,7 @@ TEST_CASE("files that do not load: code, place, words") {
 TEST_CASE("a main file that cannot be read ends with a config error") {
   const Folder folder;
   folder.write("trec.json", "{}");
-  Complaints complaints;
+  Diagnostics diagnostics;
   struct Row {
     std::string path, words;
   };
@@ -376,7 +376,7 @@ TEST_CASE("a main file that cannot be read ends with a config error") {
   for (const Row& row : rows) {
     CAPTURE(row.path);
     try {
-      load_experiment(row.path, {}, complaints);
+      load_experiment(row.path, {}, diagnostics);
       FAIL("loaded");
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::config);
@@ -386,9 +386,9 @@ TEST_CASE("a main file that cannot be read ends with a config error") {
 }
 
 TEST_CASE("the built-in experiment loads and takes --set") {
-  Complaints complaints;
-  const LoadedExperiment loaded = load_experiment("", {"name=mine", "training.batch_size=8"}, complaints);
-  CHECK(complaints.render() == "");
+  Diagnostics diagnostics;
+  const LoadedExperiment loaded = load_experiment("", {"name=mine", "training.batch_size=8"}, diagnostics);
+  CHECK(diagnostics.render() == "");
   CHECK(loaded.tree.find("name")->value.string == "mine");
   CHECK(loaded.sources.front()->directory.empty());
 }
@@ -413,15 +413,15 @@ TEST_CASE("paths belong to the file that contains them, or that defines the vari
     }
   } root;
   const Folder folder;
-  Complaints complaints;
+  Diagnostics diagnostics;
   const LoadedExperiment loaded =
       load(folder,
            {{"main.json", R"({"extends": "shared/base.json", "name": "n", "vars": {"d": "corpus"}, "data": {"own": "a.txt"}})"},
             {"shared/base.json",
              R"({"vars": {"d": "unused"}, "data": {"base": "../b.txt", "variable": "${vars.d}/c.txt", "absolute": "/x/y"}})"}},
-           {"data.set=d.txt"}, complaints);
-  read_fields(root, loaded.tree, "", complaints);
-  CHECK(complaints.render() == "");
+           {"data.set=d.txt"}, diagnostics);
+  read_fields(root, loaded.tree, "", diagnostics);
+  CHECK(diagnostics.render() == "");
   CHECK(root.data.own.path == folder.at("a.txt"));
   CHECK(root.data.base.path == folder.at("b.txt"));
   CHECK(root.data.variable.path == folder.at("corpus/c.txt"));

@@ -106,7 +106,7 @@ TEST_CASE("a layer's example: what is repeated is folded, flops are those of its
   CHECK(backward > 0);
 }
 
-TEST_CASE("a part that cannot be shown says why, and one that computes outside the ops is told so") {
+TEST_CASE("a part that cannot be shown says why, and one that computes outside the ops is notified so") {
   const Finished refused = run_tool({"explain", "needs_weather", "--plugin", TAPEDECK_WRONG_PLUGIN});
   CHECK(refused.exit_code == 0);
   CHECK(has(refused.out, "Example: none, because it cannot be used on short texts with labels:\n  needs_weather: the data have no weather\n"));

@@ -158,7 +158,7 @@ TEST_CASE("an experiment trains with the parts of a plugin, and its run knows th
   CHECK(has(broken.err, "train.txt:49: no \": \""));
 }
 
-TEST_CASE("a plugin that does not fit is refused, with a reason and a remedy") {
+TEST_CASE("a plugin that does not fit is refused, with a reason and a hint") {
   const Workshop shop;
   const std::string& good = shop.library;
   const std::string tag(plugin_tag()), mark = "tapedeck-plugin:";

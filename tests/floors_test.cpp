@@ -84,7 +84,7 @@ std::vector<Include> includes_of(const std::string& path, const std::string& cod
   return includes;
 }
 
-/// The complaint about one include, or nothing.
+/// The diagnostic about one include, or nothing.
 std::string judge(const Rules& rules, const std::string& from, const Include& include) {
   const bool from_public = from.starts_with("include/"), to_public = include.path.starts_with("include/");
   if (!include.ours) return from_public && any_covers(rules.hidden, include.path) ? "a public header shows a hidden library" : "";
@@ -124,7 +124,7 @@ std::set<std::string> circular(Edges edges) {
   return files;
 }
 
-std::vector<std::string> complaints(const Rules& rules, const Sources& sources) {
+std::vector<std::string> diagnostics(const Rules& rules, const Sources& sources) {
   std::vector<std::string> found;
   Edges edges;
   for (const auto& [path, text] : sources) {
@@ -159,7 +159,7 @@ const Sources house = {{"kernels/kernels.h", ""},           {"kernels/philox.h",
                        {"include/tapedeck/data/b.h", ""},   {"include/tapedeck/objectives/b.h", ""},
                        {"src/nn/b.h", ""},                  {"src/train/b.h", ""}};
 
-struct Trial { const char* what; Sources sources; const char* verdict; };  // verdict: part of the complaint, "" if allowed
+struct Trial { const char* what; Sources sources; const char* verdict; };  // verdict: part of the diagnostic, "" if allowed
 
 const Trial trials[] = {
     {"a floor includes a lower one", {{"src/ops/a.cpp", "#include <tapedeck/base/b.h>\n"}}, ""},
@@ -179,7 +179,7 @@ const Trial trials[] = {
     {"ops use kernels", {{"src/ops/a.cpp", "#include \"kernels/kernels.h\""}}, ""},
     {"layers use kernels", {{"src/nn/a.cpp", "#include \"kernels/kernels.h\""}}, "may not include it"},
     {"random keys use Philox", {{"src/base/a.cpp", "#include \"kernels/philox.h\""}}, ""},
-    {"random keys use the menu", {{"src/base/a.cpp", "#include \"kernels/kernels.h\""}}, "may not include it"},
+    {"random keys use the table", {{"src/base/a.cpp", "#include \"kernels/kernels.h\""}}, "may not include it"},
     {"the trainer dispatches", {{"src/train/a.cpp", "#include \"kernels/dispatch.h\""}}, "may not include it"},
     {"a kernel looks up", {{"kernels/a.cpp", "#include <tapedeck/base/b.h>"}}, "upward include"},
     {"a model on public headers", {{"models/custom/a.cpp", "#include <tapedeck/objectives/b.h>\n#include \"models/b.h\""}}, ""},
@@ -211,7 +211,7 @@ TEST_CASE("each rule allows what it should and fails what it should") {
     CAPTURE(std::string(trial.what));
     Sources sources = trial.sources;
     sources.insert(house.begin(), house.end());
-    const std::vector<std::string> found = complaints(rules, sources);
+    const std::vector<std::string> found = diagnostics(rules, sources);
     const std::string first = found.empty() ? "" : found[0];
     if (*trial.verdict == '\0') CHECK(first == "");
     else CHECK_MESSAGE(first.find(trial.verdict) != std::string::npos, "expected: " << trial.verdict << ", got: " << first);
@@ -231,7 +231,7 @@ TEST_CASE("the house has the floors of its plan, and every folder is one of them
 TEST_CASE("no file of the project breaks a rule") {
   const Sources sources = project_sources();
   REQUIRE(sources.size() > 50);
-  for (const std::string& complaint : complaints(project_rules(), sources)) FAIL_CHECK(complaint);
+  for (const std::string& diagnostic : diagnostics(project_rules(), sources)) FAIL_CHECK(diagnostic);
 }
 
 }  // namespace

@@ -83,13 +83,13 @@ TEST_CASE("attention forward and backward equal the full matrix of scores") {
                     dv = random_numbers(keys * a.v_stride, 7);
       const auto start = [&](const Numbers& x, int64_t stride) { return accumulate ? x : pads_of(x, stride, columns); };
       const Want want = attention_want(a, q, k, v, dout, start(dq, a.q_stride), start(dk, a.k_stride), start(dv, a.v_stride));
-      check_kernel(test.name, joined({want.out, want.normaliser, want.dq, want.dk, want.dv}), 200, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel(test.name, joined({want.out, want.normaliser, want.dq, want.dk, want.dv}), 200, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto tq = cast<T>(q), tk = cast<T>(k), tv = cast<T>(v), up = cast<T>(dout);
         std::vector<T> out(queries * a.out_stride, T(NAN)), normaliser(queries * a.heads, T(NAN));
         auto gq = cast<T>(dq), gk = cast<T>(dk), gv = cast<T>(dv);
-        menu.attention(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data());
-        menu.attention_backward(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data(), up.data(), gq.data(), gk.data(),
+        table.attention(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data());
+        table.attention_backward(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data(), up.data(), gq.data(), gk.data(),
                                 gv.data(), accumulate);
         return joined({out, normaliser, gq, gk, gv});
       });
@@ -104,11 +104,11 @@ TEST_CASE("attention survives scores of +-1e4 and 2048 tokens") {
   a.q_stride = a.k_stride = a.v_stride = a.out_stride = 16;
   const auto x = cast<float>(random_numbers(2048 * 16, 1, -50, 50));
   std::vector<float> out(x.size()), normaliser(2048), dq(x.size()), dk(x.size()), dv(x.size());
-  menu<float>().attention(a, x.data(), x.data(), x.data(), out.data(), normaliser.data());
-  menu<float>().attention_backward(a, x.data(), x.data(), x.data(), out.data(), normaliser.data(), x.data(), dq.data(), dk.data(),
+  kernel_table<float>().attention(a, x.data(), x.data(), x.data(), out.data(), normaliser.data());
+  kernel_table<float>().attention_backward(a, x.data(), x.data(), x.data(), out.data(), normaliser.data(), x.data(), dq.data(), dk.data(),
                                    dv.data(), false);
   for (const auto& values : {out, normaliser, dq, dk, dv})
-    CHECK(menu<float>().first_non_finite(int64_t(values.size()), values.data()) == -1);
+    CHECK(kernel_table<float>().first_non_finite(int64_t(values.size()), values.data()) == -1);
 }
 
 TEST_CASE("ragged primitives equal their definitions") {
@@ -122,16 +122,16 @@ TEST_CASE("ragged primitives equal their definitions") {
       const Numbers out = naive::weighted_sum(a, p, v, a.v_stride, Numbers(queries * a.out_stride, 0.0), a.out_stride);
       const Numbers out_k = naive::weighted_sum(a, p, q, a.q_stride, Numbers(keys * a.out_stride, 0.0), a.out_stride, true);
       const Numbers dx = plus(naive::ragged_softmax_backward(a, p, dy), initial, accumulate);
-      check_kernel(test.name, joined({scores, p, dx, out, out_k}), 200, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel(test.name, joined({scores, p, dx, out, out_k}), 200, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto tq = cast<T>(q), tk = cast<T>(k), tv = cast<T>(v), up = cast<T>(dy);
         std::vector<T> s(n, T(NAN)), y(n, T(NAN)), o(out.size(), T(NAN)), ok(out_k.size(), T(NAN));
         auto gradient = before<T>(initial, accumulate);
-        menu.ragged_scores(a, tq.data(), tk.data(), s.data());
-        menu.ragged_softmax(a, s.data(), y.data());
-        menu.ragged_softmax_backward(a, y.data(), up.data(), gradient.data(), accumulate);
-        menu.ragged_weighted_sum(a, y.data(), tv.data(), o.data());
-        menu.ragged_weighted_sum_transposed(a, y.data(), tq.data(), ok.data());
+        table.ragged_scores(a, tq.data(), tk.data(), s.data());
+        table.ragged_softmax(a, s.data(), y.data());
+        table.ragged_softmax_backward(a, y.data(), up.data(), gradient.data(), accumulate);
+        table.ragged_weighted_sum(a, y.data(), tv.data(), o.data());
+        table.ragged_weighted_sum_transposed(a, y.data(), tq.data(), ok.data());
         return joined({s, y, gradient, o, ok});
       });
     }
@@ -143,7 +143,7 @@ TEST_CASE("attention's dropout is the dropout of the ragged probabilities") {
   const auto q = cast<double>(random_numbers(queries * a.q_stride, 1)), k = cast<double>(random_numbers(queries * a.k_stride, 2)),
              v = cast<double>(random_numbers(queries * a.v_stride, 3));
   Numbers scores(n), out(queries * a.out_stride), other(out.size()), normaliser(queries * a.heads);
-  const Menu<double>& m = menu<double>();
+  const KernelTable<double>& m = kernel_table<double>();
   m.attention(a, q.data(), k.data(), v.data(), out.data(), normaliser.data());
   m.ragged_scores(a, q.data(), k.data(), scores.data());
   m.ragged_softmax(a, scores.data(), scores.data());
@@ -167,11 +167,11 @@ TEST_CASE("rotary positions turn pairs, and the inverse turns them back") {
             want[at] = x[at] * std::cos(angle) - x[to] * std::sin(angle);
             want[to] = x[to] * std::cos(angle) + x[at] * std::sin(angle);
           }
-      check_kernel("rotary", plus(want, initial, accumulate), 16, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("rotary", plus(want, initial, accumulate), 16, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x);
         auto y = before<T>(initial, accumulate);
-        menu.rotary(rows, stride, columns, head_dim, 1e4, inverse, position.data(), in.data(), y.data(), accumulate);
+        table.rotary(rows, stride, columns, head_dim, 1e4, inverse, position.data(), in.data(), y.data(), accumulate);
         return y;
       });
     }

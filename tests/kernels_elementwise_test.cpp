@@ -62,13 +62,13 @@ TEST_CASE("every unary and its derivative") {
         const Numbers x = random_numbers(n, 1, test.low, test.high), dy = random_numbers(n, 2), initial = random_numbers(n, 3);
         Numbers y, dx;
         for (int64_t i = 0; i < n; ++i) y.push_back(test.f(x[i])), dx.push_back(dy[i] * test.derivative(x[i]));
-        check_kernel(test.name, joined({y, plus(dx, initial, accumulate)}), 16, [&](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+        check_kernel(test.name, joined({y, plus(dx, initial, accumulate)}), 16, [&](const auto& table) {
+          using T = type_of<decltype(table)>;
           const auto in = cast<T>(x), gradient = cast<T>(dy);
           std::vector<T> out(n, T(NAN));
           auto result = before<T>(initial, accumulate);
-          menu.unary(test.which, test.a, test.b, n, in.data(), out.data());
-          menu.unary_backward(test.which, test.a, test.b, n, in.data(), out.data(), gradient.data(), result.data(), accumulate);
+          table.unary(test.which, test.a, test.b, n, in.data(), out.data());
+          table.unary_backward(test.which, test.a, test.b, n, in.data(), out.data(), gradient.data(), result.data(), accumulate);
           return joined({out, result});
         });
       }
@@ -81,8 +81,8 @@ TEST_CASE("derivatives stay finite far from zero") {
       INFO(test.name << " at " << x);
       float y, dx;
       const float dy = 1;
-      menu<float>().unary(test.which, test.a, test.b, 1, &x, &y);
-      menu<float>().unary_backward(test.which, test.a, test.b, 1, &x, &y, &dy, &dx, false);
+      kernel_table<float>().unary(test.which, test.a, test.b, 1, &x, &y);
+      kernel_table<float>().unary_backward(test.which, test.a, test.b, 1, &x, &y, &dy, &dx, false);
       CHECK(std::isfinite(y));
       CHECK(std::isfinite(dx));
     }
@@ -103,11 +103,11 @@ TEST_CASE("binary operations with every broadcast") {
             const double x = a[i], y = b[at];
             want[i] = which == Binary::add ? x + y : which == Binary::subtract ? x - y : which == Binary::multiply ? x * y : x / y;
           }
-          check_kernel("binary", plus(want, initial, accumulate), 4, [&](const auto& menu) {
-            using T = type_of<decltype(menu)>;
+          check_kernel("binary", plus(want, initial, accumulate), 4, [&](const auto& table) {
+            using T = type_of<decltype(table)>;
             const auto left = cast<T>(a), right = cast<T>(b);
             auto out = before<T>(initial, accumulate);
-            menu.binary(which, broadcast, rows, cols, left.data(), right.data(), out.data(), accumulate);
+            table.binary(which, broadcast, rows, cols, left.data(), right.data(), out.data(), accumulate);
             return out;
           });
         }
@@ -123,13 +123,13 @@ TEST_CASE("fill, add_scaled and where") {
       added[i] = b[i] + 0.75 * a[i];
       chosen[i] = condition[i] ? a[i] : b[i];
     }
-    check_kernel("fill, add_scaled, where", joined({filled, added, chosen}), 2, [&](const auto& menu) {
-      using T = type_of<decltype(menu)>;
+    check_kernel("fill, add_scaled, where", joined({filled, added, chosen}), 2, [&](const auto& table) {
+      using T = type_of<decltype(table)>;
       const auto left = cast<T>(a), right = cast<T>(b);
       std::vector<T> fill(n), sum = right, choice(n);
-      menu.fill(n, T(1.25), fill.data());
-      menu.add_scaled(n, 0.75, left.data(), sum.data());
-      menu.where(n, condition.data(), left.data(), right.data(), choice.data());
+      table.fill(n, T(1.25), fill.data());
+      table.add_scaled(n, 0.75, left.data(), sum.data());
+      table.where(n, condition.data(), left.data(), right.data(), choice.data());
       return joined({fill, sum, choice});
     });
   }
@@ -156,17 +156,17 @@ TEST_CASE("reduce, argmax and spread over any axis") {
       for (double value : sum) mean.push_back(value / double(axis));
       const Numbers want = joined({plus(sum, initial, accumulate), plus(mean, initial, accumulate), plus(max, initial, accumulate),
                                    arg, plus(spread, spread_initial, accumulate)});
-      check_kernel("reduce", want, 512, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("reduce", want, 512, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x), small = cast<T>(initial);
         auto sums = before<T>(initial, accumulate), means = sums, maxima = sums;
         std::vector<int32_t> index(m);
         auto spreads = before<T>(spread_initial, accumulate);
-        menu.reduce(Reduce::sum, outer, axis, inner, in.data(), sums.data(), accumulate);
-        menu.reduce(Reduce::mean, outer, axis, inner, in.data(), means.data(), accumulate);
-        menu.reduce(Reduce::max, outer, axis, inner, in.data(), maxima.data(), accumulate);
-        menu.argmax(outer, axis, inner, in.data(), index.data());
-        menu.spread(outer, axis, inner, 0.5, small.data(), spreads.data(), accumulate);
+        table.reduce(Reduce::sum, outer, axis, inner, in.data(), sums.data(), accumulate);
+        table.reduce(Reduce::mean, outer, axis, inner, in.data(), means.data(), accumulate);
+        table.reduce(Reduce::max, outer, axis, inner, in.data(), maxima.data(), accumulate);
+        table.argmax(outer, axis, inner, in.data(), index.data());
+        table.spread(outer, axis, inner, 0.5, small.data(), spreads.data(), accumulate);
         return joined({sums, means, maxima, std::vector<T>(index.begin(), index.end()), spreads});
       });
     }
@@ -177,18 +177,18 @@ TEST_CASE("sum_squares and first_non_finite") {
     const Numbers x = random_numbers(n, 1);
     long double squares = 0;
     for (double value : x) squares += value * value;
-    check_kernel("sum_squares", {double(squares), -1}, 64, [&](const auto& menu) {
-      using T = type_of<decltype(menu)>;
+    check_kernel("sum_squares", {double(squares), -1}, 64, [&](const auto& table) {
+      using T = type_of<decltype(table)>;
       const auto in = cast<T>(x);
-      return std::vector<T>{T(menu.sum_squares(n, in.data())), T(menu.first_non_finite(n, in.data()))};
+      return std::vector<T>{T(table.sum_squares(n, in.data())), T(table.first_non_finite(n, in.data()))};
     });
     if (n < 100) continue;
     for (double bad : {HUGE_VAL, -HUGE_VAL, double(NAN)})
-      check_kernel("first_non_finite", {99}, 0, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("first_non_finite", {99}, 0, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         auto in = cast<T>(x);
         in[99] = in[n - 1] = T(bad);
-        return std::vector<T>{T(menu.first_non_finite(n, in.data()))};
+        return std::vector<T>{T(table.first_non_finite(n, in.data()))};
       });
   }
 }
@@ -212,10 +212,10 @@ TEST_CASE("summarise: extremes, sums, zeros and what is not finite") {
       }
       want[2] = double(sum), want[3] = double(squares);
       const bool none = want[0] > want[1];
-      check_kernel("summarise", {none ? 0 : want[0], none ? 0 : want[1], want[2], want[3], want[4], want[5], want[6], want[7]}, 256, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("summarise", {none ? 0 : want[0], none ? 0 : want[1], want[2], want[3], want[4], want[5], want[6], want[7]}, 256, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x);
-        const Summary s = menu.summarise(n, in.data());
+        const Summary s = table.summarise(n, in.data());
         return std::vector<T>{T(s.min > s.max ? 0 : s.min), T(s.min > s.max ? 0 : s.max), T(s.sum), T(s.squares), T(s.zeros), T(s.nan), T(s.infinite), T(s.first_bad)};
       });
     }
@@ -241,11 +241,11 @@ TEST_CASE("permute every order, and copy_rows between strides") {
         for (int axis = 0; axis < rank; ++axis) offset = offset * test.shape[axis] + coordinate[axis];
         want[i] = x[offset];
       }
-      check_kernel("permute", plus(want, initial, accumulate), 2, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("permute", plus(want, initial, accumulate), 2, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x);
         auto out = before<T>(initial, accumulate);
-        menu.permute(rank, test.shape.data(), test.order.data(), in.data(), out.data(), accumulate);
+        table.permute(rank, test.shape.data(), test.order.data(), in.data(), out.data(), accumulate);
         return out;
       });
     }
@@ -257,11 +257,11 @@ TEST_CASE("permute every order, and copy_rows between strides") {
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t c = 0; c < cols; ++c)
           want[r * (cols + 5) + c] = x[r * (cols + 3) + c] + (accumulate ? initial[r * (cols + 5) + c] : 0);
-      check_kernel("copy_rows", want, 2, [&, rows = rows, cols = cols](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("copy_rows", want, 2, [&, rows = rows, cols = cols](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x);
         auto out = cast<T>(initial);
-        menu.copy_rows(rows, cols, in.data(), cols + 3, out.data(), cols + 5, accumulate);
+        table.copy_rows(rows, cols, in.data(), cols + 3, out.data(), cols + 5, accumulate);
         return out;
       });
     }
@@ -285,17 +285,17 @@ TEST_CASE("adamw and sgd follow their equations") {
           sgd_w[kind].push_back(w[i] - 0.01 * (kind == 1 ? decayed + 0.9 * velocity : kind == 3 ? decayed : velocity));
         }
       }
-      check_kernel("adamw", joined({want_w, want_m, want_v, want_g}), 8, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("adamw", joined({want_w, want_m, want_v, want_g}), 8, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         auto weight = cast<T>(w), grad = cast<T>(g), first = cast<T>(m), second = cast<T>(v);
-        menu.adamw(n, adam, weight.data(), grad.data(), first.data(), second.data());
+        table.adamw(n, adam, weight.data(), grad.data(), first.data(), second.data());
         return joined({weight, first, second, grad});
       });
       for (int kind = 0; kind < 4; ++kind)
-        check_kernel("sgd", joined({sgd_w[kind], sgd_m[kind], want_g}), 8, [&](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+        check_kernel("sgd", joined({sgd_w[kind], sgd_m[kind], want_g}), 8, [&](const auto& table) {
+          using T = type_of<decltype(table)>;
           auto weight = cast<T>(w), grad = cast<T>(g), velocity = cast<T>(m);
-          menu.sgd(n, {0.01, 0.9, 0.1, 0.5, kind == 1, zero, kind == 2}, weight.data(), grad.data(),
+          table.sgd(n, {0.01, 0.9, 0.1, 0.5, kind == 1, zero, kind == 2}, weight.data(), grad.data(),
                    kind == 3 ? nullptr : velocity.data());
           return joined({weight, velocity, grad});
         });

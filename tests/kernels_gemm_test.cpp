@@ -39,11 +39,11 @@ TEST_CASE("gemm with every transpose, accumulated or not, by both backends") {
       for (GemmBackend backend : backends) {
         use_gemm(backend);
         check_kernel("gemm with flags " + std::to_string(flags) + " by backend " + std::to_string(int(backend)), want,
-                     8 * std::sqrt(double(k) + 1) + 8, [&](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+                     8 * std::sqrt(double(k) + 1) + 8, [&](const auto& table) {
+          using T = type_of<decltype(table)>;
           const auto left = cast<T>(a), right = cast<T>(b);
           auto c = before<T>(initial, g.accumulate);
-          menu.gemm(g, left.data(), right.data(), c.data(), static_cast<const Epilogue<T>*>(nullptr));
+          table.gemm(g, left.data(), right.data(), c.data(), static_cast<const Epilogue<T>*>(nullptr));
           return c;
         });
       }
@@ -52,7 +52,7 @@ TEST_CASE("gemm with every transpose, accumulated or not, by both backends") {
 }
 
 TEST_CASE("gemm with bf16 operands equals f32 sums of rounded operands, with every transpose, and its epilogue") {
-  if (!menu<float>().gemm_bf16) {
+  if (!kernel_table<float>().gemm_bf16) {
     MESSAGE("skipped: this CPU does not multiply bf16");
     return;
   }
@@ -76,7 +76,7 @@ TEST_CASE("gemm with bf16 operands equals f32 sums of rounded operands, with eve
         set_threads(threads);
         auto c = before<float>(initial, g.accumulate);
         const Epilogue<float> epilogue{add.data(), Activation::relu, nullptr};
-        menu<float>().gemm_bf16(g, x.data(), y.data(), c.data(), g.accumulate ? nullptr : &epilogue);
+        kernel_table<float>().gemm_bf16(g, x.data(), y.data(), c.data(), g.accumulate ? nullptr : &epilogue);
         double worst = 0;
         for (int64_t i = 0; i < m * n; ++i)
           worst = std::max(worst, std::abs(double(c[i]) - (g.accumulate ? want[i] : std::max(0.0, want[i] + bias[i % n]))));
@@ -98,12 +98,12 @@ TEST_CASE("gemm epilogues: bias, every activation, the value before it") {
       for (int64_t i = 0; i < m * n; ++i) kept[i] += bias[i % n], want.push_back(activate(activation, kept[i]));
       for (GemmBackend backend : backends) {
         use_gemm(backend);
-        check_kernel("epilogue", joined({want, kept}), 8 * std::sqrt(double(k)) + 16, [&, n = n, m = m](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+        check_kernel("epilogue", joined({want, kept}), 8 * std::sqrt(double(k)) + 16, [&, n = n, m = m](const auto& table) {
+          using T = type_of<decltype(table)>;
           const auto left = cast<T>(a), right = cast<T>(b), add = cast<T>(bias);
           std::vector<T> c(m * n, T(NAN)), value(m * n, T(NAN));
           const Epilogue<T> epilogue{add.data(), activation, value.data()};
-          menu.gemm(g, left.data(), right.data(), c.data(), &epilogue);
+          table.gemm(g, left.data(), right.data(), c.data(), &epilogue);
           return joined({c, value});
         });
       }
@@ -128,11 +128,11 @@ TEST_CASE("batched products, one matrix repeated") {
         for (GemmBackend backend : backends) {
           use_gemm(backend);
           check_kernel("gemm_batched", plus(want, initial, g.accumulate), 8 * std::sqrt(double(k)) + 8,
-                       [&, batches = batches](const auto& menu) {
-            using T = type_of<decltype(menu)>;
+                       [&, batches = batches](const auto& table) {
+            using T = type_of<decltype(table)>;
             const auto left = cast<T>(a), right = cast<T>(b);
             auto c = before<T>(initial, g.accumulate);
-            menu.gemm_batched(g, batches, left.data(), a_step, right.data(), b_step, c.data(), c_step);
+            table.gemm_batched(g, batches, left.data(), a_step, right.data(), b_step, c.data(), c_step);
             return c;
           });
         }
@@ -166,8 +166,8 @@ TEST_CASE("instruction sets: portable always, unknown ones refused") {
   for (std::string_view name : instruction_sets()) {
     CHECK(use_instruction_set(name));
     CHECK(instruction_set() == name);
-    CHECK(menu<float>().instruction_set == name);
-    CHECK(menu<double>().instruction_set == name);
+    CHECK(kernel_table<float>().instruction_set == name);
+    CHECK(kernel_table<double>().instruction_set == name);
   }
   CHECK_FALSE(blas_description().empty());
 }

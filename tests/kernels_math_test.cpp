@@ -42,7 +42,7 @@ double worst_relative_error(const Function& f) {
   constexpr int64_t n = 20001;
   std::vector<T> x(n), y(n);
   for (int64_t i = 0; i < n; ++i) x[i] = T(f.low + (f.high - f.low) * double(i) / double(n - 1));
-  menu<T>().unary(f.which, 0, 0, n, x.data(), y.data());
+  kernel_table<T>().unary(f.which, 0, 0, n, x.data(), y.data());
   double worst = 0;
   for (int64_t i = 0; i < n; ++i) {
     const long double exact = f.exact(x[i]);
@@ -80,11 +80,11 @@ TEST_CASE("elementary functions at the ends of their range") {
   for (const Point& point : table) {
     INFO("unary " << int(point.which) << " of " << point.x);
     // 33 copies: the vector body and the scalar tail must agree
-    check_kernel("extreme", Numbers(33, point.y), 1, [&](const auto& menu) {
-      using T = type_of<decltype(menu)>;
+    check_kernel("extreme", Numbers(33, point.y), 1, [&](const auto& table) {
+      using T = type_of<decltype(table)>;
       const std::vector<T> x(33, T(point.x));
       std::vector<T> y(33);
-      menu.unary(point.which, 0, 0, 33, x.data(), y.data());
+      table.unary(point.which, 0, 0, 33, x.data(), y.data());
       return y;
     });
   }
@@ -93,7 +93,7 @@ TEST_CASE("elementary functions at the ends of their range") {
 TEST_CASE("float exp reaches the subnormal numbers") {
   for (float x : {-87.5f, -95.0f, -103.0f}) {
     float y;
-    menu<float>().unary(Unary::exp, 0, 0, 1, &x, &y);
+    kernel_table<float>().unary(Unary::exp, 0, 0, 1, &x, &y);
     CHECK(y == doctest::Approx(std::exp(double(x))).epsilon(0.3));
     CHECK(y > 0);
   }
@@ -103,8 +103,8 @@ TEST_CASE("normal numbers: moments, and a float is the rounded double") {
   constexpr int64_t n = 200000;
   std::vector<float> f(n);
   std::vector<double> d(n), part(1000);
-  menu<float>().fill_normal(n, 42, 0, 1.0f, 2.0f, f.data());
-  menu<double>().fill_normal(n, 42, 0, 1.0, 2.0, d.data());
+  kernel_table<float>().fill_normal(n, 42, 0, 1.0f, 2.0f, f.data());
+  kernel_table<double>().fill_normal(n, 42, 0, 1.0, 2.0, d.data());
   double mean = 0, square = 0, third = 0, fourth = 0, worst = 0;
   for (int64_t i = 0; i < n; ++i) {
     const double z = (d[i] - 1) / 2;
@@ -116,14 +116,14 @@ TEST_CASE("normal numbers: moments, and a float is the rounded double") {
   CHECK(std::abs(third) < 0.04);
   CHECK(std::abs(fourth - 3) < 0.1);
   CHECK(worst < 2e-6);
-  menu<double>().fill_normal(1000, 42, 501, 1.0, 2.0, part.data());  // element i depends on (key, i) only
+  kernel_table<double>().fill_normal(1000, 42, 501, 1.0, 2.0, part.data());  // element i depends on (key, i) only
   CHECK(std::memcmp(part.data(), d.data() + 501, 1000 * sizeof(double)) == 0);
 }
 
 TEST_CASE("uniform numbers fill their interval evenly") {
   constexpr int64_t n = 160000;
   std::vector<float> x(n), part(77);
-  menu<float>().fill_uniform(n, 7, 0, -1.0f, 3.0f, x.data());
+  kernel_table<float>().fill_uniform(n, 7, 0, -1.0f, 3.0f, x.data());
   int64_t bins[16] = {};
   for (float value : x) {
     REQUIRE(value >= -1.0f);
@@ -131,7 +131,7 @@ TEST_CASE("uniform numbers fill their interval evenly") {
     ++bins[int((value + 1) * 4)];
   }
   for (int64_t bin : bins) CHECK(std::abs(double(bin) - n / 16) < 500);  // 5 standard deviations
-  menu<float>().fill_uniform(77, 7, 13, -1.0f, 3.0f, part.data());
+  kernel_table<float>().fill_uniform(77, 7, 13, -1.0f, 3.0f, part.data());
   CHECK(std::memcmp(part.data(), x.data() + 13, 77 * sizeof(float)) == 0);
 }
 
@@ -139,13 +139,13 @@ TEST_CASE("random fills have the same bits at any number of threads and in every
   const int64_t n = 40003;
   Numbers want(2 * n);
   use_instruction_set("portable");
-  menu<double>().fill_normal(n, 3, 5, 0.0, 1.0, want.data());
-  menu<double>().fill_uniform(n, 3, 5, 0.0, 1.0, want.data() + n);
-  check_kernel("fills", want, 4, [&](const auto& menu) {
-    using T = type_of<decltype(menu)>;
+  kernel_table<double>().fill_normal(n, 3, 5, 0.0, 1.0, want.data());
+  kernel_table<double>().fill_uniform(n, 3, 5, 0.0, 1.0, want.data() + n);
+  check_kernel("fills", want, 4, [&](const auto& table) {
+    using T = type_of<decltype(table)>;
     std::vector<T> y(2 * n);
-    menu.fill_normal(n, 3, 5, T(0), T(1), y.data());
-    menu.fill_uniform(n, 3, 5, T(0), T(1), y.data() + n);
+    table.fill_normal(n, 3, 5, T(0), T(1), y.data());
+    table.fill_uniform(n, 3, 5, T(0), T(1), y.data() + n);
     return y;
   });
 }
@@ -156,7 +156,7 @@ TEST_CASE("dropout keeps the right share, scales exactly and matches its definit
     const Dropout options{p, 99, 3};
     const double scale = dropout_rate(p).scale;
     std::vector<float> x(n, 1.0f), y(n);
-    menu<float>().dropout(n, options, x.data(), y.data(), false);
+    kernel_table<float>().dropout(n, options, x.data(), y.data(), false);
     double kept = 0, neighbours = 0;
     for (int64_t i = 0; i < n; ++i) {
       REQUIRE((y[i] == 0 || y[i] == float(scale)));
@@ -172,11 +172,11 @@ TEST_CASE("dropout keeps the right share, scales exactly and matches its definit
       for (const Dropout& options : {Dropout{0.3, 5, 0}, Dropout{0.3, 5, 12345}, Dropout{0, 5, 1}, Dropout{1, 5, 1}}) {
         const Numbers x = random_numbers(count, 1), initial = random_numbers(count, 2);
         const Numbers want = plus(naive::dropout(options, x), initial, accumulate);
-        check_kernel("dropout", want, 2, [&](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+        check_kernel("dropout", want, 2, [&](const auto& table) {
+          using T = type_of<decltype(table)>;
           const auto in = cast<T>(x);
           auto y = before<T>(initial, accumulate);
-          menu.dropout(count, options, in.data(), y.data(), accumulate);
+          table.dropout(count, options, in.data(), y.data(), accumulate);
           return y;
         });
       }
@@ -184,6 +184,6 @@ TEST_CASE("dropout keeps the right share, scales exactly and matches its definit
 
 TEST_CASE("dropped elements are zero whatever they held") {
   std::vector<float> x(64, HUGE_VALF), y(64);
-  menu<float>().dropout(64, {0.5, 1, 0}, x.data(), y.data(), false);
+  kernel_table<float>().dropout(64, {0.5, 1, 0}, x.data(), y.data(), false);
   for (float value : y) CHECK((value == 0 || value == HUGE_VALF));
 }

@@ -57,24 +57,24 @@ TEST_CASE("softmax family, forward and backward, with difficult rows") {
       const SoftmaxWant want = softmax_want(rows, cols, x, dy);
       const Numbers all = joined({want.softmax, want.log_softmax, want.logsumexp, plus(want.d_softmax, initial, accumulate),
                                   plus(want.d_log_softmax, initial, accumulate)});
-      check_kernel("softmax", all, 64, [&, rows = rows, cols = cols](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("softmax", all, 64, [&, rows = rows, cols = cols](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x), gradient = cast<T>(dy);
         std::vector<T> y(rows * cols), log_y(rows * cols), normaliser(rows);
         auto d1 = before<T>(initial, accumulate), d2 = d1;
-        menu.softmax(rows, cols, in.data(), y.data());
-        menu.log_softmax(rows, cols, in.data(), log_y.data());
-        menu.logsumexp(rows, cols, in.data(), normaliser.data());
-        menu.softmax_backward(rows, cols, y.data(), gradient.data(), d1.data(), accumulate);
-        menu.log_softmax_backward(rows, cols, log_y.data(), gradient.data(), d2.data(), accumulate);
+        table.softmax(rows, cols, in.data(), y.data());
+        table.log_softmax(rows, cols, in.data(), log_y.data());
+        table.logsumexp(rows, cols, in.data(), normaliser.data());
+        table.softmax_backward(rows, cols, y.data(), gradient.data(), d1.data(), accumulate);
+        table.log_softmax_backward(rows, cols, log_y.data(), gradient.data(), d2.data(), accumulate);
         return joined({y, log_y, normaliser, d1, d2});
       });
       // a logsumexp of 1e4 is rounded to 1e4 epsilon, and its gradient inherits that
-      check_kernel("logsumexp_backward", plus(want.d_logsumexp, initial, accumulate), 2000, [&, rows = rows, cols = cols](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("logsumexp_backward", plus(want.d_logsumexp, initial, accumulate), 2000, [&, rows = rows, cols = cols](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x), gradient = cast<T>(dy), normaliser = cast<T>(want.logsumexp);
         auto dx = before<T>(initial, accumulate);
-        menu.logsumexp_backward(rows, cols, in.data(), normaliser.data(), gradient.data(), dx.data(), accumulate);
+        table.logsumexp_backward(rows, cols, in.data(), normaliser.data(), gradient.data(), dx.data(), accumulate);
         return dx;
       });
     }
@@ -106,14 +106,14 @@ TEST_CASE("cross-entropy with smoothing, weights and ignored rows") {
             }
           }
           check_kernel("cross_entropy", joined({loss, normaliser, plus(dx, initial, accumulate)}), 64,
-                       [&, rows = rows, cols = cols](const auto& menu) {
-            using T = type_of<decltype(menu)>;
+                       [&, rows = rows, cols = cols](const auto& table) {
+            using T = type_of<decltype(table)>;
             const auto in = cast<T>(x), w = cast<T>(weight), dl = cast<T>(dloss);
             std::vector<T> out(rows), norm(rows);
             auto gradient = before<T>(initial, accumulate);
             const T* weights = weighted ? w.data() : nullptr;
-            menu.cross_entropy(rows, cols, smoothing, each, in.data(), label.data(), weights, out.data(), norm.data());
-            menu.cross_entropy_backward(rows, cols, smoothing, each, in.data(), label.data(), weights, norm.data(), dl.data(),
+            table.cross_entropy(rows, cols, smoothing, each, in.data(), label.data(), weights, out.data(), norm.data());
+            table.cross_entropy_backward(rows, cols, smoothing, each, in.data(), label.data(), weights, norm.data(), dl.data(),
                                         gradient.data(), accumulate);
             return joined({out, norm, gradient});
           });
@@ -123,11 +123,11 @@ TEST_CASE("cross-entropy with smoothing, weights and ignored rows") {
 TEST_CASE("softmax never hides a NaN, not even among -inf") {
   for (const auto& row : {std::vector<double>{NAN, NAN, NAN}, {NAN, -inf, -inf}, {-inf, 1, NAN}, {NAN, 1, 2}}) {
     double y[3], total;
-    menu<double>().softmax(1, 3, row.data(), y);
+    kernel_table<double>().softmax(1, 3, row.data(), y);
     CHECK((std::isnan(y[0]) && std::isnan(y[1]) && std::isnan(y[2])));
-    menu<double>().log_softmax(1, 3, row.data(), y);
+    kernel_table<double>().log_softmax(1, 3, row.data(), y);
     CHECK((std::isnan(y[0]) && std::isnan(y[1]) && std::isnan(y[2])));
-    menu<double>().logsumexp(1, 3, row.data(), &total);
+    kernel_table<double>().logsumexp(1, 3, row.data(), &total);
     CHECK(std::isnan(total));
   }
 }
@@ -136,14 +136,14 @@ TEST_CASE("cross-entropy and symmetric KL of logits at +-1e4 are exact, not NaN"
   const std::vector<float> x{1e4f, -1e4f, 0, 1e4f}, y{-1e4f, 1e4f, 0, 0};
   const int32_t label[] = {1};
   float loss, normaliser, one = 1, dx[4], divergence, da[4], db[4];
-  menu<float>().cross_entropy(1, 4, 0, 0, x.data(), label, nullptr, &loss, &normaliser);
+  kernel_table<float>().cross_entropy(1, 4, 0, 0, x.data(), label, nullptr, &loss, &normaliser);
   CHECK(loss == doctest::Approx(2e4 + std::log(2.0)));
-  menu<float>().cross_entropy_backward(1, 4, 0, 0, x.data(), label, nullptr, &normaliser, &one, dx, false);
+  kernel_table<float>().cross_entropy_backward(1, 4, 0, 0, x.data(), label, nullptr, &normaliser, &one, dx, false);
   const float want[] = {0.5f, -1, 0, 0.5f};
   for (int c = 0; c < 4; ++c) CHECK(dx[c] == doctest::Approx(want[c]).epsilon(1e-3));
-  menu<float>().symmetric_kl(1, 4, x.data(), y.data(), &divergence);
+  kernel_table<float>().symmetric_kl(1, 4, x.data(), y.data(), &divergence);
   CHECK(divergence == doctest::Approx(3.5e4).epsilon(1e-4));
-  menu<float>().symmetric_kl_backward(1, 4, x.data(), y.data(), &divergence, &one, da, false, db, false);
+  kernel_table<float>().symmetric_kl_backward(1, 4, x.data(), y.data(), &divergence, &one, da, false, db, false);
   for (int c = 0; c < 4; ++c) CHECK((std::isfinite(da[c]) && std::isfinite(db[c])));
 }
 
@@ -170,15 +170,15 @@ TEST_CASE("symmetric KL from logits") {
         }
         const double slack = offset == 0 ? 128 : 4096;  // the offset costs log2(1000) bits of each logit
         check_kernel("symmetric_kl", joined({divergence, plus(da, initial, accumulate), plus(db, initial, accumulate)}), slack,
-                     [&, rows = rows, cols = cols](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+                     [&, rows = rows, cols = cols](const auto& table) {
+          using T = type_of<decltype(table)>;
           const auto left = cast<T>(a), right = cast<T>(b), gradient = cast<T>(dd);
           std::vector<T> d(rows);
           auto to_a = before<T>(initial, accumulate), to_b = to_a;
-          menu.symmetric_kl(rows, cols, left.data(), right.data(), d.data());
-          menu.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), to_a.data(), accumulate, nullptr,
+          table.symmetric_kl(rows, cols, left.data(), right.data(), d.data());
+          table.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), to_a.data(), accumulate, nullptr,
                                      false);
-          menu.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), nullptr, false, to_b.data(),
+          table.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), nullptr, false, to_b.data(),
                                      accumulate);
           return joined({d, to_a, to_b});
         });
@@ -202,22 +202,22 @@ TEST_CASE("layer norm and residual norm, forward and backward") {
         const auto add = [&](const Numbers& values, const Numbers& to) { return plus(values, to, accumulate); };
         const Numbers want = joined({sum, norm.y, norm.mean, norm.rstd, add(naive::dropout(options, dsum), initial), add(dsum, initial),
                                      add(d.dgain, small), add(d.dbias, small), add(d.dx, initial), add(d.dgain, small)});
-        check_kernel("residual_norm", want, 1000, [&, rows = rows, cols = cols](const auto& menu) {
-          using T = type_of<decltype(menu)>;
+        check_kernel("residual_norm", want, 1000, [&, rows = rows, cols = cols](const auto& table) {
+          using T = type_of<decltype(table)>;
           const auto in = cast<T>(x), other = cast<T>(residual), g = cast<T>(gain), b = cast<T>(bias), up = cast<T>(dy),
                      direct = cast<T>(dsum_in);
           std::vector<T> s(n), y(n), mean(rows), rstd(rows), y2(n), mean2(rows), rstd2(rows);
           auto dx = before<T>(initial, accumulate), dr = dx, dx2 = dx;
           auto dg = before<T>(small, accumulate), db = dg, dg2 = dg;
-          menu.residual_norm(rows, cols, 1e-5, options, in.data(), other.data(), g.data(), b.data(), s.data(), y.data(), mean.data(),
+          table.residual_norm(rows, cols, 1e-5, options, in.data(), other.data(), g.data(), b.data(), s.data(), y.data(), mean.data(),
                              rstd.data());
-          menu.residual_norm_backward(rows, cols, options, s.data(), g.data(), mean.data(), rstd.data(), up.data(), direct.data(),
+          table.residual_norm_backward(rows, cols, options, s.data(), g.data(), mean.data(), rstd.data(), up.data(), direct.data(),
                                       dx.data(), accumulate, dr.data(), accumulate, dg.data(), accumulate, db.data(), accumulate);
-          menu.layer_norm(rows, cols, 1e-5, s.data(), g.data(), b.data(), y2.data(), mean2.data(), rstd2.data());
+          table.layer_norm(rows, cols, 1e-5, s.data(), g.data(), b.data(), y2.data(), mean2.data(), rstd2.data());
           CHECK(y2 == y);
-          menu.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), dx2.data(), accumulate,
+          table.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), dx2.data(), accumulate,
                                    static_cast<T*>(nullptr), false, static_cast<T*>(nullptr), false);
-          menu.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), static_cast<T*>(nullptr), false,
+          table.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), static_cast<T*>(nullptr), false,
                                    dg2.data(), accumulate, static_cast<T*>(nullptr), false);
           return joined({s, y, mean, rstd, dx, dr, dg, db, dx2, dg2});
         });
@@ -247,21 +247,21 @@ TEST_CASE("embedding sum and norm, gather, scatter_add, pick") {
       for (int64_t r = 0; r < rows; ++r) dpick[r] = gain[r % cols];
       const Numbers want = joined({sum, norm.y, gathered, gathered, plus(scattered, initial, accumulate), picked,
                                    plus(spread, wide, accumulate)});
-      check_kernel("tables", want, 500, [&, rows = rows, cols = cols](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("tables", want, 500, [&, rows = rows, cols = cols](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto t = cast<T>(table), g = cast<T>(gain), b = cast<T>(bias), in = cast<T>(x), dp = cast<T>(dpick);
         std::vector<T> s(n), y(n), mean(rows), rstd(rows), plain(n), looked(n), value(rows);
         auto to = before<T>(initial, accumulate), dx = before<T>(wide, accumulate);
         const T* none = nullptr;
         T* nowhere = nullptr;
-        menu.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), t.data(), position.data(), t.data(), segment.data(), g.data(),
+        table.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), t.data(), position.data(), t.data(), segment.data(), g.data(),
                             b.data(), s.data(), y.data(), mean.data(), rstd.data());
-        menu.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), none, nullptr, none, nullptr, none, none, plain.data(), nowhere,
+        table.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), none, nullptr, none, nullptr, none, none, plain.data(), nowhere,
                             nowhere, nowhere);
-        menu.gather(rows, cols, word.data(), t.data(), looked.data());
-        menu.scatter_add(rows, cols, words, word.data(), in.data(), to.data(), accumulate);
-        menu.pick(rows, cols, column.data(), in.data(), value.data());
-        menu.pick_backward(rows, cols, column.data(), dp.data(), dx.data(), accumulate);
+        table.gather(rows, cols, word.data(), t.data(), looked.data());
+        table.scatter_add(rows, cols, words, word.data(), in.data(), to.data(), accumulate);
+        table.pick(rows, cols, column.data(), in.data(), value.data());
+        table.pick_backward(rows, cols, column.data(), dp.data(), dx.data(), accumulate);
         return joined({s, y, plain, looked, to, value, dx});
       });
     }
@@ -283,15 +283,15 @@ TEST_CASE("pooling over packed sequences, empty ones included") {
             dx[r * cols + c] = dy[b * cols + c] / length;
             if (best < 0 || x[r * cols + c] > x[int64_t(best) * cols + c]) best = double(r);
           }
-      check_kernel("pooling", joined({mean, plus(dx, initial, accumulate), arg}), 64, [&](const auto& menu) {
-        using T = type_of<decltype(menu)>;
+      check_kernel("pooling", joined({mean, plus(dx, initial, accumulate), arg}), 64, [&](const auto& table) {
+        using T = type_of<decltype(table)>;
         const auto in = cast<T>(x), up = cast<T>(dy);
         std::vector<T> y(sequences * cols);
         auto gradient = before<T>(initial, accumulate);
         std::vector<int32_t> best(sequences * cols);
-        menu.segment_mean(sequences, cols, offsets.data(), in.data(), y.data());
-        menu.segment_mean_backward(sequences, cols, offsets.data(), up.data(), gradient.data(), accumulate);
-        menu.segment_argmax(sequences, cols, offsets.data(), in.data(), best.data());
+        table.segment_mean(sequences, cols, offsets.data(), in.data(), y.data());
+        table.segment_mean_backward(sequences, cols, offsets.data(), up.data(), gradient.data(), accumulate);
+        table.segment_argmax(sequences, cols, offsets.data(), in.data(), best.data());
         return joined({y, gradient, std::vector<T>(best.begin(), best.end())});
       });
     }

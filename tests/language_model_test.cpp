@@ -47,9 +47,9 @@ struct LanguageFixture {
   Tape tape;
 
   explicit LanguageFixture(const std::string& model_json, const std::string& objective = R"("cross_entropy")") {
-    Complaints complaints;
-    read_fields(config, parse_json("{\"model\": " + model_json + ", \"objective\": " + objective + "}", "fixture"), "", complaints);
-    if (!complaints.empty()) FAIL(complaints.render());
+    Diagnostics diagnostics;
+    read_fields(config, parse_json("{\"model\": " + model_json + ", \"objective\": " + objective + "}", "fixture"), "", diagnostics);
+    if (!diagnostics.empty()) FAIL(diagnostics.render());
     model = config.model->build(Params(store), {vocabulary, 7, vocabulary, false});
     store.allocate(DType::f64, root_key(5) / "init");
     for (auto& p : store.all())
@@ -80,7 +80,7 @@ TEST_CASE("windows: how many, how long, and what follows each token") {
     CAPTURE(row.stride);
     const Dataset data = running(row.tokens, row.context, row.stride);
     REQUIRE(data.size() == row.windows);
-    std::vector<int> told(size_t(row.tokens), 0);
+    std::vector<int> notified(size_t(row.tokens), 0);
     for (int64_t i = 0; i < data.size(); ++i) {
       const auto ids = data.ids(i), next = data.next_ids(i);
       REQUIRE(ids.size() == next.size());
@@ -88,10 +88,10 @@ TEST_CASE("windows: how many, how long, and what follows each token") {
       for (size_t t = 0; t < ids.size(); ++t) {
         CHECK(ids[t] == data.running.ids[size_t(i * row.stride) + t]);
         CHECK(next[t] == data.running.ids[size_t(i * row.stride) + t + 1]);
-        ++told[size_t(i * row.stride) + t + 1];
+        ++notified[size_t(i * row.stride) + t + 1];
       }
     }
-    for (size_t t = 1; t < told.size(); ++t) CHECK((row.stride == row.context ? told[t] == 1 : told[t] >= 1));
+    for (size_t t = 1; t < notified.size(); ++t) CHECK((row.stride == row.context ? notified[t] == 1 : notified[t] >= 1));
   }
   CHECK(running(9, 4, 4).label_kind() == LabelKind::tokens);
 }
@@ -279,6 +279,6 @@ TEST_CASE("a run learns a circle of letters; its folder measures other texts and
     FAIL("no error");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::usage);
-    CHECK(error.remedy().find("tapedeck eval") != std::string::npos);
+    CHECK(error.hint().find("tapedeck eval") != std::string::npos);
   }
 }

@@ -27,27 +27,27 @@ struct Witness : Recorder {
   using Recorder::Recorder;
   std::vector<std::vector<Made>> made;            // by computation that was done
 
-  void begin(const Work& work) override {
+  void begin(const OpCall& call) override {
     KernelTicks::expected = true;
-    Recorder::begin(work);
+    Recorder::begin(call);
   }
-  void end(const Work& work, bool done) override {
-    if (done) made.push_back(results(work));
-    Recorder::end(work, done);                    // it may compute again, and looks at elements
+  void end(const OpCall& call, bool done) override {
+    if (done) made.push_back(results(call));
+    Recorder::end(call, done);                    // it may compute again, and looks at elements
     KernelTicks::expected = false;
   }
-  static std::vector<Made> results(const Work& work) {
+  static std::vector<Made> results(const OpCall& call) {
     std::vector<Made> all;
     const auto add = [&](const Tensor& t) {
       const size_t bytes = size_t(t.size()) * size_of(t.dtype());
       all.push_back({hash_bits(t.raw<std::byte>(), bytes), KernelTicks::latest(t.raw<std::byte>(), bytes)});
     };
-    if (work.kind == Work::Kind::backward) {
-      for (auto& g : work.dx) if (g.wanted) add(g.into);
-    } else if (work.kind == Work::Kind::restore) {
-      add(work.out[work.output]);
+    if (call.kind == OpCall::Kind::backward) {
+      for (auto& g : call.dx) if (g.wanted) add(g.into);
+    } else if (call.kind == OpCall::Kind::restore) {
+      add(call.out[call.output]);
     } else {
-      for (auto& t : work.out) add(t);
+      for (auto& t : call.out) add(t);
     }
     return all;
   }

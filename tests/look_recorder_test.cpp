@@ -35,13 +35,13 @@ TEST_CASE("gradients have the same bits whatever the recorder looks at") {
     const double loss = run_step(plain);
     for (const Setting& setting : settings) {
       CAPTURE(std::string(setting.name));
-      test::ModelFixture heard(model, DType::f32);
-      heard.zero_gradients();
+      test::ModelFixture notify(model, DType::f32);
+      notify.zero_gradients();
       Recorder recorder(setting.options);
-      name_all(recorder, heard.store);
-      CHECK(run_step(heard) == loss);
+      name_all(recorder, notify.store);
+      CHECK(run_step(notify) == loss);
       CHECK(recorder.finish().records.size() > 50);
-      CHECK(same_bits(plain.store.gradients(), heard.store.gradients()));
+      CHECK(same_bits(plain.store.gradients(), notify.store.gradients()));
     }
   }
 }
@@ -50,7 +50,7 @@ TEST_CASE("a model's records are complete: every row of the tape, every gradient
   struct Counter : Recorder {
     using Recorder::Recorder;
     int64_t works = 0, rows = 0;
-    void end(const Work& work, bool done) override { works += done; Recorder::end(work, done); }
+    void end(const OpCall& call, bool done) override { works += done; Recorder::end(call, done); }
     void appended(const Tape& tape, NodeId row) override { rows += tape.node(row).in.empty(); Recorder::appended(tape, row); }
   };
   for (const char* model : look_models) {

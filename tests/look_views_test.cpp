@@ -33,24 +33,24 @@ struct Injector : Recorder {
   uint32_t target = nothing, at = nothing;
   double bad = 0;
   uint32_t count = 0;
-  void end(const Work& work, bool done) override {
-    if (done && count++ == target) at = poison(work) ? target : nothing;
-    Recorder::end(work, done);
+  void end(const OpCall& call, bool done) override {
+    if (done && count++ == target) at = poison(call) ? target : nothing;
+    Recorder::end(call, done);
   }
-  bool poison(const Work& work) const {
-    if (work.traits.may_be_infinite) return false;
+  bool poison(const OpCall& call) const {
+    if (call.traits.may_be_infinite) return false;
     const auto spoil = [&](const Tensor& t) {
       if (!t || !t.has_data() || !is_floating(t.dtype()) || t.size() == 0) return false;
       dispatch(t.dtype(), [&](auto tag) { t.raw<decltype(tag)>()[t.size() / 2] = decltype(tag)(bad); });
       return true;
     };
-    if (work.kind == Work::Kind::backward) {
-      for (auto& g : work.dx) if (g.wanted && spoil(g.into)) return true;
+    if (call.kind == OpCall::Kind::backward) {
+      for (auto& g : call.dx) if (g.wanted && spoil(g.into)) return true;
       return false;
     }
-    if (work.kind == Work::Kind::restore) return spoil(work.out[work.output]);
-    for (size_t k = 0; k < work.out.size(); ++k)          // an output that shares a buffer would spoil an older value
-      if ((k >= work.in.size() || work.in[k].storage() != work.out[k].storage() || work.kind == Work::Kind::add) && spoil(work.out[k])) return true;
+    if (call.kind == OpCall::Kind::restore) return spoil(call.out[call.output]);
+    for (size_t k = 0; k < call.out.size(); ++k)          // an output that shares a buffer would spoil an older value
+      if ((k >= call.in.size() || call.in[k].storage() != call.out[k].storage() || call.kind == OpCall::Kind::add) && spoil(call.out[k])) return true;
     return false;
   }
 };

@@ -18,11 +18,11 @@ namespace {
 const fs::path methods = fs::path(TAPEDECK_SOURCE_DIR) / "configs/methods";
 const bool have_data = fs::is_directory(fs::path(TAPEDECK_SOURCE_DIR).parent_path() / "shared/data");
 
-/// What turns a recipe into a rehearsal: two updates of one seed on the first rows of its files.
-std::vector<std::string> rehearsal(const std::string& file) {
+/// What turns a recipe into a dry_run: two updates of one seed on the first rows of its files.
+std::vector<std::string> dry_run(const std::string& file) {
   std::vector<std::string> sets = {"seeds=[1]", "training.duration=2 steps", "evaluation.every=2 steps", "runtime.threads=1"};
-  Complaints complaints;
-  const LoadedExperiment loaded = load_experiment(file, {}, complaints);
+  Diagnostics diagnostics;
+  const LoadedExperiment loaded = load_experiment(file, {}, diagnostics);
   const Json::Member* data = loaded.tree.find("data");
   REQUIRE(data);
   bool nested = false;
@@ -53,10 +53,10 @@ TEST_CASE("every recipe of configs/methods trains") {
     if (entry.path().extension() != ".json") continue;
     const std::string file = entry.path().string();
     CAPTURE(file);
-    std::vector<std::string> sets = rehearsal(file);
+    std::vector<std::string> sets = dry_run(file);
     if (distills(file)) {                         // who learns from a run needs one
       const std::string plain = (methods / "supervised.json").string();
-      const RunResult teacher = run_experiment(plain, {.sets = rehearsal(plain), .output = folder / "teacher", .progress = ProgressMode::none});
+      const RunResult teacher = run_experiment(plain, {.sets = dry_run(plain), .output = folder / "teacher", .progress = ProgressMode::none});
       sets.push_back("objective.teacher=" + teacher.seeds[0].folder);
     }
     const RunResult result =

@@ -26,7 +26,7 @@ int length_of(const std::vector<std::string>& lines, size_t first) {
   return longest;                                 // never closed
 }
 
-std::vector<std::string> complaints(const std::string& path, const std::string& source, int& methods) {
+std::vector<std::string> diagnostics(const std::string& path, const std::string& source, int& methods) {
   std::vector<std::string> found;
   const std::vector<std::string> lines = lines_of(code_of(source));
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -60,7 +60,7 @@ TEST_CASE("the habits of methods allow what they should and fail what they shoul
   for (const Trial& trial : trials) {
     CAPTURE(trial.what);
     int methods = 0;
-    const auto found = complaints("a.cpp", trial.text, methods);
+    const auto found = diagnostics("a.cpp", trial.text, methods);
     const std::string first = found.empty() ? "" : found[0];
     if (*trial.verdict == '\0') CHECK(first == "");
     else CHECK(first.find(trial.verdict) != std::string::npos);
@@ -72,7 +72,7 @@ TEST_CASE("every objective is a page of verbs") {
   for (const auto& [path, source] : read_sources({"src/objectives"}, {".cpp"})) {
     if (path.ends_with("/step.cpp")) continue;    // the verbs
     ++files;
-    for (const std::string& complaint : complaints(path, source, methods)) FAIL_CHECK(complaint);
+    for (const std::string& diagnostic : diagnostics(path, source, methods)) FAIL_CHECK(diagnostic);
   }
   CHECK(files >= 14);
   CHECK(methods >= 19);

@@ -145,7 +145,7 @@ TEST_CASE("a batch of one: its partner in mixup is itself") {
   CHECK(gap(mixed.gradients, plain.gradients) < 1e-12);
 }
 
-TEST_CASE("names that match nothing are errors before training, with a remedy") {
+TEST_CASE("names that match nothing are errors before training, with a hint") {
   const char* rows[] = {R"({"type": "fgm", "at": "encoder.embeddings.nowhere"})", R"({"type": "sam", "parameters": ["nowhere.*"]})",
                         R"({"type": "awp", "parameters": ["*.nowhere"]})",      R"({"type": "mixup", "at": ["nowhere"]})",
                         R"({"type": "vat", "at": "nowhere"})",                R"({"type": "gradient_penalty", "at": "nowhere"})",

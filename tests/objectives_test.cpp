@@ -31,17 +31,17 @@ TEST_CASE("the steepest step: published examples, lengths and refusals") {
     int64_t i = 0;
     for (double e : expected) CHECK(step.item(i++) == doctest::Approx(e));
   };
-  check(steepest_step(g, 0.1, Ball::l2, NormScope::tensor), {-0.06, -0.08});
-  check(steepest_step(g, 0.1, Ball::linf, NormScope::tensor), {-0.1, -0.1});
-  check(steepest_step(g, 0.1, Ball::l1, NormScope::tensor), {0, -0.1});
+  check(steepest_step(g, 0.1, NormBall::l2, NormScope::tensor), {-0.06, -0.08});
+  check(steepest_step(g, 0.1, NormBall::linf, NormScope::tensor), {-0.1, -0.1});
+  check(steepest_step(g, 0.1, NormBall::l1, NormScope::tensor), {0, -0.1});
   // Two samples with gradient norms 3 and 4: one norm over all gives 0.6 and 0.8 of epsilon, per sample both get epsilon.
   const Tensor two = Tensor::of<double>({3, 0, 0, 4}, {2, 2}), offsets = Tensor::of<int32_t>({0, 1, 2}, {3});
-  check(steepest_step(two, 1, Ball::l2, NormScope::batch), {0.6, 0, 0, 0.8});
-  check(steepest_step(two, 1, Ball::l2, NormScope::sample, offsets), {1, 0, 0, 1});
-  check(steepest_step(two, 1, Ball::l2, NormScope::token), {1, 0, 0, 1});
-  check(steepest_step(Tensor::zeros({2, 2}, DType::f64), 1, Ball::l2, NormScope::token), {0, 0, 0, 0});
-  check(steepest_step(Tensor::of<double>({NAN, 1, 0, 2}, {2, 2}), 1, Ball::l2, NormScope::token), {0, 0, 0, 1});
-  CHECK_THROWS_AS(steepest_step(two, 1, Ball::l2, NormScope::sample, Tensor::of<int32_t>({0, 5}, {2})), Error);
+  check(steepest_step(two, 1, NormBall::l2, NormScope::batch), {0.6, 0, 0, 0.8});
+  check(steepest_step(two, 1, NormBall::l2, NormScope::sample, offsets), {1, 0, 0, 1});
+  check(steepest_step(two, 1, NormBall::l2, NormScope::token), {1, 0, 0, 1});
+  check(steepest_step(Tensor::zeros({2, 2}, DType::f64), 1, NormBall::l2, NormScope::token), {0, 0, 0, 0});
+  check(steepest_step(Tensor::of<double>({NAN, 1, 0, 2}, {2, 2}), 1, NormBall::l2, NormScope::token), {0, 0, 0, 1});
+  CHECK_THROWS_AS(steepest_step(two, 1, NormBall::l2, NormScope::sample, Tensor::of<int32_t>({0, 5}, {2})), Error);
 }
 
 TEST_CASE("identities") {
@@ -120,7 +120,7 @@ TEST_CASE("same masks replay the passes, fresh masks do not") {
   CHECK(difference(second.logits, other.logits) > 1e-3);
 }
 
-TEST_CASE("sites that do not fit are refused with a remedy") {
+TEST_CASE("sites that do not fit are refused with a hint") {
   struct Row { const char* objective; const char* text; };
   const Row rows[] = {
       {R"({"type": "fgm", "at": "nowhere"})", "nowhere"},
@@ -134,7 +134,7 @@ TEST_CASE("sites that do not fit are refused with a remedy") {
       FAIL("no error");
     } catch (const Error& e) {
       CHECK(std::string(e.what()).find(row.text) != std::string::npos);
-      CHECK_FALSE(e.remedy().empty());
+      CHECK_FALSE(e.hint().empty());
     }
   }
 }

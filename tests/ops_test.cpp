@@ -246,10 +246,10 @@ TEST_CASE("a handle that outlived its row raises an error") {
   check_near(exp(y.detach()), exp(exp(numbers({1, 2}))), 0);       // the value itself is still there
 }
 
-struct Complaint { const char* name; void (*call)(); ErrorKind kind; const char *message, *remedy; };
+struct Diagnostic { const char* name; void (*call)(); ErrorKind kind; const char *message, *hint; };
 
-TEST_CASE("messages name op, shapes, place and remedy") {
-  const Complaint table[] = {
+TEST_CASE("messages name op, shapes, place and hint") {
+  const Diagnostic table[] = {
       {"shapes", [] { Tensor::zeros({2, 3}) + Tensor::zeros({4}); }, ErrorKind::shape,
        "add: got [2,3], [4]; needs equal shapes, a row [c], a column [...,1] or one number",
        "bring one to the other's shape with expand()"},
@@ -271,7 +271,7 @@ TEST_CASE("messages name op, shapes, place and remedy") {
   };
   const Scope encoder("encoder");
   const Scope layer("layers", 2);
-  for (const Complaint& row : table) {
+  for (const Diagnostic& row : table) {
     CAPTURE(std::string(row.name));
     try {
       row.call();
@@ -279,7 +279,7 @@ TEST_CASE("messages name op, shapes, place and remedy") {
     } catch (const Error& e) {
       CHECK(e.kind() == row.kind);
       CHECK(e.message() == row.message);
-      CHECK(e.remedy() == row.remedy);
+      CHECK(e.hint() == row.hint);
       CHECK(e.where() == "encoder.layers.2");
     }
   }

@@ -42,9 +42,9 @@ Batch one_row() {
 
 template <class P>
 void configure(P& part, const std::string& json) {
-  Complaints complaints;
-  read_fields(part, parse_json(json, "oracle"), "", complaints);
-  if (!complaints.empty()) FAIL(complaints.render());
+  Diagnostics diagnostics;
+  read_fields(part, parse_json(json, "oracle"), "", diagnostics);
+  if (!diagnostics.empty()) FAIL(diagnostics.render());
 }
 
 double r_drop(const std::string& options, int64_t number = 0) {
@@ -101,13 +101,13 @@ std::vector<Oracle> attack_rows() {
   const Tensor x = tape.leaf(row({0, 0})), w = row({3, 4});
   const auto loss = [&](const Tensor& at) { return sum(softplus(-sum(at * w))); };
   const Tensor g = gradient(loss(x), x), g2 = sum(square(g));
-  const auto fgm = steepest_step(g, 0.1, Ball::l2, NormScope::tensor), fgsm = steepest_step(g, 0.1, Ball::linf, NormScope::tensor);
+  const auto fgm = steepest_step(g, 0.1, NormBall::l2, NormScope::tensor), fgsm = steepest_step(g, 0.1, NormBall::linf, NormScope::tensor);
   // Two samples with gradients of length 3 and 4: one norm over all, or one each.
   const Tensor two = Tensor::of<double>({3, 0, 0, 4}, {2, 2}), offsets = Tensor::of<int32_t>({0, 1, 2}, {3});
-  const auto batch = steepest_step(two, 1, Ball::l2, NormScope::batch), sample = steepest_step(two, 1, Ball::l2, NormScope::sample, offsets);
+  const auto batch = steepest_step(two, 1, NormBall::l2, NormScope::batch), sample = steepest_step(two, 1, NormBall::l2, NormScope::sample, offsets);
   const Tensor slope = row({-0.6, -0.8});
   const auto ascend = [&](const Tensor& d) {
-    return project(d + steepest_step(slope, 0.3, Ball::l2, NormScope::tensor), 0.5, Ball::l2, NormScope::tensor);
+    return project(d + steepest_step(slope, 0.3, NormBall::l2, NormScope::tensor), 0.5, NormBall::l2, NormScope::tensor);
   };
   const Tensor d1 = ascend(row({0, 0})), d2 = ascend(d1), d3 = ascend(d2);
   const Tensor far = Tensor::normal({3, 7}, root_key(1), 0, 1, DType::f64), near = far * 1e-3;
@@ -115,7 +115,7 @@ std::vector<Oracle> attack_rows() {
   sixteen.offsets = Tensor::of<int32_t>({0, 16}, {2});
   const Tensor start = Noise(root_key(2), Noise::Kind::ball, 0.4).draw({16, 768}, DType::f64, sixteen);
   const Tensor noise = row({1e-5, -2e-5}) + row({0.5, -0.25}) * 1e-3;
-  const Tensor unit = rescale(noise, 1, Ball::linf, NormScope::token);
+  const Tensor unit = rescale(noise, 1, NormBall::linf, NormScope::token);
   return {
       {"logistic loss", "w = (3,4), x = 0", loss(x).item(), 0.693147, digit6},
       {"its gradient, first", "-w / 2", g.item(0), -1.5, 1e-15, "7.2.1"},
@@ -128,7 +128,7 @@ std::vector<Oracle> attack_rows() {
       {"loss under FGM to first order", "L + epsilon |g|", loss(x).item() + sum(g * fgm).item(), 0.943147, digit6, "7.2.4"},
       {"FGSM shift", "-epsilon", fgsm.item(0), -0.1, 1e-15, "7.2.5"},
       {"loss under FGSM", "epsilon 0.1", loss(x + fgsm).item(), 1.103186, digit6, "7.2.5"},
-      {"l1 shift", "all on the larger entry", steepest_step(g, 0.1, Ball::l1, NormScope::tensor).item(1), -0.1, 1e-15},
+      {"l1 shift", "all on the larger entry", steepest_step(g, 0.1, NormBall::l1, NormScope::tensor).item(1), -0.1, 1e-15},
       {"one norm over the batch, first sample", "0.6 epsilon", batch.item(0), 0.6, 1e-15, "7.2.6"},
       {"one norm over the batch, second sample", "0.8 epsilon", batch.item(3), 0.8, 1e-15, "7.2.6"},
       {"a norm per sample, first", "epsilon", sample.item(0), 1, 1e-15, "7.2.7"},
@@ -138,8 +138,8 @@ std::vector<Oracle> attack_rows() {
       {"PGD, second step", "0.6 projected to 0.5", d2.item(0), -0.3, 1e-15, "7.3.2"},
       {"PGD, second step", "second entry", d2.item(1), -0.4, 1e-15, "7.3.2"},
       {"PGD, third step", "stays", length(d3 - d2), 0, 1e-15, "7.3.3"},
-      {"PGD stays in the ball", "epsilon 0.5", length(project(far, 0.5, Ball::l2, NormScope::tensor)), 0.5, 1e-14, "12.21"},
-      {"projection leaves what is inside", "to the bit", length(project(near, 0.5, Ball::l2, NormScope::tensor) - near), 0, 0, "12.21"},
+      {"PGD stays in the ball", "epsilon 0.5", length(project(far, 0.5, NormBall::l2, NormScope::tensor)), 0.5, 1e-14, "12.21"},
+      {"projection leaves what is inside", "to the bit", length(project(near, 0.5, NormBall::l2, NormScope::tensor) - near), 0, 0, "12.21"},
       {"FreeLB's start, largest entry", "0.4 / sqrt(16 768)", max(max(abs(start), 1), 0).item(), 0.00360844, 2e-6, "7.4.1"},
       {"FreeLB's start stays in the ball", "0.4", double(length(start) <= 0.4), 1, 0, "7.4.1"},
       {"SMART, noise after one step, first", "1e-5 + 1e-3 0.5", noise.item(0), 0.000510, 1e-15, "7.6.1"},
@@ -165,7 +165,7 @@ std::vector<Oracle> virtual_rows() {
   const Tensor slope = gradient(divergence(w, x, zero), zero, Order::differentiable);
   const double curvature = gradient(sum(slope), zero).item();
   const Tensor d = tape.leaf(row({0.8, -0.1}) * 1e-3);
-  const Tensor power = steepest_step(gradient(divergence(row({3, 4}), row({0.1, -0.2}), d), d), 1, Ball::l2, NormScope::tensor);
+  const Tensor power = steepest_step(gradient(divergence(row({3, 4}), row({0.1, -0.2}), d), d), 1, NormBall::l2, NormScope::tensor);
   return {
       {"divergence under a shift of 0.1", "p = sigmoid(2x), x = .5", kl(0.1), 0.00380906, 6e-9, "7.5.1"},
       {"its quadratic form", "r^2 w^2 p (1 - p) / 2", 0.5 * 0.01 * curvature, 0.00393224, 6e-9, "7.5.2"},

@@ -101,10 +101,10 @@ double followed(double decay, int steps) {
 
 /// The mean of the steps 1..last when the weight at step t is t.
 double averaged(const char* name, const std::string& options, int64_t last) {
-  const auto average = Registry<Average>::find(name)->make();
-  Complaints complaints;
-  read_fields(*average, parse_json(options, "oracle"), "", complaints);
-  REQUIRE(complaints.empty());
+  const auto average = Registry<WeightAverage>::find(name)->make();
+  Diagnostics diagnostics;
+  read_fields(*average, parse_json(options, "oracle"), "", diagnostics);
+  REQUIRE(diagnostics.empty());
   StepCounts counts;
   counts.per_epoch = 4, counts.total = 20;
   double mean = 0;

@@ -78,7 +78,7 @@ TEST_CASE("gradients of every objective have the same bits, whatever is kept") {
 TEST_CASE("what is kept for the first-order sweep is enough for it: no op of the table is computed again") {
   struct Counter : TapeListener {
     int again = 0;
-    void begin(const Work& work) override { again += work.kind == Work::Kind::again; }
+    void begin(const OpCall& call) override { again += call.kind == OpCall::Kind::again; }
   };
   int rows = 0;
   for (const OpEntry& op : op_table())
@@ -101,7 +101,7 @@ TEST_CASE("what is kept for the first-order sweep is enough for it: no op of the
       outputs = {};
       ++rows;
       Counter counter;
-      const Listening listening(counter);
+      const ScopedListener listening(counter);
       gradients(loss, leaves);
       CHECK(counter.again == 0);
     }
@@ -159,7 +159,7 @@ TEST_CASE("a forgotten value is an error to read, and its shape is not") {
 }
 
 TEST_CASE("a long segment comes back on a small stack") {
-  const auto work = [](void*) -> void* {
+  const auto call = [](void*) -> void* {
     Tape tape;
     tape.keep(Keep::needed);
     const Tensor x = tape.leaf(Tensor::scalar(0.5, DType::f64));
@@ -178,7 +178,7 @@ TEST_CASE("a long segment comes back on a small stack") {
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, 1 << 20);
   pthread_t thread;
-  REQUIRE(pthread_create(&thread, &attributes, work, nullptr) == 0);
+  REQUIRE(pthread_create(&thread, &attributes, call, nullptr) == 0);
   void* result = nullptr;
   pthread_join(thread, &result);
   pthread_attr_destroy(&attributes);

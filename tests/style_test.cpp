@@ -38,7 +38,7 @@ int opening_comment(const std::vector<std::string>& lines) {
   return count;
 }
 
-std::vector<std::string> complaints(const std::string& path, const std::string& text) {
+std::vector<std::string> diagnostics(const std::string& path, const std::string& text) {
   std::vector<std::string> found;
   const std::vector<std::string> lines = lines_of(text);
   const int opening = opening_comment(lines);
@@ -79,7 +79,7 @@ const Trial trials[] = {
 TEST_CASE("each habit allows what it should and fails what it should") {
   for (const Trial& trial : trials) {
     CAPTURE(std::string(trial.what));
-    const std::vector<std::string> found = complaints("a.cpp", trial.text);
+    const std::vector<std::string> found = diagnostics("a.cpp", trial.text);
     const std::string first = found.empty() ? "" : found[0];
     if (*trial.verdict == '\0') CHECK(first == "");
     else CHECK_MESSAGE(first.find(trial.verdict) != std::string::npos, "expected: " << trial.verdict << ", got: " << first);
@@ -92,7 +92,7 @@ TEST_CASE("every source file keeps the habits") {
   const Sources sources = project_code();
   REQUIRE(sources.size() > 50);
   for (const auto& source : sources)
-    for (const std::string& complaint : complaints(source.first, source.second)) FAIL_CHECK(complaint);
+    for (const std::string& diagnostic : diagnostics(source.first, source.second)) FAIL_CHECK(diagnostic);
 }
 
 TEST_CASE("every committed JSON file outside configs/ parses") {

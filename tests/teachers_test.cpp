@@ -39,8 +39,8 @@ std::vector<double> logged(const std::string& run_folder, const char* name) {
 TEST_CASE("a student that learns from a teacher alone comes to agree with it") {
   const TempFolder folder(Medium::memory);
   const RunResult teacher = run(folder, "teacher", {"training.duration=20 steps"});
-  const std::string told = R"(objective={"type": "distillation", "weight": 1, "teacher": ")" + teacher.folder + "\"}";
-  const RunResult student = run(folder, "student", {"training.duration=120 steps", told, "seed=5"});
+  const std::string notified = R"(objective={"type": "distillation", "weight": 1, "teacher": ")" + teacher.folder + "\"}";
+  const RunResult student = run(folder, "student", {"training.duration=120 steps", notified, "seed=5"});
   const auto gap = logged(student.folder, "disagreement");
   REQUIRE(gap.size() == 120);
   const double first = std::accumulate(gap.begin(), gap.begin() + 12, 0.0), last = std::accumulate(gap.end() - 12, gap.end(), 0.0);

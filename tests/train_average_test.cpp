@@ -38,7 +38,7 @@ TEST_CASE("the run ends with the mean of its weights, and measures that") {
   for (const Row& row : {Row{"ema", R"({"decay": 0.8})"}, Row{"swa", R"({"start": "50%", "every": "4 steps"})"}}) {
     CAPTURE(row.name);
     TinyRun plain(0.2, DType::f64), run(0.2, DType::f64);
-    run.training.average.set(row.name, configured<Average>(row.name, row.options));
+    run.training.average.set(row.name, configured<WeightAverage>(row.name, row.options));
     const auto weights = trained(run), untouched = trained(plain);
     CHECK(weights == untouched);                                  // averaging does not disturb training
     StepCounts counts;
@@ -63,7 +63,7 @@ TEST_CASE("a checkpoint holds the mean as the model and the weights beside it") 
   const TempFolder folder(Medium::memory);
   TinyRun run;
   run.folder = folder.path();
-  run.training.average.set("ema", configured<Average>("ema", R"({"decay": 0.8})"));
+  run.training.average.set("ema", configured<WeightAverage>("ema", R"({"decay": 0.8})"));
   run.checkpoints.keep.best = 0;
   run.run();
   CHECK(same_bits(load_values(find_checkpoint(folder.path(), "last"), run.store), run.store.values()));

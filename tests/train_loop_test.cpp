@@ -215,12 +215,12 @@ TEST_CASE("a run without validation, labels or a folder still ends well") {
   CHECK(same_bits(memory.store.values(), best));
 }
 
-TEST_CASE("rehearsal reports the size of the run") {
+TEST_CASE("dry_run reports the size of the run") {
   TinyRun run;
-  const Rehearsal rehearsal = rehearse(run.setup());
-  CHECK(rehearsal.parameters == 12 * 4 + 2 * 4 + 2);
-  CHECK(rehearsal.steps == 40);
-  CHECK(rehearsal.steps_per_epoch == 8);
-  CHECK(rehearsal.seconds_per_step > 0);
-  CHECK(total(rehearsal.memory.peak) > 0);
+  const DryRun dry_run = dry_run(run.setup());
+  CHECK(dry_run.parameters == 12 * 4 + 2 * 4 + 2);
+  CHECK(dry_run.steps == 40);
+  CHECK(dry_run.steps_per_epoch == 8);
+  CHECK(dry_run.seconds_per_step > 0);
+  CHECK(total(dry_run.memory.peak) > 0);
 }

@@ -51,9 +51,9 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
          r.evaluation.at_start = true;
          r.checkpoints.every = {7, Duration::Unit::steps};
        }},
-      {"ema of the weights", [](TinyRun& r) { r.training.average.set("ema", configured<Average>("ema", R"({"decay": 0.9})")); }},
+      {"ema of the weights", [](TinyRun& r) { r.training.average.set("ema", configured<WeightAverage>("ema", R"({"decay": 0.9})")); }},
       {"swa from the middle on", [](TinyRun& r) {
-         r.training.average.set("swa", configured<Average>("swa", R"({"start": "50%", "every": "3 steps"})"));
+         r.training.average.set("swa", configured<WeightAverage>("swa", R"({"start": "50%", "every": "3 steps"})"));
        }},
       {"a teacher and remembered predictions", [](TinyRun& r) {
          r.objective = configured<Objective>("mean_teacher", R"({"decay": 0.9, "ramp": "5 steps", "loss": {"type": "temporal_ensembling"}})");
@@ -103,7 +103,7 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
         CHECK(result.test == expected.test);
         CHECK(same_bits(second.store.values(), whole.store.values()));
         CHECK(contents(folder.path()) == files);
-        const std::string story = heard(second.listener), full = heard(whole.listener);
+        const std::string story = notify(second.listener), full = notify(whole.listener);
         for (size_t at = 0, end; at < story.size(); at = end + 1) {
           end = story.find('\n', at);
           CHECK(full.find(story.substr(at, end - at)) != full.npos);
@@ -127,10 +127,10 @@ TEST_CASE("1, 2 and 4 threads write the same bytes") {
     run.run();
     if (threads > 1) {
       CHECK(contents(folder.path()) == files);
-      CHECK(heard(run.listener) == story);
+      CHECK(notify(run.listener) == story);
     }
     files = contents(folder.path());
-    story = heard(run.listener);
+    story = notify(run.listener);
   }
   kernels::set_threads(1);
 }

@@ -16,7 +16,7 @@ using namespace tapedeck;
 namespace fs = std::filesystem;
 
 namespace tapedeck {
-TrainSetup setup_of(Trainee& trainee);
+TrainSetup setup_of(RunState& run);
 }
 
 namespace {
@@ -28,8 +28,8 @@ struct Taken { int64_t heap = 0, system = 0; };
 /// What `batches` updates take, once the same batches have been seen twice.
 Taken warm_steps(const std::string& file) {
   const Experiment experiment = prepare(file, {"runtime.threads=1"});
-  const auto trainee = build(experiment, experiment.config.all_seeds().front());
-  const TrainSetup setup = setup_of(*trainee);
+  const auto run = build(experiment, experiment.config.all_seeds().front());
+  const TrainSetup setup = setup_of(*run);
   StepRunner runner(setup);
   const Plan plan = make_plan(setup);
   ExampleOrder order(setup);

@@ -61,13 +61,13 @@ int count(const OpReport& report, int check) {
 int main() {
   const OpReport reports[lies] = {report<honest>(), report<forgets_a_term>(), report<overwrites>(), report<reads_y>(),
                                   report<other_reference>()};
-  std::printf("%-22s", "complaints of");
+  std::printf("%-22s", "diagnostics of");
   for (const char* name : lie_names) std::printf("%12s", name);
   for (const CheckCount& check : reports[honest].checks) {
     std::printf("\n%4d %-17s", check.number, check.name.c_str());
     for (const OpReport& report : reports) {
-      const int complaints = count(report, check.number);
-      std::printf("%12s", complaints ? std::to_string(complaints).c_str() : ".");
+      const int diagnostics = count(report, check.number);
+      std::printf("%12s", diagnostics ? std::to_string(diagnostics).c_str() : ".");
     }
   }
   std::printf("\n\ncheck 5 about the kernel that forgets a term:\n");

@@ -1,5 +1,5 @@
 // Products whose operands are rounded to bf16 while the sums stay in f32 (vdpbf16ps): two neighbours in k form one 32-bit
-// pair. Only where the CPU has the instruction; elsewhere the menu entry stays empty. Next: native.cpp, the same in f32.
+// pair. Only where the CPU has the instruction; elsewhere the table entry stays empty. Next: native.cpp, the same in f32.
 #include "epilogue.h"
 #include "micro.h"
 #include "tiles.h"
@@ -171,17 +171,17 @@ void gemm_bf16(const Gemm& g, const float* a, const float* b, float* c, const Ep
 
 }  // namespace
 
-template <class T> void offer_bf16_gemm(Menu<T>&);
-template <> void offer_bf16_gemm(Menu<float>& menu) {
-  if (__builtin_cpu_supports("avx512bf16")) menu.gemm_bf16 = gemm_bf16;
+template <class T> void register_bf16_gemm(KernelTable<T>&);
+template <> void register_bf16_gemm(KernelTable<float>& table) {
+  if (__builtin_cpu_supports("avx512bf16")) table.gemm_bf16 = gemm_bf16;
 }
-template <> void offer_bf16_gemm(Menu<double>&) {}
+template <> void register_bf16_gemm(KernelTable<double>&) {}
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA
 #else
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
-template <class T> void offer_bf16_gemm(Menu<T>&) {}
-template void offer_bf16_gemm(Menu<float>&);
-template void offer_bf16_gemm(Menu<double>&);
+template <class T> void register_bf16_gemm(KernelTable<T>&) {}
+template void register_bf16_gemm(KernelTable<float>&);
+template void register_bf16_gemm(KernelTable<double>&);
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA
 #endif

@@ -17,7 +17,7 @@ template <class T> inline constexpr int panel_cols = 2 * lanes<T>;
 
 /// Element (i, p) of an operand is data[i * row + p * col].
 template <class T>
-struct View {
+struct MatrixView {
   const T* data;
   int64_t row, col;
   TAPEDECK_INLINE const T* at(int64_t i, int64_t p) const { return data + i * row + p * col; }
@@ -88,7 +88,7 @@ template <class T>
 TAPEDECK_INLINE int64_t packed_size(int64_t k, int64_t n) { return ceil_divide(n, panel_cols<T>) * panel_cols<T> * k; }
 
 template <class T>
-void pack_panel(const View<T>& b, int64_t k, int64_t cols, T* packed) {
+void pack_panel(const MatrixView<T>& b, int64_t k, int64_t cols, T* packed) {
   constexpr int64_t width = panel_cols<T>;
   if (b.col == 1 && cols == panel_cols<T>) {
     for (int64_t p = 0; p < k; ++p)
@@ -105,7 +105,7 @@ void pack_panel(const View<T>& b, int64_t k, int64_t cols, T* packed) {
     for (int64_t j = cols; j < width; ++j) packed[p * width + j] = 0;
 }
 template <class T>
-Panels<T> pack_panels(const View<T>& b, int64_t k, int64_t n, T* packed) {
+Panels<T> pack_panels(const MatrixView<T>& b, int64_t k, int64_t n, T* packed) {
   for (int64_t j = 0; j < n; j += panel_cols<T>)
     pack_panel<T>({b.at(0, j), b.row, b.col}, k, smaller(panel_cols<T>, n - j), packed + j * k);
   return {packed, k};
@@ -113,7 +113,7 @@ Panels<T> pack_panels(const View<T>& b, int64_t k, int64_t n, T* packed) {
 
 /// c[m, cols] (+)= A[m, k] times one panel (packed, or in place with rows `b_step` apart).
 template <class T>
-TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const View<T>& a, const T* b, int64_t b_step, T* c,
+TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const MatrixView<T>& a, const T* b, int64_t b_step, T* c,
                                     int64_t c_stride, bool add) {
   const bool narrow = cols <= lanes<T>;
   if (a.col == 1) {
@@ -127,7 +127,7 @@ TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const Vi
 
 /// c[m, n] (+)= A[m, k] B[k, n] on this thread. A must have a stride of 1.
 template <class T>
-void multiply_packed(int64_t m, int64_t n, int64_t k, const View<T>& a, const Panels<T>& b, T* c, int64_t c_stride, bool add) {
+void multiply_packed(int64_t m, int64_t n, int64_t k, const MatrixView<T>& a, const Panels<T>& b, T* c, int64_t c_stride, bool add) {
   for (int64_t j = 0; j < n; j += panel_cols<T>) {
     const int64_t cols = smaller(panel_cols<T>, n - j);
     multiply_panel(m, cols, k, a, b.at(j), panel_cols<T>, c + j, c_stride, add);

@@ -15,7 +15,7 @@ inline constexpr Limits strided_groups{512, 16, 16}; // those of A as well
 template <class T>
 struct Product {
   Gemm g;
-  View<T> a, b;
+  MatrixView<T> a, b;
   T* c;
   const Epilogue<T>* epilogue;
   Tiles tiles;
@@ -24,8 +24,8 @@ struct Product {
   Product(const Gemm& gemm, const T* a_data, const T* b_data, T* c_data, const Epilogue<T>* e, int64_t col, int64_t n)
       : g(gemm), c(c_data), epilogue(e), tiles(gemm, gemm.a_transposed ? strided_groups : gemm.b_transposed ? packed_panels : strided_panels,
                                                panel_cols<T>, col, n) {
-    a = g.a_transposed ? View<T>{a_data, 1, g.m} : View<T>{a_data, g.k, 1};
-    b = g.b_transposed ? View<T>{b_data, 1, g.k} : View<T>{b_data, g.n, 1};
+    a = g.a_transposed ? MatrixView<T>{a_data, 1, g.m} : MatrixView<T>{a_data, g.k, 1};
+    b = g.b_transposed ? MatrixView<T>{b_data, 1, g.k} : MatrixView<T>{b_data, g.n, 1};
   }
   /// Rows that fall on the same few lines of the cache are copied next to each other if enough panels use them.
   bool copies_a() const {
@@ -36,7 +36,7 @@ struct Product {
 
 /// m rows of A over k numbers each: as they lie, or copied to this thread's scratch.
 template <class T>
-View<T> rows_of_a(const Product<T>& product, const View<T>& a, int64_t m, int64_t k) {
+MatrixView<T> rows_of_a(const Product<T>& product, const MatrixView<T>& a, int64_t m, int64_t k) {
   if (!product.copies_a()) return a;
   const bool transposed = product.g.a_transposed;
   const int64_t lines = transposed ? k : m, length = transposed ? m : k, step = transposed ? a.col : a.row;
@@ -47,7 +47,7 @@ View<T> rows_of_a(const Product<T>& product, const View<T>& a, int64_t m, int64_
 #pragma omp simd
     for (int64_t p = 0; p < length; ++p) to[p] = from[p];
   }
-  return transposed ? View<T>{packed, 1, length} : View<T>{packed, length, 1};
+  return transposed ? MatrixView<T>{packed, 1, length} : MatrixView<T>{packed, length, 1};
 }
 
 /// Where one panel of B over k starts, and the distance of its rows: packed already, as it lies, or packed here (the edge of B).
@@ -56,7 +56,7 @@ const T* panel_of_b(const Product<T>& product, const T* packed, int64_t first, i
   step = panel_cols<T>;
   if (packed) return packed + (j - product.tiles.col) * product.g.k + first * step;
   const int64_t cols = smaller(step, product.g.n - j);
-  const View<T> b{product.b.at(first, j), product.b.row, product.b.col};
+  const MatrixView<T> b{product.b.at(first, j), product.b.row, product.b.col};
   if (cols == step) return step = b.row, b.data;
   T* line = scratch<T>(Scratch::packed_b, step * product.tiles.pass);
   pack_panel<T>(b, k, cols, line);
@@ -70,7 +70,7 @@ void tile_product(const Product<T>& product, int64_t tile, const T* packed_b) {
   const int64_t row = rows.begin, m = rows.end - rows.begin;
   for (int64_t first = 0; first < g.k; first += product.tiles.pass) {
     const int64_t k = smaller(product.tiles.pass, g.k - first);
-    const View<T> a = rows_of_a(product, {product.a.at(row, first), product.a.row, product.a.col}, m, k);
+    const MatrixView<T> a = rows_of_a(product, {product.a.at(row, first), product.a.row, product.a.col}, m, k);
     for (int64_t j = cols.begin; j < cols.end; j += panel_cols<T>) {
       int64_t step;
       const T* panel = panel_of_b(product, packed_b, first, k, j, step);
@@ -117,11 +117,11 @@ void gemm_batched(const Gemm& g, int64_t batches, const T* a, int64_t a_step, co
 }  // namespace
 
 template <class T>
-void offer_native_gemm(Menu<T>& menu) {
-  menu.gemm = gemm<T>;
-  menu.gemm_batched = gemm_batched<T>;
+void register_native_gemm(KernelTable<T>& table) {
+  table.gemm = gemm<T>;
+  table.gemm_batched = gemm_batched<T>;
 }
-template void offer_native_gemm(Menu<float>&);
-template void offer_native_gemm(Menu<double>&);
+template void register_native_gemm(KernelTable<float>&);
+template void register_native_gemm(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

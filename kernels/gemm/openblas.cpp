@@ -1,5 +1,5 @@
 // Matrix products by OpenBLAS: C is cut into fixed tiles, each a single-threaded call inside our own parallel loop, so
-// the bits do not depend on the number of threads. Next: native.cpp (the same menu entries without a library).
+// the bits do not depend on the number of threads. Next: native.cpp (the same table entries without a library).
 #include <cblas.h>
 #include <omp.h>
 
@@ -69,11 +69,11 @@ void gemm_batched(const Gemm& g, int64_t batches, const T* a, int64_t a_step, co
 }  // namespace
 
 template <class T>
-void offer_openblas_gemm(Menu<T>& menu) {
-  menu.gemm = gemm<T>;
-  menu.gemm_batched = gemm_batched<T>;
+void register_openblas_gemm(KernelTable<T>& table) {
+  table.gemm = gemm<T>;
+  table.gemm_batched = gemm_batched<T>;
 }
-template void offer_openblas_gemm(Menu<float>&);
-template void offer_openblas_gemm(Menu<double>&);
+template void register_openblas_gemm(KernelTable<float>&);
+template void register_openblas_gemm(KernelTable<double>&);
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -29,13 +29,13 @@ const Mode modes[] = {{"nobody listens", {}, false},
                       {"structure and time", RecorderOptions{.statistics = false}, false},
                       {"statistics as well", RecorderOptions{}, false}};
 
-double seconds_of(const Mode& mode, StepRunner& runner, const BenchTrainee& trainee, int64_t step, StepRecord& record) {
-  const std::vector<int64_t> order = trainee.order(step);
+double seconds_of(const Mode& mode, StepRunner& runner, const BenchRun& run, int64_t step, StepRecord& record) {
+  const std::vector<int64_t> order = run.order(step);
   std::optional<Recorder> recorder;
   std::optional<Idle> idle;
   if (mode.recorder) {
     recorder.emplace(*mode.recorder);
-    name_parameters(*recorder, trainee.store);
+    name_parameters(*recorder, run.store);
   }
   if (mode.idle) idle.emplace();
   using Clock = std::chrono::steady_clock;
@@ -46,17 +46,17 @@ double seconds_of(const Mode& mode, StepRunner& runner, const BenchTrainee& trai
 
 int run(const TrainFlags& flags) {
   use_products(flags);
-  const BenchTrainee trainee(flags);
-  StepRunner runner(trainee.setup);
+  const BenchRun run(flags);
+  StepRunner runner(run.setup);
   StepRecord record;
   std::vector<double> seconds[std::size(modes)], ratios[std::size(modes)];
-  for (int64_t round = 0; round < trainee.flags.warmup + trainee.flags.steps; ++round) {
+  for (int64_t round = 0; round < run.flags.warmup + run.flags.steps; ++round) {
     double taken[std::size(modes)];
     for (size_t k = 0; k < std::size(modes); ++k) {              // each goes first in turn, forwards and backwards: what ran before leaves caches behind
       const size_t turn = round / 4 % 2 ? std::size(modes) - 1 - k : k, m = (turn + size_t(round)) % std::size(modes);
-      taken[m] = seconds_of(modes[m], runner, trainee, round, record);
+      taken[m] = seconds_of(modes[m], runner, run, round, record);
     }
-    for (size_t m = 0; m < std::size(modes) && round >= trainee.flags.warmup; ++m) {
+    for (size_t m = 0; m < std::size(modes) && round >= run.flags.warmup; ++m) {
       seconds[m].push_back(taken[m]);
       ratios[m].push_back(taken[m] / taken[0]);
     }

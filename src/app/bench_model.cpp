@@ -46,7 +46,7 @@ Dataset make_examples(const TrainFlags& flags) {
   return data;
 }
 
-Json parts_json(const TrainFlags& flags, Complaints& complaints) {
+Json parts_json(const TrainFlags& flags, Diagnostics& diagnostics) {
   Json encoder = Json::dict(), model = Json::dict(), head = Json::dict(), optimizer = Json::dict(), out = Json::dict();
   encoder.set("type", Json::of("transformer"));
   encoder.set("layers", Json::of(flags.layers));
@@ -64,7 +64,7 @@ Json parts_json(const TrainFlags& flags, Complaints& complaints) {
   optimizer.set("lr", Json::of(flags.lr));
   Json objective = Json::of(flags.objective == "plain" ? "cross_entropy" : flags.objective);
   if (flags.objective.starts_with("{"))
-    objective = parse_json(std::make_shared<const Source>(Source{"--objective", flags.objective, ".", true}), complaints);
+    objective = parse_json(std::make_shared<const Source>(Source{"--objective", flags.objective, ".", true}), diagnostics);
   out.set("model", std::move(model));
   out.set("objective", std::move(objective));
   out.set("optimizer", std::move(optimizer));
@@ -91,10 +91,10 @@ void BenchParts::describe(Fields& f) {
   f("optimizer", optimizer, "");
 }
 
-BenchTrainee::BenchTrainee(const TrainFlags& given) : flags(filled_in(given)) {
-  Complaints complaints;
-  read_fields(parts, parts_json(flags, complaints), "", complaints);
-  if (!complaints.empty()) complaints.raise();
+BenchRun::BenchRun(const TrainFlags& given) : flags(filled_in(given)) {
+  Diagnostics diagnostics;
+  read_fields(parts, parts_json(flags, diagnostics), "", diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   data = make_examples(flags);
   int64_t longest = 0;
   for (const Example& example : data.examples) longest = std::max(longest, int64_t(example.ids.size()));
@@ -113,19 +113,19 @@ BenchTrainee::BenchTrainee(const TrainFlags& given) : flags(filled_in(given)) {
   setup.seed = uint64_t(flags.seed);
 }
 
-std::vector<int64_t> BenchTrainee::order(int64_t step) const {
+std::vector<int64_t> BenchRun::order(int64_t step) const {
   std::vector<int64_t> examples(size_t(flags.batch));
   std::iota(examples.begin(), examples.end(), step % flags.batches * flags.batch);
   return examples;
 }
 
-double BenchTrainee::tokens_per_step() const {
+double BenchRun::tokens_per_step() const {
   double tokens = 0;
   for (const Example& example : data.examples) tokens += double(example.ids.size());
   return tokens / double(flags.batches);
 }
 
-double BenchTrainee::flops_per_step() const {
+double BenchRun::flops_per_step() const {
   const auto layers = double(flags.layers), width = double(flags.width), hidden = double(flags.feed_forward);
   double flops = 0;
   for (const Example& example : data.examples) {

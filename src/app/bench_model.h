@@ -34,10 +34,10 @@ struct BenchParts : Part {
 };
 
 /// Everything a StepRunner needs. Not movable: the setup points into it.
-struct BenchTrainee {
+struct BenchRun {
   /// Error{usage, config, data} for sizes, objectives and files of lengths that are none.
-  explicit BenchTrainee(const TrainFlags& flags);
-  BenchTrainee(const BenchTrainee&) = delete;
+  explicit BenchRun(const TrainFlags& flags);
+  BenchRun(const BenchRun&) = delete;
 
   TrainFlags flags;                                // with every size filled in
   BenchParts parts;

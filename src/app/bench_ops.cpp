@@ -62,16 +62,16 @@ std::vector<Subject> subjects(const TrainFlags& f) {
   const double p = f.dropout;
   const Key key = root_key(2);
   const auto weight = [&](int64_t out, int64_t in) { return numbers({out, in}, "weight"); };
-  const auto lin = [](Act act) { return [act](In in) { return linear(in[0], in[1], in[2], act); }; };
+  const auto lin = [](Activation act) { return [act](In in) { return linear(in[0], in[1], in[2], act); }; };
   const auto attend = [heads, key](double rate) {
     return [=](In in) { return attention(in[0], in[1], {heads, false, {rate, key, 0}}); };
   };
   const auto sum_norm = [key](double rate) {
     return [=](In in) { return residual_norm(in[0], in[1], in[2], in[3], 1e-5, {rate, key, 0}).norm; };
   };
-  return {{"linear to q, k, v", {x, weight(3 * d, d), numbers({3 * d}, "b")}, 1, lin(Act::none)},
-          {"linear, gelu", {x, weight(h, d), numbers({h}, "b")}, 1, lin(Act::gelu)},
-          {"linear back", {wide, weight(d, h), bias}, 1, lin(Act::none)},
+  return {{"linear to q, k, v", {x, weight(3 * d, d), numbers({3 * d}, "b")}, 1, lin(Activation::none)},
+          {"linear, gelu", {x, weight(h, d), numbers({h}, "b")}, 1, lin(Activation::gelu)},
+          {"linear back", {wide, weight(d, h), bias}, 1, lin(Activation::none)},
           {"attention", {qkv, offsets}, 2, attend(0)},
           {"attention, dropout", {qkv, offsets}, 2, attend(p)},
           {"residual, norm", {x, residual, gain, bias}, 2, sum_norm(0)},
@@ -117,9 +117,9 @@ void measure(const Subject& subject, const OpsFlags& flags, std::vector<Row>& ro
 
 /// Clipping's norm and the update of every parameter of the model.
 void measure_update(const OpsFlags& flags, std::vector<Row>& rows) {
-  const BenchTrainee trainee(flags);
-  const ParamStore& store = trainee.store;
-  Optimizer& optimizer = *trainee.setup.optimizer;
+  const BenchRun run(flags);
+  const ParamStore& store = run.store;
+  Optimizer& optimizer = *run.setup.optimizer;
   optimizer.bind(store);
   const double bytes = double(store.values().size()) * double(size_of(store.values().dtype()));
   int64_t step = 0;

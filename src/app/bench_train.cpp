@@ -18,27 +18,27 @@ using Clock = std::chrono::steady_clock;
 
 struct Measured { std::vector<double> seconds, losses; double fma_peak = 0; };   // losses: warm-up steps included
 
-Measured measure(const BenchTrainee& trainee) {
-  StepRunner runner(trainee.setup);
+Measured measure(const BenchRun& run) {
+  StepRunner runner(run.setup);
   StepRecord record;
   Measured m;
   const double before = *fma_peak(DType::f32, threads());
-  for (int64_t step = 0; step < trainee.flags.warmup + trainee.flags.steps; ++step) {
-    const std::vector<int64_t> order = trainee.order(step);
+  for (int64_t step = 0; step < run.flags.warmup + run.flags.steps; ++step) {
+    const std::vector<int64_t> order = run.order(step);
     const auto start = Clock::now();
     runner.run(order, step, 1, record);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     m.losses.push_back(record.loss);
-    if (step >= trainee.flags.warmup) m.seconds.push_back(seconds);
+    if (step >= run.flags.warmup) m.seconds.push_back(seconds);
   }
   m.fma_peak = std::max(before, *fma_peak(DType::f32, threads()));
   return m;
 }
 
-void save_weights(const BenchTrainee& trainee) {
+void save_weights(const BenchRun& run) {
   std::vector<std::pair<std::string, Tensor>> tensors;
-  for (const Parameter& p : trainee.store.all()) tensors.emplace_back(p.path, p.value);
-  write_safetensors(trainee.flags.save_weights, tensors);
+  for (const Parameter& p : run.store.all()) tensors.emplace_back(p.path, p.value);
+  write_safetensors(run.flags.save_weights, tensors);
 }
 
 Json model_json(const TrainFlags& flags) {
@@ -56,12 +56,12 @@ Json model_json(const TrainFlags& flags) {
   return json;
 }
 
-Json memory_json(const BenchTrainee& trainee, int64_t resident_before) {
+Json memory_json(const BenchRun& run, int64_t resident_before) {
   const auto bytes = [](const Tensor& t) { return t.size() * int64_t(size_of(t.dtype())); };
-  const auto pool = int64_t(Pool::instance().stats().peak_bytes), parameters = bytes(trainee.store.values()),
-             gradients = bytes(trainee.store.gradients());
+  const auto pool = int64_t(Pool::instance().stats().peak_bytes), parameters = bytes(run.store.values()),
+             gradients = bytes(run.store.gradients());
   int64_t state = 0;
-  for (const auto& [name, tensor] : trainee.parts.optimizer->state()) state += bytes(tensor);
+  for (const auto& [name, tensor] : run.parts.optimizer->state()) state += bytes(tensor);
   Json json = Json::dict();
   json.set("peak_resident", Json::of(peak_resident_bytes()));
   json.set("resident_at_start", Json::of(resident_before));
@@ -73,32 +73,32 @@ Json memory_json(const BenchTrainee& trainee, int64_t resident_before) {
   return json;
 }
 
-Json to_json(const BenchTrainee& trainee, const Measured& m, int64_t resident_before) {
+Json to_json(const BenchRun& run, const Measured& m, int64_t resident_before) {
   double sum = 0;
   for (const double s : m.seconds) sum += s;
   const double mean = sum / double(m.seconds.size()), median = quantile(m.seconds, 0.5);
   Json json = Json::dict(), seconds = Json::dict(), loss = Json::list();
   json.set("framework", Json::of("tapedeck " + std::string(version())));
   json.set("machine", machine_json());
-  json.set("model", model_json(trainee.flags));
-  json.set("objective", Json::of(trainee.flags.objective));
-  if (!trainee.flags.recompute.empty()) json.set("recompute", Json::of(trainee.flags.recompute));
-  json.set("parameters", Json::of(trainee.store.count()));
-  json.set("steps", Json::of(trainee.flags.steps));
-  json.set("warmup", Json::of(trainee.flags.warmup));
+  json.set("model", model_json(run.flags));
+  json.set("objective", Json::of(run.flags.objective));
+  if (!run.flags.recompute.empty()) json.set("recompute", Json::of(run.flags.recompute));
+  json.set("parameters", Json::of(run.store.count()));
+  json.set("steps", Json::of(run.flags.steps));
+  json.set("warmup", Json::of(run.flags.warmup));
   seconds.set("median", Json::of(median));
   seconds.set("p10", Json::of(quantile(m.seconds, 0.1)));
   seconds.set("p90", Json::of(quantile(m.seconds, 0.9)));
   seconds.set("mean", Json::of(mean));
   json.set("seconds", std::move(seconds));
-  json.set("tokens_per_step", Json::of(trainee.tokens_per_step()));
-  json.set("tokens_per_second", Json::of(trainee.tokens_per_step() / mean));
+  json.set("tokens_per_step", Json::of(run.tokens_per_step()));
+  json.set("tokens_per_second", Json::of(run.tokens_per_step() / mean));
   json.set("fma_peak", Json::of(m.fma_peak));
-  json.set("model_flops", Json::of(trainee.flops_per_step()));
-  json.set("share_of_peak", Json::of(trainee.flops_per_step() / median / m.fma_peak));
+  json.set("model_flops", Json::of(run.flops_per_step()));
+  json.set("share_of_peak", Json::of(run.flops_per_step() / median / m.fma_peak));
   for (const double value : m.losses) loss.items.push_back(Json::of(value));
   json.set("losses", std::move(loss));
-  json.set("memory", memory_json(trainee, resident_before));
+  json.set("memory", memory_json(run, resident_before));
   return json;
 }
 
@@ -129,9 +129,9 @@ int run(TrainFlags flags) {
   if (flags.once_loss) flags.dropout = 0, flags.warmup = 0, flags.steps = 1;
   use_products(flags);
   const int64_t resident_before = peak_resident_bytes();
-  const BenchTrainee trainee(flags);
-  if (!flags.save_weights.empty()) save_weights(trainee);
-  const Json json = to_json(trainee, measure(trainee), resident_before);
+  const BenchRun run(flags);
+  if (!flags.save_weights.empty()) save_weights(run);
+  const Json json = to_json(run, measure(run), resident_before);
   if (flags.json) print(json.dump() + "\n");
   else if (flags.once_loss) print(fmt::format("{:.9g}\n", json.find("losses")->value.items[0].number));
   else print(to_table(json));

@@ -1,4 +1,4 @@
-// tapedeck check FILE: everything that `run` would complain about, and one rehearsed step: parameters, memory, time.
+// tapedeck check FILE: everything that `run` would report, and one rehearsed step: parameters, memory, time.
 #include <fmt/core.h>
 
 #include "src/app/commands.h"
@@ -13,7 +13,7 @@ std::string time_text(double seconds) {
 
 Json to_json(const Check& check, double seconds_left) {
   const ExperimentData& data = *check.experiment.data;
-  const Rehearsal& r = check.rehearsal;
+  const DryRun& r = check.dry_run;
   Json json = Json::dict();
   json.set("name", Json::of(check.experiment.config.name));
   json.set("config_hash", Json::of(check.experiment.hash));
@@ -37,9 +37,9 @@ Json to_json(const Check& check, double seconds_left) {
 
 /// Paths and shapes, for patterns in freeze and optimizer.groups.
 std::string parameter_table(const Experiment& experiment) {
-  const auto trainee = build(experiment, experiment.config.all_seeds().front());
+  const auto run = build(experiment, experiment.config.all_seeds().front());
   std::vector<std::vector<std::string>> rows;
-  for (const Parameter& p : trainee->store.all()) rows.push_back({p.path, p.shape.str(), p.trainable ? "" : "frozen"});
+  for (const Parameter& p : run->store.all()) rows.push_back({p.path, p.shape.str(), p.trainable ? "" : "frozen"});
   return align(rows);
 }
 
@@ -51,7 +51,7 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
   }
   const Experiment& experiment = check.experiment;
   const ExperimentData& data = *experiment.data;
-  const Rehearsal& r = check.rehearsal;
+  const DryRun& r = check.dry_run;
   const auto seeds = double(experiment.config.all_seeds().size());
   const double seconds = r.seconds_per_step * double(r.steps) * seeds;
   if (json) {
@@ -81,7 +81,7 @@ int run(const std::string& file, const std::vector<std::string>& sets, bool json
 void add_check(CommandLine& line) {
   struct Flags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
   auto flags = std::make_shared<Flags>();
-  Command command = line.add("check", "check an experiment and rehearse one step: parameters, memory, time",
+  Command command = line.add("check", "check an experiment and dry_run one step: parameters, memory, time",
                              [flags] { return run(flags->file, flags->sets, flags->json, flags->parameters); });
   command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE");
   add_sets(command, flags->sets);

@@ -1,4 +1,4 @@
-// tapedeck explain TOPIC: a part, an option, a section, an op or the code of a complaint.
+// tapedeck explain TOPIC: a part, an option, a section, an op or the code of a diagnostic.
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/tape/op_table.h>

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <tapedeck/base/complaint_codes.h>
+#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/tape/op_table.h>
@@ -19,7 +19,7 @@ std::vector<Entry> entries() {
   std::vector<Entry> all;
   for (const PartDoc& part : all_parts()) all.push_back({part.kind, part.name, part.doc});
   for (const OpEntry& op : op_table()) all.push_back({"op", op.name, op.doc});
-  for (const ComplaintCode& code : complaint_codes()) all.push_back({"code", std::string(code.code), std::string(code.title)});
+  for (const ErrorCode& code : error_codes()) all.push_back({"code", std::string(code.code), std::string(code.title)});
   std::stable_sort(all.begin(), all.end(),
                    [](const Entry& a, const Entry& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
   return all;

@@ -15,11 +15,11 @@ void collect(const Json& json, const std::string& path, const Json& from, std::v
 }
 
 int run(const std::string& file, const std::vector<std::string>& sets, bool origin, bool json) {
-  Complaints complaints;
-  LoadedExperiment loaded = load_experiment(file, sets, complaints);
+  Diagnostics diagnostics;
+  LoadedExperiment loaded = load_experiment(file, sets, diagnostics);
   ExperimentConfig config;
-  if (complaints.empty() || !loaded.tree.members.empty()) bind_experiment(loaded.tree, config, complaints);
-  if (!complaints.empty()) complaints.raise();
+  if (diagnostics.empty() || !loaded.tree.members.empty()) bind_experiment(loaded.tree, config, diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   const Json resolved = resolved_tree(config);
   if (!origin) {
     print(resolved.dump() + "\n");

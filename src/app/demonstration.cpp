@@ -29,7 +29,7 @@ struct CountingModel final : Model {
   std::vector<RecordedPass>& passes;
 };
 
-std::string on(const PartCase& row) {
+std::string on(const PartFixture& row) {
   if (row.inputs.size() > 4) {
     int64_t numbers = 0;
     for (const Tensor& x : row.inputs) numbers += x.size();
@@ -42,10 +42,10 @@ std::string on(const PartCase& row) {
 }
 
 Demonstration of_function(const PartName& part) {
-  const PartCase row = part_cases(part, Size::shown).front();
+  const PartFixture row = part_fixtures(part, Size::shown).front();
   Demonstration shown;
   shown.given = on(row);
-  for (const PartCase& checked : part_cases(part, Size::checked)) shown.checks.push_back(on(checked));
+  for (const PartFixture& checked : part_fixtures(part, Size::checked)) shown.checks.push_back(on(checked));
   std::vector<Tensor> gradients;
   for (const Tensor& x : row.inputs) gradients.push_back(Tensor::zeros(x.shape(), x.dtype()));
   Tape tape;
@@ -62,20 +62,20 @@ Demonstration of_function(const PartName& part) {
 }
 
 Demonstration of_method(const PartName& part) {
-  const auto specimen = method_specimen(part, Size::shown);
+  const auto fixture = method_fixture(part, Size::shown);
   Demonstration shown;
   shown.is_method = true;
-  shown.given = fmt::format("two texts of 3 and 2 tokens and a model of {} parameters{}", specimen->store.count(),
-                            part.kind == Objective::kind ? "" : fmt::format(", inside the objective {}", specimen->around));
-  shown.checks = {fmt::format("6 texts, {} parameters", specimen->store.count())};
-  const Batch batch = specimen->batch();
+  shown.given = fmt::format("two texts of 3 and 2 tokens and a model of {} parameters{}", fixture->store.count(),
+                            part.kind == Objective::kind ? "" : fmt::format(", inside the objective {}", fixture->around));
+  shown.checks = {fmt::format("6 texts, {} parameters", fixture->store.count())};
+  const Batch batch = fixture->batch();
   Tape tape;
-  tape.keep(specimen->objective->second_order() ? Keep::all : Keep::needed);
+  tape.keep(fixture->objective->second_order() ? Keep::all : Keep::needed);
   Recorder recorder({.statistics = false});
-  for (const Parameter& p : specimen->store.all()) recorder.name_parameter(p.value, p.gradient, p.path, p.trainable);
-  const CountingModel model(*specimen->model, recorder, shown.passes);
-  Step step(tape, model, specimen->store, specimen->objective->task(), batch, root_key(41) / "step" / specimen->number, specimen->number);
-  specimen->objective->run(step);
+  for (const Parameter& p : fixture->store.all()) recorder.name_parameter(p.value, p.gradient, p.path, p.trainable);
+  const CountingModel model(*fixture->model, recorder, shown.passes);
+  Step step(tape, model, fixture->store, fixture->objective->task(), batch, root_key(41) / "step" / fixture->number, fixture->number);
+  fixture->objective->run(step);
   shown.count = step.passes();
   shown.recording = recorder.finish();
   return shown;

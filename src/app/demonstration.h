@@ -1,11 +1,11 @@
-// A part at work under the recorder, on a specimen: what explain shows beyond equation and options. Next: explain_part.cpp.
+// A part at work under the recorder, on a fixture: what explain shows beyond equation and options. Next: explain_part.cpp.
 #pragma once
 #include <string>
 #include <vector>
 
 #include <tapedeck/look/recording.h>
 
-#include "src/experiment/specimen.h"
+#include "src/experiment/fixture.h"
 
 namespace tapedeck::app {
 

@@ -29,7 +29,7 @@ int run(const std::vector<std::string>& typed) {
 int fail(const Error& error) {
   const int code = exit_code(error.kind());
   const std::string what = error.what();
-  if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);          // complaints come with their places
+  if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);          // diagnostics come with their places
   else if (code == 1)
     fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", what);
   else fmt::print(stderr, "error: {}\n", what);

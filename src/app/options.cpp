@@ -39,7 +39,7 @@ void load(const std::vector<std::string>& plugins) {
   for (const std::string& path : plugins) try {
       load_plugin(path);
     } catch (const Error& e) {
-      throw Error(ErrorKind::usage, e.message(), e.remedy());
+      throw Error(ErrorKind::usage, e.message(), e.hint());
     }
 }
 

@@ -1,5 +1,5 @@
 // Errors: kind to exit code, and the one line a person reads. Why: every floor throws the same thing, so the tool
-// needs one catch. Next: base/json.h for complaints that point into a file.
+// needs one catch. Next: base/json.h for diagnostics that point into a file.
 #include <tapedeck/base/error.h>
 
 #include <utility>
@@ -29,8 +29,8 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
-Error::Error(ErrorKind kind, std::string message, std::string remedy)
-    : kind_(kind), message_(std::move(message)), remedy_(std::move(remedy)) {
+Error::Error(ErrorKind kind, std::string message, std::string hint)
+    : kind_(kind), message_(std::move(message)), hint_(std::move(hint)) {
   render();
 }
 
@@ -44,7 +44,7 @@ Error& Error::at(std::string_view place) {
 void Error::render() {
   what_ = message_;
   if (!where_.empty()) what_ += " (" + where_ + ")";
-  if (!remedy_.empty()) what_ += ": " + remedy_;
+  if (!hint_.empty()) what_ += ": " + hint_;
 }
 
 }  // namespace tapedeck

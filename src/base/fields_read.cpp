@@ -1,4 +1,4 @@
-// The strict binder: JSON into parts, every mistake a complaint with its place, never only the first one.
+// The strict binder: JSON into parts, every mistake a diagnostic with its place, never only the first one.
 // Why: a misspelt option that is silently ignored costs a day. Next: value_reader.cpp for plain values.
 #include <algorithm>
 #include <type_traits>
@@ -35,7 +35,7 @@ class FieldReader : ValueReader {
       else if (field.is_required) missing.push_back(in_quotes(field.name));
       else if (Part** group = std::get_if<Part*>(&field.target)) read_part(**group, empty_object(json.where), inner, "");
     }
-    if (!missing.empty()) complain("TD0307", title + " needs " + join(missing, " and "), json.where, "", "");
+    if (!missing.empty()) report("TD0307", title + " needs " + join(missing, " and "), json.where, "", "");
   }
 
  private:
@@ -50,7 +50,7 @@ class FieldReader : ValueReader {
   void unknown_key(const Json::Member& member, const Fields& fields, const std::string& title, bool root) {
     std::vector<std::string> names;
     for (const Field& field : fields.all) names.push_back(field.name);
-    complain("TD0301", title + (root ? " has no section " : " has no option ") + in_quotes(member.key), member.where,
+    report("TD0301", title + (root ? " has no section " : " has no option ") + in_quotes(member.key), member.where,
              suggest(member.key, names), names.empty() ? "it has no options" : (root ? "sections: " : "options: ") + join(names));
   }
 
@@ -120,20 +120,20 @@ class FieldReader : ValueReader {
     return true;
   }
 
-  // The JSON that names the part: the bare string itself or the value of "type"; null after a complaint.
+  // The JSON that names the part: the bare string itself or the value of "type"; null after a diagnostic.
   const Json* type_of(const Slot& slot, const AnyChoice& choice) {
     const Json& json = slot.json;
     const std::string known = "known: " + join(choice.names());
     if (json.is(Kind::string)) return &json;
     if (!json.is(Kind::object)) {
-      complain("TD0303", slot.path + " must be the name of a part or an object, found " + found_text(json), json.where, "",
+      report("TD0303", slot.path + " must be the name of a part or an object, found " + found_text(json), json.where, "",
                known);
       return nullptr;
     }
     const Json::Member* type = json.find("type");
     if (!type || type->value.is(Kind::null)) {
       const std::string usual(choice.name().empty() ? "..." : choice.name());
-      complain("TD0308", slot.path + " does not say which " + choice.kind() + " it is", json.where,
+      report("TD0308", slot.path + " does not say which " + choice.kind() + " it is", json.where,
                "add \"type\": " + in_quotes(usual), known);
       return nullptr;
     }
@@ -149,7 +149,7 @@ class FieldReader : ValueReader {
     if (!type) return false;
     if (!out.choose(type->string)) {
       const std::vector<std::string> names = out.names();
-      complain("TD0302", "there is no " + out.kind() + " " + in_quotes(type->string), type->where, suggest(type->string, names),
+      report("TD0302", "there is no " + out.kind() + " " + in_quotes(type->string), type->where, suggest(type->string, names),
                names.empty() ? "" : "known: " + join(names));
       return false;
     }
@@ -157,7 +157,7 @@ class FieldReader : ValueReader {
     if (slot.json.is(Kind::object)) {
       read_part(*out.part(), slot.json, slot.path, name);
     } else if (const std::string needs = required_options(*out.part()); !needs.empty()) {
-      complain("TD0309", slot.path + " " + in_quotes(name) + " cannot be written as just its name: it needs " + needs,
+      report("TD0309", slot.path + " " + in_quotes(name) + " cannot be written as just its name: it needs " + needs,
                slot.json.where, "write { \"type\": " + in_quotes(name) + ", ... }", "");
     } else {
       read_part(*out.part(), empty_object(slot.json.where), slot.path, name);
@@ -178,8 +178,8 @@ class FieldReader : ValueReader {
 
 }  // namespace
 
-void read_fields(Part& part, const Json& json, const std::string& path, Complaints& complaints) {
-  FieldReader(complaints).read_part(part, json, path, "");
+void read_fields(Part& part, const Json& json, const std::string& path, Diagnostics& diagnostics) {
+  FieldReader(diagnostics).read_part(part, json, path, "");
 }
 
 }  // namespace tapedeck

@@ -1,5 +1,5 @@
 // The Json value: lookup, construction and printing. Why our own: nlohmann's value forgets where it came from.
-// Next: json_parse.cpp for reading, complaints.cpp for pointing at the places.
+// Next: json_parse.cpp for reading, diagnostics.cpp for pointing at the places.
 #include <tapedeck/base/json.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Reading JSON with a place for every key and value: nlohmann's SAX parser over an iterator that counts bytes.
-// Why: a complaint about a value must be able to point at it. Next: json_syntax.cpp words the syntax errors.
+// Why: a diagnostic about a value must be able to point at it. Next: json_syntax.cpp words the syntax errors.
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
@@ -39,8 +39,8 @@ class CountingIterator {
 /// Receives the parser's events and builds the tree.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(std::string_view text, std::shared_ptr<const Source> source, const size_t& consumed, Complaints& complaints)
-      : text_(text), source_(std::move(source)), consumed_(consumed), complaints_(complaints) {
+  Builder(std::string_view text, std::shared_ptr<const Source> source, const size_t& consumed, Diagnostics& diagnostics)
+      : text_(text), source_(std::move(source)), consumed_(consumed), diagnostics_(diagnostics) {
     if (text_.starts_with("\xEF\xBB\xBF")) origin_ = end_ = line_start_ = 3;
   }
 
@@ -65,7 +65,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     const Location where = token();
     const auto [first, fresh] = frame.lines.emplace(name, where.line);
     if (!fresh) {
-      complaints_.add({"TD0102", in_quotes(name) + " appears twice in this object", where,
+      diagnostics_.add({"TD0102", in_quotes(name) + " appears twice in this object", where,
                        text("already given in line ", first->second), ""});
     }
     frame.value->members.push_back({std::move(name), where, Json{}});
@@ -74,7 +74,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
   bool parse_error(size_t position, const std::string&, const nlohmann::json::exception& problem) override {
     SyntaxError error = explain_syntax(text_, position, problem.what());
-    complaints_.add({"TD0101", std::move(error.message), locate(error.start, error.length), std::move(error.hint), ""});
+    diagnostics_.add({"TD0101", std::move(error.message), locate(error.start, error.length), std::move(error.hint), ""});
     return false;
   }
 
@@ -117,7 +117,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool open(Json value) {
     value.where = token();
     if (open_.size() == depth_limit) {
-      complaints_.add({"TD0104", text("more than ", depth_limit, " levels of nesting"), value.where, "", ""});
+      diagnostics_.add({"TD0104", text("more than ", depth_limit, " levels of nesting"), value.where, "", ""});
       return false;
     }
     open_.push_back({&add(std::move(value)), {}});
@@ -132,19 +132,19 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   std::string_view text_;
   std::shared_ptr<const Source> source_;
   const size_t& consumed_;
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
   std::vector<Frame> open_;
   size_t origin_ = 0, end_ = 0;          // of the text after its byte order mark; of the last token
   size_t counted_ = 0, line_start_ = 0;  // lines are counted up to here
   int line_ = 1;
 };
 
-Json parse(std::string_view text, std::shared_ptr<const Source> source, Complaints& complaints) {
+Json parse(std::string_view text, std::shared_ptr<const Source> source, Diagnostics& diagnostics) {
   size_t consumed = 0;
-  Builder builder(text, std::move(source), consumed, complaints);
+  Builder builder(text, std::move(source), consumed, diagnostics);
   const char *begin = text.data(), *end = begin + text.size();
   if (const size_t bad = invalid_utf8(text); bad != std::string_view::npos) {
-    complaints.add({"TD0103", "this byte is not part of UTF-8 text", builder.locate(bad, 1), "save the file as UTF-8", ""});
+    diagnostics.add({"TD0103", "this byte is not part of UTF-8 text", builder.locate(bad, 1), "save the file as UTF-8", ""});
     return {};
   }
   nlohmann::json::sax_parse(CountingIterator(begin, &consumed), CountingIterator(end, &consumed), &builder,
@@ -154,22 +154,22 @@ Json parse(std::string_view text, std::shared_ptr<const Source> source, Complain
 
 }  // namespace
 
-Json parse_json(std::shared_ptr<const Source> source, Complaints& complaints) {
+Json parse_json(std::shared_ptr<const Source> source, Diagnostics& diagnostics) {
   if (source->text.size() > size_limit) {
-    complaints.add(
+    diagnostics.add(
         {"TD0105", text("larger than ", size_limit >> 20, " MiB, which no experiment file needs"), {source, 1, 1, 0}, "", ""});
     return {};
   }
-  return parse(source->text, source, complaints);
+  return parse(source->text, source, diagnostics);
 }
 
 Json parse_json(std::string_view text, const std::string& name) {
-  Complaints complaints;
+  Diagnostics diagnostics;
   auto source = std::make_shared<Source>();
   source->name = name;
-  Json json = parse(text, std::move(source), complaints);
-  if (!complaints.empty()) {
-    const Complaint& first = complaints.list().front();
+  Json json = parse(text, std::move(source), diagnostics);
+  if (!diagnostics.empty()) {
+    const Diagnostic& first = diagnostics.list().front();
     throw Error(ErrorKind::data, tapedeck::text(name, ":", first.where.line, ":", first.where.column, ": ", first.message),
                 first.hint);
   }

@@ -42,12 +42,12 @@ std::string found_text(const Json& json) {
   return "";
 }
 
-void ValueReader::complain(std::string code, std::string message, const Location& where, std::string hint, std::string note) {
-  complaints_.add({std::move(code), std::move(message), where, std::move(hint), std::move(note)});
+void ValueReader::report(std::string code, std::string message, const Location& where, std::string hint, std::string note) {
+  diagnostics_.add({std::move(code), std::move(message), where, std::move(hint), std::move(note)});
 }
 
 void ValueReader::wrong_type(const Json& json, const std::string& what, const std::string& wanted, std::string hint) {
-  complain("TD0303", what + " must be " + wanted + ", found " + found_text(json), json.where, std::move(hint), "");
+  report("TD0303", what + " must be " + wanted + ", found " + found_text(json), json.where, std::move(hint), "");
 }
 
 bool ValueReader::read(const Slot& slot, bool& out) {
@@ -65,7 +65,7 @@ bool ValueReader::in_range(const Slot& slot) {
   const double v = slot.json.number;
   const Field& f = slot.field;
   if ((f.low_open ? v > f.low : v >= f.low) && (f.high_open ? v < f.high : v <= f.high)) return true;
-  complain("TD0304", slot.path + " must be " + f.range_text(), slot.json.where, "", "");
+  report("TD0304", slot.path + " must be " + f.range_text(), slot.json.where, "", "");
   return false;
 }
 
@@ -101,7 +101,7 @@ bool ValueReader::read(const Slot& slot, std::string& out) {
   }
   const auto& choices = slot.field.choices;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), slot.json.string) == choices.end()) {
-    complain("TD0306", slot.path + " cannot be " + in_quotes(slot.json.string), slot.json.where,
+    report("TD0306", slot.path + " cannot be " + in_quotes(slot.json.string), slot.json.where,
              suggest(slot.json.string, choices), "choices: " + join(choices));
     return false;
   }
@@ -114,7 +114,7 @@ bool ValueReader::read(const Slot& slot, Path& out) {
   const std::string& text = slot.json.string;
   if (text.empty() || text.find('\0') != std::string::npos) {
     if (slot.json.is(Kind::string))
-      complain("TD0303", slot.path + " must be a path, not " + in_quotes(text), slot.json.where, "", "");
+      report("TD0303", slot.path + " must be a path, not " + in_quotes(text), slot.json.where, "", "");
     else wrong_type(slot.json, slot.path, "a path");
     return false;
   }
@@ -136,17 +136,17 @@ bool ValueReader::read(const Slot& slot, Duration& out) {
     const bool bare = json.is(Kind::integer) || json.is(Kind::number);
     const std::string unit = unit_name(units.front());
     const std::string hint = "did you mean \"" + json.dump(-1) + (unit == "%" ? "" : " ") + unit + "\"?";
-    complain("TD0305", slot.path + " must be a duration, found " + found_text(json) + (bare ? " without a unit" : ""), json.where,
+    report("TD0305", slot.path + " must be a duration, found " + found_text(json) + (bare ? " without a unit" : ""), json.where,
              bare ? hint : like, bare ? like : "");
     return false;
   }
   const auto duration = Duration::parse(json.string);
   if (!duration) {
-    complain("TD0305", slot.path + ": " + in_quotes(json.string) + " is not a duration", json.where, like, "");
+    report("TD0305", slot.path + ": " + in_quotes(json.string) + " is not a duration", json.where, like, "");
     return false;
   }
   if (!slot.field.units.empty() && std::find(units.begin(), units.end(), duration->unit) == units.end()) {
-    complain("TD0305", slot.path + " cannot be given in " + unit_name(duration->unit), json.where, like, "");
+    report("TD0305", slot.path + " cannot be given in " + unit_name(duration->unit), json.where, like, "");
     return false;
   }
   out = *duration;
@@ -167,7 +167,7 @@ bool ValueReader::is_list(const Slot& slot) {
                              : high == std::numeric_limits<size_t>::max() ? text("at least ", low)
                              : low == 0                                   ? text("at most ", high)
                                                                           : text(low, " to ", high);
-  complain(
+  report(
       "TD0310",
       text(slot.path, " must have ", wanted, wanted == "1" || wanted == "at least 1" ? " entry" : " entries", ", found ", size),
       slot.json.where, "", "");

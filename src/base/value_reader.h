@@ -1,4 +1,4 @@
-// Plain values of the binder: one JSON value into one C++ value, or a complaint. Why apart: fields_read.cpp is then only
+// Plain values of the binder: one JSON value into one C++ value, or a diagnostic. Why apart: fields_read.cpp is then only
 // about sections, lists and parts. Next: fields_read.cpp.
 #pragma once
 #include <string>
@@ -19,13 +19,13 @@ std::string found_text(const Json& json);
 
 class ValueReader {
  public:
-  explicit ValueReader(Complaints& complaints) : complaints_(complaints) {}
+  explicit ValueReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
  protected:
-  void complain(std::string code, std::string message, const Location& where, std::string hint, std::string note);
+  void report(std::string code, std::string message, const Location& where, std::string hint, std::string note);
   void wrong_type(const Json& json, const std::string& what, const std::string& wanted, std::string hint = "");
 
-  // True if the value was taken; otherwise `out` keeps its default and a complaint says why.
+  // True if the value was taken; otherwise `out` keeps its default and a diagnostic says why.
   bool read(const Slot& slot, bool& out);
   bool read(const Slot& slot, int64_t& out);
   bool read(const Slot& slot, double& out);
@@ -39,7 +39,7 @@ class ValueReader {
   bool is_number(const Slot& slot, const std::string& wanted);
   bool in_range(const Slot& slot);
 
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
 };
 
 }  // namespace tapedeck

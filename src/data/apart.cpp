@@ -25,8 +25,8 @@ void append_ids(const Tokenizer& tokenizer, std::string_view text, std::vector<i
 }
 
 Template parse(const std::string& source, const Tokenizer& tokenizer) {
-  const auto refuse = [&](std::string_view why, std::string_view remedy) {
-    return Error(ErrorKind::config, text("model.templates: ", in_quotes(source), " ", why), std::string(remedy));
+  const auto refuse = [&](std::string_view why, std::string_view hint) {
+    return Error(ErrorKind::config, text("model.templates: ", in_quotes(source), " ", why), std::string(hint));
   };
   const size_t text_at = source.find(place_of_text), mask_at = source.find(place_of_mask);
   if (text_at == source.npos || mask_at == source.npos || source.find(place_of_text, text_at + 1) != source.npos ||

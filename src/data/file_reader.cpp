@@ -71,14 +71,14 @@ void RowSink::labelled(Row row) {
   table_.rows.push_back(std::move(row));
 }
 
-void RowSink::bad(int64_t line, std::string_view message, std::string remedy) {
+void RowSink::bad(int64_t line, std::string_view message, std::string hint) {
   if (rules_.on_bad_row == BadRow::error)
-    fail(line, message, remedy + "correct the line, or set \"on_bad_row\": \"skip\" to leave such rows out");
+    fail(line, message, hint + "correct the line, or set \"on_bad_row\": \"skip\" to leave such rows out");
   ++table_.skipped;
 }
 
-void RowSink::fail(int64_t line, std::string_view message, std::string remedy) const {
-  throw data_error(table_.name, line, message, std::move(remedy));
+void RowSink::fail(int64_t line, std::string_view message, std::string hint) const {
+  throw data_error(table_.name, line, message, std::move(hint));
 }
 
 void FileReader::describe_files(Fields& f) {

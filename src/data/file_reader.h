@@ -40,9 +40,9 @@ class RowSink {
   void labelled(Row row);
   void unlabelled(Row row) { table_.rows.push_back(std::move(row)); }
   /// Throws, or counts the row as skipped.
-  void bad(int64_t line, std::string_view message, std::string remedy);
+  void bad(int64_t line, std::string_view message, std::string hint);
   /// The file as a whole is wrong: throws.
-  [[noreturn]] void fail(int64_t line, std::string_view message, std::string remedy) const;
+  [[noreturn]] void fail(int64_t line, std::string_view message, std::string hint) const;
 
  private:
   Table& table_;

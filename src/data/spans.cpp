@@ -37,8 +37,8 @@ class TokenPlaces {
 };
 
 Span place(const TextSpan& span, const TokenPlaces& places, const Row& row, const Table& table) {
-  const auto fail = [&](std::string_view what, std::string remedy) {
-    return data_error(table.name, row.line, text("the span ", span.start, " to ", span.end, " (\"", span.label, "\") ", what), std::move(remedy));
+  const auto fail = [&](std::string_view what, std::string hint) {
+    return data_error(table.name, row.line, text("the span ", span.start, " to ", span.end, " (\"", span.label, "\") ", what), std::move(hint));
   };
   if (span.start < 0 || span.end <= span.start || span.end > places.points())
     throw fail(text("is not a piece of the text of ", places.points(), " characters"), "start counts from 0, end is one past the last character");

@@ -79,8 +79,8 @@ int64_t line_of(std::string_view content, size_t offset) {
 
 }  // namespace
 
-Error data_error(std::string_view file, int64_t line, std::string_view message, std::string remedy) {
-  return Error(ErrorKind::data, line ? text(file, ":", line, ": ", message) : text(file, ": ", message), std::move(remedy));
+Error data_error(std::string_view file, int64_t line, std::string_view message, std::string hint) {
+  return Error(ErrorKind::data, line ? text(file, ":", line, ": ", message) : text(file, ": ", message), std::move(hint));
 }
 
 TextFile load_text(const std::string& path, Encoding encoding) {

@@ -20,7 +20,7 @@ struct TextFile {
 TextFile load_text(const std::string& path, Encoding encoding);
 
 /// Error{data} "train.tsv:17: ..."; line 0 leaves the number out.
-Error data_error(std::string_view file, int64_t line, std::string_view message, std::string remedy);
+Error data_error(std::string_view file, int64_t line, std::string_view message, std::string hint);
 
 struct Line {
   std::string_view text;  // without "\n" or "\r\n"

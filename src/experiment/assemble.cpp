@@ -46,17 +46,17 @@ std::string data_text(const Json& tree) {
   return out;
 }
 
-void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<const ExperimentData>& data, Complaints& complaints) {
+void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<const ExperimentData>& data, Diagnostics& diagnostics) {
   if (!binds(tree, "data", Choice<Reader>("builtin")) || !binds(tree, "tokenizer", Choice<Tokenizer>("word"))) return;
   try {
     data = read_data(config);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::config)
-      return complaints.add({"TD0324", error.message(), locate_mentioned(tree, "data", error.what()), error.remedy(), ""});
-    if (complaints.empty()) throw;                // the file comes first: its mistakes may be why the data cannot be read
+      return diagnostics.add({"TD0324", error.message(), locate_mentioned(tree, "data", error.what()), error.hint(), ""});
+    if (diagnostics.empty()) throw;                // the file comes first: its mistakes may be why the data cannot be read
     return;
   }
-  check_against_data(tree, config, {&data->train, &data->validation, data->input}, complaints);
+  check_against_data(tree, config, {&data->train, &data->validation, data->input}, diagnostics);
 }
 
 }  // namespace
@@ -71,21 +71,21 @@ Key data_key() { return root_key(0) / "data"; }
 
 namespace {
 
-Experiment prepared(LoadedExperiment loaded, Complaints& complaints) {
+Experiment prepared(LoadedExperiment loaded, Diagnostics& diagnostics) {
   Experiment experiment;
   experiment.loaded = std::move(loaded);
   Json& tree = experiment.loaded.tree;
-  bind_experiment(tree, experiment.config, complaints);
-  Complaints seen_already;                        // binding the first seed's tree repeats what was said above
+  bind_experiment(tree, experiment.config, diagnostics);
+  Diagnostics seen_already;                        // binding the first seed's tree repeats what was said above
   ExperimentConfig first;
   Json first_tree = substitute_seed(tree, int64_t(experiment.config.all_seeds().front()));
   bind_experiment(first_tree, first, seen_already);
-  if (complaints.empty()) use_runtime(first.runtime);
-  check_data(first_tree, first, experiment.data, complaints);
-  if (!complaints.empty()) complaints.raise();
+  if (diagnostics.empty()) use_runtime(first.runtime);
+  check_data(first_tree, first, experiment.data, diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   experiment.hash = config_hash(resolved_tree(experiment.config));
-  try_run(tree, *build(experiment, experiment.config.all_seeds().front()), complaints);
-  if (!complaints.empty()) complaints.raise();
+  try_run(tree, *build(experiment, experiment.config.all_seeds().front()), diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   return experiment;
 }
 
@@ -93,41 +93,41 @@ Experiment prepared(LoadedExperiment loaded, Complaints& complaints) {
 
 std::vector<Experiment> prepare_all(const std::string& path, const std::vector<std::string>& sets) {
   require_different_names();
-  Complaints complaints;
-  LoadedExperiment loaded = load_experiment(path, sets, complaints);
-  if (loaded.tree.members.empty() && !complaints.empty()) complaints.raise();
+  Diagnostics diagnostics;
+  LoadedExperiment loaded = load_experiment(path, sets, diagnostics);
+  if (loaded.tree.members.empty() && !diagnostics.empty()) diagnostics.raise();
   std::vector<Experiment> all;
   const Json* stages = value_at(loaded.tree, "stages");
   if (!stages || stages->is(Json::Kind::null)) {
-    all.push_back(prepared(std::move(loaded), complaints));
+    all.push_back(prepared(std::move(loaded), diagnostics));
     return all;
   }
   ExperimentConfig whole;
-  bind_experiment(loaded.tree, whole, complaints);
-  if (!complaints.empty()) complaints.raise();
-  for (Stage& stage : stages_of(loaded)) all.push_back(prepared(std::move(stage.loaded), complaints));
+  bind_experiment(loaded.tree, whole, diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
+  for (Stage& stage : stages_of(loaded)) all.push_back(prepared(std::move(stage.loaded), diagnostics));
   return all;
 }
 
 Experiment prepare(const std::string& path, const std::vector<std::string>& sets) { return std::move(prepare_all(path, sets).front()); }
 
-std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed) {
-  auto trainee = std::make_unique<Trainee>();
-  Complaints complaints;
+std::unique_ptr<RunState> build(const Experiment& experiment, uint64_t seed) {
+  auto run = std::make_unique<RunState>();
+  Diagnostics diagnostics;
   Json tree = substitute_seed(experiment.loaded.tree, int64_t(seed));
-  bind_experiment(tree, trainee->config, complaints);
-  if (!complaints.empty()) complaints.raise();
+  bind_experiment(tree, run->config, diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   const uint64_t first = experiment.config.all_seeds().front();
   const bool own_data = seed != first && data_text(tree) != data_text(substitute_seed(experiment.loaded.tree, int64_t(first)));
-  trainee->data = own_data ? read_data(trainee->config) : experiment.data;
-  trainee->model = trainee->config.model->build(Params(trainee->store), trainee->data->input);
-  trainee->store.allocate(trainee->config.runtime.dtype, root_key(seed) / "init");
-  trainee->store.freeze(trainee->config.freeze);
-  for (const Penalty& penalty : trainee->config.training.penalties)
-    if (penalty.noise > 0) trainee->store.make_noisy(penalty.match, penalty.noise);
-  trainee->store.recompute(trainee->config.training.recompute);
-  trainee->places = places_of_parts(experiment.loaded.tree);
-  return trainee;
+  run->data = own_data ? read_data(run->config) : experiment.data;
+  run->model = run->config.model->build(Params(run->store), run->data->input);
+  run->store.allocate(run->config.runtime.dtype, root_key(seed) / "init");
+  run->store.freeze(run->config.freeze);
+  for (const Penalty& penalty : run->config.training.penalties)
+    if (penalty.noise > 0) run->store.make_noisy(penalty.match, penalty.noise);
+  run->store.recompute(run->config.training.recompute);
+  run->places = places_of_parts(experiment.loaded.tree);
+  return run;
 }
 
 }  // namespace tapedeck

@@ -18,12 +18,12 @@ namespace {
 using Unit = Duration::Unit;
 
 /// Removes what this version does not have, so that one message says so instead of "unknown section".
-Json without_later_sections(const Json& tree, Complaints& complaints) {
+Json without_later_sections(const Json& tree, Diagnostics& diagnostics) {
   Json kept = tree;
   std::erase_if(kept.members, [&](const Json::Member& member) {
     const bool later = member.key == "sweep";
     if (later)
-      complaints.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
+      diagnostics.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
                       "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
     return later;
   });
@@ -32,11 +32,11 @@ Json without_later_sections(const Json& tree, Complaints& complaints) {
 
 class ConfigCheck {
  public:
-  ConfigCheck(const Json& tree, const ExperimentConfig& config, Complaints& complaints)
-      : tree_(tree), config_(config), complaints_(complaints) {}
+  ConfigCheck(const Json& tree, const ExperimentConfig& config, Diagnostics& diagnostics)
+      : tree_(tree), config_(config), diagnostics_(diagnostics) {}
 
   void run() {
-    if (const Json* stages = value_at(tree_, "stages"); stages && !stages->is(Json::Kind::null)) check_stages(*stages, complaints_);
+    if (const Json* stages = value_at(tree_, "stages"); stages && !stages->is(Json::Kind::null)) check_stages(*stages, diagnostics_);
     seeds();
     metrics();
     batches();
@@ -45,20 +45,20 @@ class ConfigCheck {
   }
 
  private:
-  void complain(const char* code, std::string message, const Location& where, std::string hint = "", std::string note = "") {
-    complaints_.add({code, std::move(message), where, std::move(hint), std::move(note)});
+  void report(const char* code, std::string message, const Location& where, std::string hint = "", std::string note = "") {
+    diagnostics_.add({code, std::move(message), where, std::move(hint), std::move(note)});
   }
-  void complain_at(const char* code, std::string message, const char* path, std::string hint = "", std::string note = "") {
-    complain(code, std::move(message), locate(tree_, path), std::move(hint), std::move(note));
+  void report_at(const char* code, std::string message, const char* path, std::string hint = "", std::string note = "") {
+    report(code, std::move(message), locate(tree_, path), std::move(hint), std::move(note));
   }
 
   void seeds() {
     if (const Json* given = value_at(tree_, "seeds"); given && given->is(Json::Kind::array) && given->items.empty())
-      complain("TD0310", "seeds must have at least 1 entry, found 0", given->where);
+      report("TD0310", "seeds must have at least 1 entry, found 0", given->where);
     std::set<int64_t> seen;
     for (size_t i = 0; i < config_.seeds.size(); ++i)
       if (!seen.insert(config_.seeds[i]).second)
-        complain_at("TD0322", text("seeds holds ", config_.seeds[i], " twice"), text("seeds.", i).c_str(), "every seed once");
+        report_at("TD0322", text("seeds holds ", config_.seeds[i], " twice"), text("seeds.", i).c_str(), "every seed once");
   }
 
   void metrics() {
@@ -70,10 +70,10 @@ class ConfigCheck {
       const std::string metric = metric_name(evaluation.metrics[i]);
       const std::string path = text("evaluation.metrics.", i);
       if (!Registry<Metric>::find(metric))
-        complain_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known),
+        report_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known),
                     "known: " + join(known));
       if (!seen.insert(metric).second)
-        complain_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
+        report_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
     }
     for (const Choice<Metric>& probe : evaluation.probes) seen.emplace(probe.name());
     std::string best = metric_name(evaluation.best);
@@ -81,7 +81,7 @@ class ConfigCheck {
     if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best))
       return;
     const std::vector<std::string> measured(seen.begin(), seen.end());
-    complain_at("TD0315", "evaluation.best is " + in_quotes(best) + ", which is not among evaluation.metrics", "evaluation.best",
+    report_at("TD0315", "evaluation.best is " + in_quotes(best) + ", which is not among evaluation.metrics", "evaluation.best",
                 suggest(best, measured.empty() ? known : measured),
                 "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
   }
@@ -90,11 +90,11 @@ class ConfigCheck {
     const TrainingOptions& training = config_.training;
     const int64_t micro = training.micro_batch_size.value_or(training.batch_size);
     if (micro > training.batch_size)
-      complain_at("TD0316",
+      report_at("TD0316",
                   text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
                   "training.micro_batch_size", text("at most ", training.batch_size));
     else if (micro < training.batch_size && config_.objective && config_.objective->couples_examples())
-      complain_at("TD0316",
+      report_at("TD0316",
                   text("objective ", in_quotes(config_.objective.name()),
                        " lets the examples of a batch influence each other, so that a "
                        "micro_batch_size of ",
@@ -104,7 +104,7 @@ class ConfigCheck {
 
   void positive(const Duration& duration, const char* path, const char* meaning) {
     if (duration && duration.amount <= 0)
-      complain_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
+      report_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
   }
 
   void durations() {
@@ -119,7 +119,7 @@ class ConfigCheck {
     const Duration &warmup = config_.schedule->warmup, &whole = training.duration;
     const bool whole_run = warmup.unit == Unit::percent && warmup.amount >= 100;
     if (whole_run || (warmup.unit == whole.unit && warmup.amount > whole.amount && whole.amount > 0))
-      complain_at("TD0317",
+      report_at("TD0317",
                   "schedule.warmup " + in_quotes(warmup.str()) + " leaves nothing of training.duration " + in_quotes(whole.str()),
                   "schedule.warmup", "shorten the warm-up");
   }
@@ -130,20 +130,20 @@ class ConfigCheck {
     const bool automatic = threads.is(Json::Kind::string) && threads.string == "auto";
     if (threads.is(Json::Kind::integer)) {
       if (threads.integer < 1 || threads.integer > most)
-        complain_at("TD0304", text("runtime.threads must be between 1 and ", most), "runtime.threads");
+        report_at("TD0304", text("runtime.threads must be between 1 and ", most), "runtime.threads");
     } else if (!automatic) {
-      complain_at("TD0303", "runtime.threads must be a whole number or \"auto\"", "runtime.threads");
+      report_at("TD0303", "runtime.threads must be a whole number or \"auto\"", "runtime.threads");
     }
     if (config_.runtime.precision == "bf16" && config_.runtime.dtype == DType::f64)
-      complain_at("TD0325", "runtime.precision bf16 has no meaning with runtime.dtype f64", "runtime.precision", "remove one of them");
+      report_at("TD0325", "runtime.precision bf16 has no meaning with runtime.dtype f64", "runtime.precision", "remove one of them");
     if (!config_.runtime.deterministic)
-      complain_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic",
+      report_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic",
                   "remove it");
   }
 
   const Json& tree_;
   const ExperimentConfig& config_;
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
 };
 
 void make_absolute(Path& path) {
@@ -190,14 +190,14 @@ void complete_types(Part& part, Json& json) {
 
 }  // namespace
 
-void bind_experiment(Json& tree, ExperimentConfig& config, Complaints& complaints) {
-  load_plugins(tree, complaints);
+void bind_experiment(Json& tree, ExperimentConfig& config, Diagnostics& diagnostics) {
+  load_plugins(tree, diagnostics);
   ExperimentConfig defaults;
   complete_types(defaults, tree);
-  const Json kept = without_later_sections(tree, complaints);
-  read_fields(config, kept, "", complaints);
+  const Json kept = without_later_sections(tree, diagnostics);
+  read_fields(config, kept, "", diagnostics);
   make_paths_absolute(config);
-  ConfigCheck(tree, config, complaints).run();
+  ConfigCheck(tree, config, diagnostics).run();
 }
 
 }  // namespace tapedeck

@@ -17,8 +17,8 @@ namespace {
 
 class DataCheck {
  public:
-  DataCheck(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Complaints& complaints)
-      : tree_(tree), config_(config), data_(data), complaints_(complaints) {}
+  DataCheck(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Diagnostics& diagnostics)
+      : tree_(tree), config_(config), data_(data), diagnostics_(diagnostics) {}
 
   void run() {
     if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) task();
@@ -29,11 +29,11 @@ class DataCheck {
   }
 
  private:
-  void complain(const char* code, std::string message, const Location& where, std::string hint = "", std::string note = "") {
-    complaints_.add({code, std::move(message), where, std::move(hint), std::move(note)});
+  void report(const char* code, std::string message, const Location& where, std::string hint = "", std::string note = "") {
+    diagnostics_.add({code, std::move(message), where, std::move(hint), std::move(note)});
   }
 
-  /// What a part refuses by throwing becomes a complaint at the option that the message names.
+  /// What a part refuses by throwing becomes a diagnostic at the option that the message names.
   template <class Body>
   bool attempt(const char* code, const char* path, Body body) {
     try {
@@ -41,7 +41,7 @@ class DataCheck {
       return true;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;
-      complain(code, error.message(), locate_mentioned(tree_, path, error.what()), error.remedy());
+      report(code, error.message(), locate_mentioned(tree_, path, error.what()), error.hint());
       return false;
     }
   }
@@ -52,21 +52,21 @@ class DataCheck {
     const Dataset& train = *data_.train;
     const Location where = locate(tree_, "objective");
     if (loss.regression() && !train.regression)
-      return complain("TD0319", "the objective's loss needs numbers as targets, but the labels of the data are classes", where,
+      return report("TD0319", "the objective's loss needs numbers as targets, but the labels of the data are classes", where,
                       "use a loss for classes: \"cross_entropy\"",
                       "labels that are numbers: \"data\": { ..., \"label_type\": \"number\" }");
     if (train.spans && !loss.spans())
-      return complain("TD0319", "the objective's loss needs a class per text, but the labels of the data are spans", where, "use the loss \"global_pointer\"");
+      return report("TD0319", "the objective's loss needs a class per text, but the labels of the data are spans", where, "use the loss \"global_pointer\"");
     if (!train.spans && loss.spans())
-      return complain("TD0319", text("the objective's loss needs marked spans, but the labels of the data are ", name_of(train.label_kind())), where,
+      return report("TD0319", text("the objective's loss needs marked spans, but the labels of the data are ", name_of(train.label_kind())), where,
                       "use data \"spans\" or \"bio\"");
     if (!loss.regression() && train.regression)
-      return complain("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where,
+      return report("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where,
                       "use the loss \"mse\"");
     const bool labelled = train.label_kind() != LabelKind::classes || train.labels.size() >= 2;
-    if (train.spans && train.labels.empty()) return complain("TD0319", "no span is marked in the training data", locate(tree_, "data"));
+    if (train.spans && train.labels.empty()) return report("TD0319", "no span is marked in the training data", locate(tree_, "data"));
     if (!labelled)
-      return complain("TD0319",
+      return report("TD0319",
                       text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
                            "; a classifier needs at least two"),
                       locate(tree_, "data"), "check the column of the labels");
@@ -80,13 +80,13 @@ class DataCheck {
       const auto* entry = Registry<Metric>::find(name);
       const LabelKind labels = data_.train->label_kind();
       if (!entry || entry->make()->measures(labels)) continue;
-      complain("TD0314",
+      report("TD0314",
                text("metric ", in_quotes(name), " does not measure ", name_of(labels), ", which the data have as labels"),
                locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics(labels)));
     }
     const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");
     if (chosen && data_.validation->size() == 0)
-      complain("TD0315", "evaluation.best and patience need validation data, but there are none", locate(tree_, "evaluation"),
+      report("TD0315", "evaluation.best and patience need validation data, but there are none", locate(tree_, "evaluation"),
                "add \"validation\" to the data: a file or a share such as \"10%\"");
   }
 
@@ -118,7 +118,7 @@ class DataCheck {
                           [&](const std::string& glob) { return glob_match(glob, p.path); });
     });
     if (!trains)
-      complain("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"),
+      report("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"),
                "leave some parameters free");
     if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) sites(store, *model);
   }
@@ -127,12 +127,12 @@ class DataCheck {
   void logit_rows(const Model& model) {
     const bool tokens = model.logit_rows() == Rows::tokens;
     if (data_.train->spans || model.logit_rows() == Rows::spans)
-      return complain("TD0320",
+      return report("TD0320",
                       data_.train->spans ? "the labels of the data are spans, which the model does not score"
                                          : text("the model scores spans, but the labels of the data are ", name_of(data_.train->label_kind())),
                       locate(tree_, "model"), data_.train->spans ? "use the model \"span\"" : "use the model \"text\"",
                       data_.train->spans ? "" : "marked spans: \"data\": { \"type\": \"spans\", ... } or \"bio\"");
-    complain("TD0320",
+    report("TD0320",
              tokens ? "the model tells the next token, but the data have labelled texts"
                     : "the data are running text, but the model gives one answer per text",
              locate(tree_, "model"), tokens ? "use the model \"text\"" : "use the model \"language_model\"",
@@ -150,7 +150,7 @@ class DataCheck {
     const double needed = elements * 4 * double(size_of(config_.runtime.dtype)), gib = double(1 << 30);
     const double present = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
     if (needed <= present) return;
-    complain("TD0323",
+    report("TD0323",
              text("the model has ", int64_t(elements / 1e6), " million parameters and would need ", int64_t(needed / gib),
                   " GiB; this machine has ", int64_t(present / gib)),
              locate(tree_, "model"), "make it smaller");
@@ -170,7 +170,7 @@ class DataCheck {
     const std::string nearest = did_you_mean(glob, {candidates.begin(), candidates.end()});
     std::set<std::string> sections;
     for (const std::string& p : paths) sections.insert(in_quotes(p.substr(0, p.find('.')) + ".*"));
-    complain("TD0312", text(what, " pattern ", in_quotes(glob), " matches no ", noun), locate(tree_, path), "",
+    report("TD0312", text(what, " pattern ", in_quotes(glob), " matches no ", noun), locate(tree_, path), "",
              nearest.empty() ? "there are: " + join({sections.begin(), sections.end()})
                              : text("nearest: ", in_quotes(nearest), " (", matches(nearest),
                                     " ", noun, matches(nearest) == 1 ? ")" : "s)"));
@@ -182,7 +182,7 @@ class DataCheck {
       if (store.find(site) || std::find(known.begin(), known.end(), site) != known.end()) continue;
       std::vector<std::string> all = store.paths();
       all.insert(all.begin(), known.begin(), known.end());
-      complain("TD0318", text("the model has no site or parameter ", in_quotes(site)), locate_text(tree_, "objective", site),
+      report("TD0318", text("the model has no site or parameter ", in_quotes(site)), locate_text(tree_, "objective", site),
                suggest(site, all),
                "sites: " + join(known) + "; or a parameter such as " + (store.all().empty() ? "" : store.all()[0].path));
     }
@@ -191,13 +191,13 @@ class DataCheck {
   const Json& tree_;
   const ExperimentConfig& config_;
   const DataFacts& data_;
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
 };
 
 }  // namespace
 
-void check_against_data(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Complaints& complaints) {
-  DataCheck(tree, config, data, complaints).run();
+void check_against_data(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Diagnostics& diagnostics) {
+  DataCheck(tree, config, data, diagnostics).run();
 }
 
 }  // namespace tapedeck

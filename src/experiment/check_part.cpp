@@ -1,5 +1,5 @@
 // gradcheck for what is made of ops: first derivatives against differences of the value, second derivatives against differences of
-// the first along one direction; and the sums that micro-batches and several sweeps promise. Next: specimen.cpp.
+// the first along one direction; and the sums that micro-batches and several sweeps promise. Next: fixture.cpp.
 #include <tapedeck/experiment/check_part.h>
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <tapedeck/tape/gradcheck.h>
 #include <tapedeck/tape/replay.h>
 
-#include "src/experiment/specimen.h"
+#include "src/experiment/fixture.h"
 
 namespace tapedeck {
 namespace {
@@ -69,13 +69,13 @@ Gap differences(In inputs, In analytic, const std::function<double()>& value, do
 }
 
 /// "head.weight, element 3: ..." instead of "input 2, element 3: ...".
-Gap named(Gap gap, const PartCase& row) {
+Gap named(Gap gap, const PartFixture& row) {
   for (size_t k = row.inputs.size(); k-- > 0;)
     if (gap.where == text("input ", k)) gap.where = row.input_names[k];
   return gap;
 }
 
-void check_derivatives(const PartCase& row, std::vector<PartCheck>& checks) {
+void check_derivatives(const PartFixture& row, std::vector<PartCheck>& checks) {
   const Function f = [&](In x) { return as_number(row.call(x)); };
   Values direction;
   for (const Tensor& x : row.inputs) direction.push_back(random(x.shape(), text("direction ", direction.size())));
@@ -93,9 +93,9 @@ void check_derivatives(const PartCase& row, std::vector<PartCheck>& checks) {
 
 /// Micro-batches add up to the batch, and an example without a label counts nothing.
 void check_loss_sums(const PartName& part, std::vector<PartCheck>& checks) {
-  const auto loss = specimen_loss(part);
+  const auto loss = fixture_loss(part);
   if (loss->spans()) return;
-  const SpecimenTexts texts(Size::checked);
+  const FixtureTexts texts(Size::checked);
   const int64_t n = texts.size(), columns = loss->regression() ? 1 : texts.classes;
   const Tensor logits = random({n, columns}, "logits");
   Tensor parts;
@@ -115,7 +115,7 @@ void check_loss_sums(const PartName& part, std::vector<PartCheck>& checks) {
 /// One method's update, looked at from all sides.
 class MethodCheck {
  public:
-  MethodCheck(MethodSpecimen& specimen, PartReport& report) : m_(specimen), report_(report), row_(text(m_.texts->size(), " texts, ", m_.store.count(), " parameters")) {}
+  MethodCheck(MethodFixture& fixture, PartReport& report) : m_(fixture), report_(report), row_(text(m_.texts->size(), " texts, ", m_.store.count(), " parameters")) {}
 
   void run() {
     const Batch batch = m_.batch();
@@ -168,7 +168,7 @@ class MethodCheck {
                                        : "its gradient is not that of its value: it holds something constant, such as an attack or a teacher";
   }
 
-  MethodSpecimen& m_;
+  MethodFixture& m_;
   PartReport& report_;
   std::string row_;
   Tensor slab_;
@@ -176,8 +176,8 @@ class MethodCheck {
 };
 
 void check(const PartName& part, PartReport& report) {
-  if (const auto specimen = method_specimen(part, Size::checked)) return MethodCheck(*specimen, report).run();
-  for (const PartCase& row : part_cases(part, Size::checked)) check_derivatives(row, report.checks);
+  if (const auto fixture = method_fixture(part, Size::checked)) return MethodCheck(*fixture, report).run();
+  for (const PartFixture& row : part_fixtures(part, Size::checked)) check_derivatives(row, report.checks);
   if (part.kind == Loss::kind) check_loss_sums(part, report.checks);
 }
 

@@ -17,50 +17,50 @@ namespace tapedeck {
 namespace {
 
 template <class Body>
-void attempt(const Json& tree, const char* code, const char* section, Complaints& complaints, Body body) {
+void attempt(const Json& tree, const char* code, const char* section, Diagnostics& diagnostics, Body body) {
   try {
     body();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
-    complaints.add({code, error.message(), locate_mentioned(tree, section, error.what()), error.remedy(), ""});
+    diagnostics.add({code, error.message(), locate_mentioned(tree, section, error.what()), error.hint(), ""});
   }
 }
 
-void try_step(Trainee& trainee) {
-  const Dataset& data = trainee.data->train;
+void try_step(RunState& run) {
+  const Dataset& data = run.data->train;
   std::vector<int64_t> order(size_t(std::min<int64_t>(2, data.size())));
   std::iota(order.begin(), order.end(), int64_t{0});
   if (order.empty()) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
-  const Batch batch = collate(data, order, 0, int64_t(order.size()), trainee.store.dtype());
-  begin_objectives(setup_of(trainee));
+  const Batch batch = collate(data, order, 0, int64_t(order.size()), run.store.dtype());
+  begin_objectives(setup_of(run));
   Tape tape;
-  Step step(tape, *trainee.model, trainee.store, trainee.config.objective->task(), batch, root_key(0));
-  trainee.config.objective->run(step);
+  Step step(tape, *run.model, run.store, run.config.objective->task(), batch, root_key(0));
+  run.config.objective->run(step);
 }
 
 /// Two examples of the split that decides, through every metric.
-void try_metrics(Trainee& trainee) {
-  const Dataset& data = trainee.data->validation;
+void try_metrics(RunState& run) {
+  const Dataset& data = run.data->validation;
   Dataset few;
   few.name = data.name, few.labels = data.labels, few.regression = data.regression, few.pairs = data.pairs, few.spans = data.spans,
   few.texts = data.texts;
   few.examples.assign(data.examples.begin(), data.examples.begin() + std::min<int64_t>(2, std::ssize(data.examples)));
-  Evaluator(setup_of(trainee)).measure(few);
+  Evaluator(setup_of(run)).measure(few);
 }
 
 }  // namespace
 
-void try_run(const Json& tree, Trainee& trainee, Complaints& complaints) {
-  const TrainSetup setup = setup_of(trainee);
-  attempt(tree, "TD0317", "training", complaints, [&] {
+void try_run(const Json& tree, RunState& run, Diagnostics& diagnostics) {
+  const TrainSetup setup = setup_of(run);
+  attempt(tree, "TD0317", "training", diagnostics, [&] {
     const Plan plan = make_plan(setup);
-    attempt(tree, "TD0325", "schedule", complaints, [&] {
+    attempt(tree, "TD0325", "schedule", diagnostics, [&] {
       setup.schedule->base_lr = setup.optimizer->lr;
       setup.schedule->factor(plan.counts.total - 1, plan.counts);
     });
   });
-  attempt(tree, "TD0325", "objective", complaints, [&] { try_step(trainee); });
-  attempt(tree, "TD0325", "evaluation", complaints, [&] { try_metrics(trainee); });
+  attempt(tree, "TD0325", "objective", diagnostics, [&] { try_step(run); });
+  attempt(tree, "TD0325", "evaluation", diagnostics, [&] { try_metrics(run); });
 }
 
 }  // namespace tapedeck

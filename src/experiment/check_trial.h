@@ -4,7 +4,7 @@
 
 namespace tapedeck {
 
-/// Adds a complaint for everything that planning or a first step would refuse. Leaves gradients behind in the trainee.
-void try_run(const Json& tree, Trainee& trainee, Complaints& complaints);
+/// Adds a diagnostic for everything that planning or a first step would refuse. Leaves gradients behind in the run.
+void try_run(const Json& tree, RunState& run, Diagnostics& diagnostics);
 
 }  // namespace tapedeck

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <type_traits>
 
-#include <tapedeck/base/complaint_codes.h>
+#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/experiment/schema.h>
@@ -209,7 +209,7 @@ class Explainer {
   explicit Explainer(const std::vector<PartDoc>& docs) : docs_(docs) {}
 
   std::string find(const std::string& topic) const {
-    if (const ComplaintCode* code = find_complaint_code(topic)) return explain(*code);
+    if (const ErrorCode* code = find_error_code(topic)) return explain(*code);
     for (const std::string& found : {parts(topic), list_kind(docs_, topic), section(topic), options(topic)}) {
       if (!found.empty()) return found;
     }
@@ -258,7 +258,7 @@ class Explainer {
       if (part.kind != "section") all.insert(part.kind);
       for (const OptionDoc& option : part.options) all.insert(option.name);
     }
-    for (const ComplaintCode& code : complaint_codes()) all.insert(std::string(code.code));
+    for (const ErrorCode& code : error_codes()) all.insert(std::string(code.code));
     return {all.begin(), all.end()};
   }
 

@@ -20,7 +20,7 @@ Location locate_text(const Json& tree, std::string_view path, std::string_view t
 Location locate_mentioned(const Json& tree, std::string_view path, std::string_view message);
 /// "accuracy" of "validation/accuracy": a metric may be addressed with the split that decides.
 std::string metric_name(const std::string& address);
-/// Whether the part of the tree binds to the option without a complaint.
+/// Whether the part of the tree binds to the option without a diagnostic.
 template <class Option>
 bool binds(const Json& tree, const std::string& section, Option option) {
   struct Only final : Part {
@@ -35,9 +35,9 @@ bool binds(const Json& tree, const std::string& section, Option option) {
   only.value = std::move(option);
   Json alone = Json::dict();
   alone.set(section, member->value);
-  Complaints complaints;
-  read_fields(only, alone, "", complaints);
-  return complaints.empty();
+  Diagnostics diagnostics;
+  read_fields(only, alone, "", diagnostics);
+  return diagnostics.empty();
 }
 
 }  // namespace tapedeck

@@ -35,8 +35,8 @@ struct PluginSection : Part {
   void describe(Fields& f) override { f("plugins", plugins, ""); }
 };
 
-Error refusal(const std::string& path, std::string_view problem, std::string remedy) {
-  return Error(ErrorKind::config, text("the plugin ", in_quotes(path), " ", problem), std::move(remedy));
+Error refusal(const std::string& path, std::string_view problem, std::string hint) {
+  return Error(ErrorKind::config, text("the plugin ", in_quotes(path), " ", problem), std::move(hint));
 }
 
 /// A structure somewhere in the file; false when it would reach beyond the end.
@@ -115,12 +115,12 @@ struct Ops {
 
 /// One table while a plugin is opened: emptied, so that what the plugin adds stands alone, then put together again.
 template <class From>
-class Newcomers {
+class NewEntries {
  public:
-  Newcomers() : before_(std::exchange(From::table(), {})) {}
-  Newcomers(const Newcomers&) = delete;
-  Newcomers& operator=(const Newcomers&) = delete;
-  ~Newcomers() {
+  NewEntries() : before_(std::exchange(From::table(), {})) {}
+  NewEntries(const NewEntries&) = delete;
+  NewEntries& operator=(const NewEntries&) = delete;
+  ~NewEntries() {
     if (accepted_) From::add(before_, From::table());
     From::table() = std::move(before_);
   }
@@ -146,7 +146,7 @@ class Newcomers {
 /// All or nothing: a plugin that brings one name too many brings none.
 template <class... Kinds>
 void open(const std::string& path, const fs::path& library) {
-  std::tuple<Newcomers<Ops>, Newcomers<Parts<Kinds>>...> all;
+  std::tuple<NewEntries<Ops>, NewEntries<Parts<Kinds>>...> all;
   if (!dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     const char* reason = dlerror();
     throw refusal(path, text("cannot be loaded: ", reason ? reason : "no reason given"), "build it again with the headers of this tapedeck");
@@ -181,19 +181,19 @@ void load_plugin(const std::string& path) {
   loaded.insert(whole.string());
 }
 
-void load_plugins(const Json& tree, Complaints& complaints) {
+void load_plugins(const Json& tree, Diagnostics& diagnostics) {
   const Json::Member* given = tree.find("plugins");
   if (!given) return;
   Json section = Json::dict();
   section.set("plugins", given->value);
   PluginSection wanted;
-  Complaints when_bound;                          // what is no list of paths is said when the experiment is bound
+  Diagnostics when_bound;                          // what is no list of paths is said when the experiment is bound
   read_fields(wanted, section, "", when_bound);
   if (!when_bound.empty()) return;
   for (size_t i = 0; i < wanted.plugins.size(); ++i) try {
       load_plugin(wanted.plugins[i].path);
     } catch (const Error& e) {
-      complaints.add({"TD0326", e.message(), given->value.items[i].where, e.remedy(), ""});
+      diagnostics.add({"TD0326", e.message(), given->value.items[i].where, e.hint(), ""});
     }
 }
 

@@ -69,7 +69,7 @@ std::string run_folder_of(const std::string& seed_folder) {
               "name the folder that `tapedeck run` printed");
 }
 
-void read_labels(TrainedRun& run) {
+void read_labels(LoadedRun& run) {
   const Json json = read_json_file(run.folder + "/labels.json");
   const auto flag = [&](const char* key) { return json.find(key) && json.find(key)->value.boolean; };
   run.label_kind = flag("running") ? LabelKind::tokens : flag("regression") ? LabelKind::numbers
@@ -79,14 +79,14 @@ void read_labels(TrainedRun& run) {
     for (const Json& label : labels->value.items) run.labels.push_back(label.string);
 }
 
-Dataset encode_for(const TrainedRun& run, const Table& table) {
+Dataset encode_for(const LoadedRun& run, const Table& table) {
   if (run.label_kind == LabelKind::tokens) return encode_running(table, *run.config.tokenizer);
   if (run.label_kind == LabelKind::spans) return encode_spans(table, *run.config.tokenizer, run.labels);
   return encode(table, *run.config.tokenizer, run.labels, run.label_kind == LabelKind::numbers, run.input.pairs,
                 run.config.model->text_form());
 }
 
-std::map<std::string, double> measure(TrainedRun& run, const Table& table) {
+std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
   const Dataset data = encode_for(run, table);
   TrainSetup setup;
   setup.model = run.model.get();
@@ -113,18 +113,18 @@ void write_vocabulary(const std::string& seed_folder, const ExperimentData& data
   write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
 }
 
-void write_best_predictions(Trainee& trainee, const std::string& seed_folder) {
-  const ExperimentData& data = *trainee.data;
+void write_best_predictions(RunState& run, const std::string& seed_folder) {
+  const ExperimentData& data = *run.data;
   if (!data.validation.size() || !fs::exists(seed_folder + "/checkpoints/best.json")) return;
   if (data.validation.label_kind() == LabelKind::tokens) return;    // an answer for every token would be as long as the text
-  load_parameters(find_checkpoint(seed_folder, "best"), trainee.store);
-  const Predictions all = predict(*trainee.model, trainee.store, trainee.config.objective->task(), data.validation,
-                                  trainee.config.evaluation.batch_size);
+  load_parameters(find_checkpoint(seed_folder, "best"), run.store);
+  const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data.validation,
+                                  run.config.evaluation.batch_size);
   std::string lines;
-  if (data.validation.spans) trainee.config.tokenizer->restore(data.tokenizer_state);   // one of several seeds has fitted its own
+  if (data.validation.spans) run.config.tokenizer->restore(data.tokenizer_state);   // one of several seeds has fitted its own
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
     lines += (data.validation.spans
-                  ? span_prediction(data.rows.validation.rows[i], all.found[i], *trainee.config.tokenizer, data.validation.labels)
+                  ? span_prediction(data.rows.validation.rows[i], all.found[i], *run.config.tokenizer, data.validation.labels)
                   : prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels, data.validation.regression))
                  .dump(-1) +
              "\n";
@@ -146,14 +146,14 @@ std::vector<std::string> seed_folders(const std::string& run_folder) {
   return folders;
 }
 
-std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::string& which) {
-  auto run = std::make_unique<TrainedRun>();
+std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string& which) {
+  auto run = std::make_unique<LoadedRun>();
   run->folder = fs::absolute(folder).lexically_normal().string();
   if (run->folder.ends_with('/')) run->folder.pop_back();
-  Complaints complaints;
-  LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, complaints);
-  bind_experiment(loaded.tree, run->config, complaints);
-  if (!complaints.empty()) complaints.raise();
+  Diagnostics diagnostics;
+  LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, diagnostics);
+  bind_experiment(loaded.tree, run->config, diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   use_runtime(run->config.runtime);
   const std::string checkpoint = find_checkpoint(run->folder, which);
   run->config.tokenizer->restore(read_json_file(run->folder + "/tokenizer.json"));
@@ -168,7 +168,7 @@ std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::strin
   return run;
 }
 
-std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string& split) {
+std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split) {
   const Splits rows = run.config.data->read(data_key());
   const Table& table = split == "test" ? rows.test : split == "train" ? rows.train : rows.validation;
   if (table.rows.empty())
@@ -176,7 +176,7 @@ std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string&
   return measure(run, table);
 }
 
-std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun& run) {
+std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run) {
   const Splits rows = run.config.data->read(data_key());
   std::map<std::string, std::map<std::string, double>> all;
   if (!rows.validation.rows.empty()) all["validation"] = measure(run, rows.validation);
@@ -185,11 +185,11 @@ std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun&
   return all;
 }
 
-std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path) {
+std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path) {
   return measure(run, run.config.data->read_file(path));
 }
 
-void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
+void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
   if (run.label_kind == LabelKind::tokens)
     throw Error(ErrorKind::usage, run.folder + " holds a language model, which predicts neither classes nor numbers",
                 "measure how well it tells a text: tapedeck eval RUN --data FILE");

@@ -6,10 +6,10 @@
 
 namespace tapedeck {
 
-TrainSetup setup_of(Trainee& trainee);
+TrainSetup setup_of(RunState& run);
 /// tokenizer.json and labels.json, so that eval and predict work without the training data.
 void write_vocabulary(const std::string& seed_folder, const ExperimentData& data);
-/// predictions/validation-best.jsonl: loads the best checkpoint into the trainee. Nothing without validation data.
-void write_best_predictions(Trainee& trainee, const std::string& seed_folder);
+/// predictions/validation-best.jsonl: loads the best checkpoint into the run. Nothing without validation data.
+void write_best_predictions(RunState& run, const std::string& seed_folder);
 
 }  // namespace tapedeck

@@ -30,8 +30,8 @@ Experiment prepare_for(const std::string& path, const StepToRecord& options) {
 }
 
 /// `step` updates, then one more; recorded when options are given. If one before it is not finite, `step` becomes that one.
-Recording run_steps(Trainee& trainee, uint64_t seed, int64_t& step, const RecorderOptions* options) {
-  TrainSetup setup = setup_of(trainee);
+Recording run_steps(RunState& run, uint64_t seed, int64_t& step, const RecorderOptions* options) {
+  TrainSetup setup = setup_of(run);
   setup.seed = seed;
   StepRunner runner(setup);
   const Plan plan = make_plan(setup);
@@ -51,7 +51,7 @@ Recording run_steps(Trainee& trainee, uint64_t seed, int64_t& step, const Record
   std::optional<Recorder> recorder;
   if (options) {
     recorder.emplace(*options);
-    name_parameters(*recorder, trainee.store);
+    name_parameters(*recorder, run.store);
   }
   finite(step);                                   // if it is not, what there is up to here is what one wants to see
   return recorder ? recorder->finish() : Recording{};

@@ -55,7 +55,7 @@ Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_
 
 void Log::line(const std::string& text) { out_ << clock_time() << " " << text << std::endl; }
 
-RunRecorder::RunRecorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
+RunRecorder::RunRecorder(Where place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
                          int64_t resumed_at)
     : place_(std::move(place)),
       logging_(logging),

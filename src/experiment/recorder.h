@@ -24,10 +24,10 @@ class Log {
 
 class RunRecorder final : public Observer {
  public:
-  struct Place { std::string run_folder, seed_folder; uint64_t seed = 0; int number = 1, of = 1; };
+  struct Where { std::string run_folder, seed_folder; uint64_t seed = 0; int number = 1, of = 1; };
 
   /// resumed_at: the step of the checkpoint that training goes on from (later records are cut off), or -1.
-  RunRecorder(Place place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
+  RunRecorder(Where place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
               int64_t resumed_at);
 
   void step(const StepRecord& record) override;
@@ -43,7 +43,7 @@ class RunRecorder final : public Observer {
   bool due(const StepRecord& record);
   void beat(bool now);
 
-  Place place_;
+  Where place_;
   const LoggingOptions& logging_;
   Log& log_;
   Progress& progress_;

@@ -37,10 +37,10 @@ int64_t checkpoint_step(const std::string& seed_folder) {
 }
 
 /// A run in progress: what the seeds share.
-class Session {
+class SeedRuns {
  public:
   /// earlier: the folder of the stage before, or nothing.
-  Session(const Experiment& experiment, std::string folder, const RunOptions& options, std::string earlier = "")
+  SeedRuns(const Experiment& experiment, std::string folder, const RunOptions& options, std::string earlier = "")
       : experiment_(experiment), folder_(std::move(folder)), earlier_(std::move(earlier)), options_(options), lock_(folder_), log_(folder_) {
     ProgressMode mode = options.progress;
     if (!experiment.config.logging.writes("console") && mode == ProgressMode::automatic) mode = ProgressMode::none;
@@ -87,7 +87,7 @@ class Session {
     progress_->line(line);
   }
 
-  SeedResult run_seed(uint64_t seed, const RunRecorder::Place& place, bool resume) {
+  SeedResult run_seed(uint64_t seed, const RunRecorder::Where& place, bool resume) {
     make_folder(place.seed_folder);
     try {
       return train_seed(seed, place, resume);
@@ -107,13 +107,13 @@ class Session {
     }
   }
 
-  SeedResult train_seed(uint64_t seed, const RunRecorder::Place& place, bool resume) {
-    const std::unique_ptr<Trainee> trainee = build(experiment_, seed);
-    ExperimentConfig& config = trainee->config;
-    if (!earlier_.empty()) announce(start_from(*trainee, seed_folder(earlier_, seed)));
-    write_vocabulary(place.seed_folder, *trainee->data);
+  SeedResult train_seed(uint64_t seed, const RunRecorder::Where& place, bool resume) {
+    const std::unique_ptr<RunState> run = build(experiment_, seed);
+    ExperimentConfig& config = run->config;
+    if (!earlier_.empty()) announce(start_from(*run, seed_folder(earlier_, seed)));
+    write_vocabulary(place.seed_folder, *run->data);
     RunRecorder recorder(place, config.logging, log_, *progress_, options_, resume ? checkpoint_step(place.seed_folder) : -1);
-    TrainSetup setup = setup_of(*trainee);
+    TrainSetup setup = setup_of(*run);
     setup.seed = seed;
     setup.folder = place.seed_folder;
     setup.config_hash = experiment_.hash;
@@ -139,7 +139,7 @@ class Session {
                       .test = trained.test,
                       .memory = memory_values(trained.memory)};
     if (trained.signal) return result;
-    write_best_predictions(*trainee, place.seed_folder);
+    write_best_predictions(*run, place.seed_folder);
     write_metrics(place.seed_folder, trained, seed);                 // last: its presence means that the seed is done
     return result;
   }
@@ -195,22 +195,22 @@ class Session {
 
 }  // namespace
 
-TrainSetup setup_of(Trainee& trainee) {
-  ExperimentConfig& config = trainee.config;
+TrainSetup setup_of(RunState& run) {
+  ExperimentConfig& config = run.config;
   TrainSetup setup;
-  setup.model = trainee.model.get();
-  setup.store = &trainee.store;
+  setup.model = run.model.get();
+  setup.store = &run.store;
   setup.objective = config.objective.get();
   setup.optimizer = config.optimizer.get();
   setup.schedule = config.schedule.get();
-  setup.train = &trainee.data->train;
-  setup.validation = &trainee.data->validation;
-  setup.test = &trainee.data->test;
+  setup.train = &run.data->train;
+  setup.validation = &run.data->validation;
+  setup.test = &run.data->test;
   setup.training = &config.training;
   setup.evaluation = &config.evaluation;
   setup.checkpoints = &config.checkpoints;
-  setup.vocabulary_hash = trainee.data->vocabulary_hash;
-  setup.places = trainee.places;
+  setup.vocabulary_hash = run.data->vocabulary_hash;
+  setup.places = run.places;
   return setup;
 }
 
@@ -225,7 +225,7 @@ RunResult resume_one(const std::string& folder, const RunOptions& options, const
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),
                 "only training.duration, training.time_limit, training.recompute, logging, notes and runtime.threads may change; start a new run for "
                 "the rest");
-  Session session(experiment, folder, options, earlier);
+  SeedRuns session(experiment, folder, options, earlier);
   if (after.dump() != before.dump()) write_file_atomically(resolved_path, after.dump() + "\n");
   const Json* duration = value_at(before, "training.duration");
   const std::string now = experiment.config.training.duration.str();
@@ -255,7 +255,7 @@ RunResult run_stages(const std::string& folder, const std::vector<std::string>& 
 
 RunResult run_experiment(const std::string& path, const RunOptions& options) {
   std::vector<Experiment> experiments = prepare_all(path, options.sets);
-  Complaints none;
+  Diagnostics none;
   LoadedExperiment whole = load_experiment(path, options.sets, none);
   ExperimentConfig config;
   bind_experiment(whole.tree, config, none);
@@ -264,14 +264,14 @@ RunResult run_experiment(const std::string& path, const RunOptions& options) {
   write_inputs(folder, whole, config, options.command_line);
   if (options.output.empty()) point_latest_at(folder);            // DIR/**/metrics.json shall name every run once
   const std::vector<std::string> folders = stage_folders(folder);
-  if (folders.empty()) return Session(experiments.front(), folder, options).run(false);
+  if (folders.empty()) return SeedRuns(experiments.front(), folder, options).run(false);
   for (size_t i = 0; i < folders.size(); ++i) {
     make_folder(folders[i]);
     write_inputs(folders[i], experiments[i].loaded, experiments[i].config, options.command_line);
   }
   return run_stages(folder, folders, [&](size_t i, const std::string& stage, const std::string& earlier) {
     use_runtime(experiments[i].config.runtime);
-    return Session(experiments[i], stage, options, earlier).run(false);
+    return SeedRuns(experiments[i], stage, options, earlier).run(false);
   });
 }
 
@@ -291,10 +291,10 @@ RunResult resume_run(const std::string& given, const RunOptions& options) {
 
 Check check_experiment(const std::string& path, const std::vector<std::string>& sets) {
   Check check{prepare(path, sets), {}};
-  const auto trainee = build(check.experiment, check.experiment.config.all_seeds().front());
-  TrainSetup setup = setup_of(*trainee);
+  const auto run = build(check.experiment, check.experiment.config.all_seeds().front());
+  TrainSetup setup = setup_of(*run);
   setup.seed = check.experiment.config.all_seeds().front();
-  check.rehearsal = rehearse(setup);
+  check.dry_run = dry_run(setup);
   return check;
 }
 

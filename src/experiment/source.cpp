@@ -77,7 +77,7 @@ std::string nearest_file(const fs::path& path) {
 
 class Loader {
  public:
-  explicit Loader(Complaints& complaints) : complaints_(complaints) {}
+  explicit Loader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
   std::vector<std::shared_ptr<const Source>> sources;
 
@@ -98,13 +98,13 @@ class Loader {
     source->text = std::move(content);
     source->directory = path.parent_path().string();
     sources.push_back(source);
-    Json tree = parse_json(source, complaints_);
+    Json tree = parse_json(source, diagnostics_);
     if (!tree.is(Kind::object)) {
-      if (complaints_.empty())
-        complaints_.add({"TD0106", "an experiment must be an object", tree.where, "{ \"name\": ... }", ""});
+      if (diagnostics_.empty())
+        diagnostics_.add({"TD0106", "an experiment must be an object", tree.where, "{ \"name\": ... }", ""});
       return Json::dict();
     }
-    check_format(tree, complaints_);
+    check_format(tree, diagnostics_);
     check_seeds(tree);
     open_files_.push_back(identity(path));
     Json base = read_bases(tree, path);
@@ -123,7 +123,7 @@ class Loader {
   void check_seeds(const Json& tree) {
     const Json::Member *seed = tree.find("seed"), *seeds = tree.find("seeds");
     if (!seed || !seeds || seed->value.is(Kind::null) || seeds->value.is(Kind::null)) return;
-    complaints_.add(
+    diagnostics_.add(
         {"TD0206", "\"seed\" and \"seeds\" exclude each other", std::max(seed, seeds)->where, "remove one of the two", ""});
   }
 
@@ -135,7 +135,7 @@ class Loader {
     const std::vector<Json> names = value.is(Kind::array) ? value.items : std::vector<Json>{value};
     for (const Json& name : names) {
       if (!name.is(Kind::string) || name.string.empty()) {
-        complaints_.add({"TD0303", "extends must be a file name or a list of file names", name.where, "", ""});
+        diagnostics_.add({"TD0303", "extends must be a file name or a list of file names", name.where, "", ""});
       } else {
         base = merge_files(base, read_base(name, path.parent_path() / name.string));
       }
@@ -149,17 +149,17 @@ class Loader {
       std::vector<std::string> chain;
       for (auto it = first; it != open_files_.end(); ++it) chain.push_back(fs::path(*it).filename().string());
       chain.push_back(path.filename().string());
-      complaints_.add({"TD0202", "the files extend each other in a circle", name.where, "", join(chain, " -> ")});
+      diagnostics_.add({"TD0202", "the files extend each other in a circle", name.where, "", join(chain, " -> ")});
       return Json::dict();
     }
     if (sources.size() >= most_files) {
-      if (!too_many_) complaints_.add({"TD0203", text("more than ", most_files, " files"), name.where, "", ""});
+      if (!too_many_) diagnostics_.add({"TD0203", text("more than ", most_files, " files"), name.where, "", ""});
       too_many_ = true;
       return Json::dict();
     }
     FileText file = read_file(path);
     if (!file.problem.empty()) {
-      complaints_.add({"TD0201", "cannot read " + in_quotes(shown) + ": " + file.problem, name.where, nearest_file(path), ""});
+      diagnostics_.add({"TD0201", "cannot read " + in_quotes(shown) + ": " + file.problem, name.where, nearest_file(path), ""});
       return Json::dict();
     }
     return read(shown, std::move(file.text), path);
@@ -172,20 +172,20 @@ class Loader {
     return merge(base, over);
   }
 
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
   std::vector<std::string> open_files_;
   bool too_many_ = false;
 };
 
-void check_name(const Json& tree, Complaints& complaints) {
+void check_name(const Json& tree, Diagnostics& diagnostics) {
   const Json::Member* name = tree.find("name");
   if (!name || name->value.is(Kind::null)) {
-    complaints.add({"TD0307", "the experiment needs \"name\"", tree.where, "", ""});
+    diagnostics.add({"TD0307", "the experiment needs \"name\"", tree.where, "", ""});
   } else if (name->value.is(Kind::string)) {
     constexpr const char* allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
     const std::string& s = name->value.string;
     if (s.find_first_not_of('.') == std::string::npos || s.find_first_not_of(allowed) != std::string::npos || s.size() > 200) {
-      complaints.add({"TD0210", in_quotes(s) + " cannot be the name of an experiment", name->value.where,
+      diagnostics.add({"TD0210", in_quotes(s) + " cannot be the name of an experiment", name->value.where,
                       "letters, digits, dot, dash and underscore", ""});
     }
   }
@@ -197,29 +197,29 @@ void erase(Json& object, std::string_view key) {
   std::erase_if(object.members, [&](const Json::Member& member) { return member.key == key; });
 }
 
-void check_format(const Json& tree, Complaints& complaints) {
+void check_format(const Json& tree, Diagnostics& diagnostics) {
   const Json::Member* format = tree.find("format");
   if (!format || format->value.is(Kind::null)) return;
   if (!format->value.is(Kind::integer) || format->value.integer != 1) {
-    complaints.add({"TD0209", "this program reads format 1, not " + format->value.dump(-1).substr(0, 40), format->value.where,
+    diagnostics.add({"TD0209", "this program reads format 1, not " + format->value.dump(-1).substr(0, 40), format->value.where,
                     "write 1", ""});
   }
 }
 
-LoadedExperiment load_experiment(const std::string& path, const std::vector<std::string>& sets, Complaints& complaints) {
-  Loader loader(complaints);
+LoadedExperiment load_experiment(const std::string& path, const std::vector<std::string>& sets, Diagnostics& diagnostics) {
+  Loader loader(diagnostics);
   LoadedExperiment experiment;
   experiment.tree = loader.load_main(path);
   experiment.sources = std::move(loader.sources);
   experiment.main_text = experiment.sources.front()->text;
   Json& tree = experiment.tree;
-  for (const std::string& assignment : sets) apply_set(tree, assignment, complaints);
+  for (const std::string& assignment : sets) apply_set(tree, assignment, diagnostics);
   if (const Json::Member* format = tree.find("format"); format && format->value.where.source->command_line)
-    check_format(tree, complaints);
+    check_format(tree, diagnostics);
   erase(tree, "format");
-  if (!complaints.empty() && tree.members.empty()) return experiment;  // the text could not be read: nothing more to say
-  substitute_variables(tree, complaints);
-  check_name(tree, complaints);
+  if (!diagnostics.empty() && tree.members.empty()) return experiment;  // the text could not be read: nothing more to say
+  substitute_variables(tree, diagnostics);
+  check_name(tree, diagnostics);
   return experiment;
 }
 

@@ -35,7 +35,7 @@ std::string joined_path(const std::vector<std::string>& keys, size_t count) {
 
 class Assignment {
  public:
-  Assignment(const std::string& assignment, Complaints& complaints) : complaints_(complaints) {
+  Assignment(const std::string& assignment, Diagnostics& diagnostics) : diagnostics_(diagnostics) {
     const size_t equals = assignment.find('=');
     keys_ = split_path(assignment, equals);
     auto source = std::make_shared<Source>();
@@ -48,7 +48,7 @@ class Assignment {
 
   void apply(Json& tree) {
     if (refused_) return;
-    if (keys_[0] == "extends" || keys_[0] == "$schema") return complain("\"" + keys_[0] + "\" can only be given in a file", "");
+    if (keys_[0] == "extends" || keys_[0] == "$schema") return report("\"" + keys_[0] + "\" can only be given in a file", "");
     if (keys_[0] == "seed") erase(tree, "seeds");
     if (keys_[0] == "seeds") erase(tree, "seed");
     Json* at = &tree;
@@ -59,24 +59,24 @@ class Assignment {
  private:
   // JSON if it reads as such; what begins like JSON but is broken is a mistake, everything else a string.
   void read_value(const std::shared_ptr<const Source>& source) {
-    Complaints problems;
+    Diagnostics problems;
     value_ = parse_json(source, problems);
     if (problems.empty()) return;
-    const Complaint& first = problems.list().front();
+    const Diagnostic& first = problems.list().front();
     const size_t start = source->text.find_first_not_of(" \t");
     const bool looks_like_json =
         start != std::string::npos && std::string_view("{[\"").find(source->text[start]) != std::string_view::npos;
     refused_ = looks_like_json || first.code == "TD0103";
-    if (refused_) complaints_.add({"TD0205", "the value is not JSON: " + first.message, place_, first.hint, ""});
+    if (refused_) diagnostics_.add({"TD0205", "the value is not JSON: " + first.message, place_, first.hint, ""});
     value_ = Json::of(source->text);
     value_.where = place_;
   }
 
-  void complain(std::string message, std::string note) {
-    complaints_.add({"TD0204", std::move(message), place_, "", std::move(note)});
+  void report(std::string message, std::string note) {
+    diagnostics_.add({"TD0204", std::move(message), place_, "", std::move(note)});
   }
 
-  // The entry of `parent` that keys_[i] names, made if it may be; null after a complaint.
+  // The entry of `parent` that keys_[i] names, made if it may be; null after a diagnostic.
   Json* child(Json& parent, size_t i) {
     if (parent.is(Kind::array)) return item(parent, i);
     if (!make_section(parent, i)) return nullptr;
@@ -90,7 +90,7 @@ class Assignment {
     const std::string& key = keys_[i];
     const bool number = key.size() < 10 && key.find_first_not_of("0123456789") == std::string::npos;
     if (number && std::stoul(key) < list.items.size()) return &list.items[std::stoul(key)];
-    complain(joined_path(keys_, i) + " has no entry " + in_quotes(key),
+    report(joined_path(keys_, i) + " has no entry " + in_quotes(key),
              text("it is a list of ", list.items.size(), ", counted from 0"));
     return nullptr;
   }
@@ -102,7 +102,7 @@ class Assignment {
       value.where = place_;
     }
     if (value.is(Kind::object)) return true;
-    complain(joined_path(keys_, i) + " is not a section: it is " + value.dump(-1), "");
+    report(joined_path(keys_, i) + " is not a section: it is " + value.dump(-1), "");
     return false;
   }
 
@@ -119,7 +119,7 @@ class Assignment {
     else parent.set(keys_[last], value_).where = place_;
   }
 
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
   std::vector<std::string> keys_;
   Location place_;
   Json value_;
@@ -128,8 +128,8 @@ class Assignment {
 
 }  // namespace
 
-void apply_set(Json& tree, const std::string& assignment, Complaints& complaints) {
-  Assignment(assignment, complaints).apply(tree);
+void apply_set(Json& tree, const std::string& assignment, Diagnostics& diagnostics) {
+  Assignment(assignment, diagnostics).apply(tree);
 }
 
 }  // namespace tapedeck

@@ -25,8 +25,8 @@ struct Variable {
 
 class Substitution {
  public:
-  Substitution(const Json* vars, std::string name, std::optional<Json> seed, Complaints& complaints)
-      : vars_(vars), name_(std::move(name)), seed_(std::move(seed)), complaints_(complaints) {}
+  Substitution(const Json* vars, std::string name, std::optional<Json> seed, Diagnostics& diagnostics)
+      : vars_(vars), name_(std::move(name)), seed_(std::move(seed)), diagnostics_(diagnostics) {}
 
   void apply(Json& json) {
     for (Json& item : json.items) apply(item);
@@ -44,7 +44,7 @@ class Substitution {
       out += in.substr(at, open - at);
       const size_t close = in.find('}', open);
       if (close == std::string::npos) {
-        complain("TD0207", "a \"${\" is never closed", json.where, "a } is missing", "");
+        report("TD0207", "a \"${\" is never closed", json.where, "a } is missing", "");
         return json;
       }
       const std::string name = in.substr(open + 2, close - open - 2);
@@ -52,7 +52,7 @@ class Substitution {
       const Variable variable = look_up(name, place_inside(json, open, close + 1 - open));
       if (variable.value && whole) return placed(*variable.value, variable.defined_elsewhere, json.where);
       if (variable.value && !is_scalar(*variable.value)) {
-        complain("TD0207", name + " is a list or an object and cannot be part of a string", json.where, "", "");
+        report("TD0207", name + " is a list or an object and cannot be part of a string", json.where, "", "");
         return json;
       }
       // A path that begins with a variable belongs to the file that defines the variable.
@@ -87,7 +87,7 @@ class Substitution {
     if (name == "seed") return {seed_, false};
     if (name.starts_with("env:")) {
       if (const char* value = std::getenv(name.substr(4).c_str())) return {Json::of(value), false};
-      complain("TD0208", "the environment variable " + in_quotes(name.substr(4)) + " is not set", where, "", "");
+      report("TD0208", "the environment variable " + in_quotes(name.substr(4)) + " is not set", where, "", "");
       return {Json::of(""), false};
     }
     const Json::Member* var = vars_ && name.starts_with("vars.") ? vars_->find(std::string_view(name).substr(5)) : nullptr;
@@ -98,7 +98,7 @@ class Substitution {
 
   void unknown(const std::string& name, const Location& where) {
     if (!vars_ && name.starts_with("vars."))
-      return complain("TD0207", "variables cannot use each other", where, "write its value", "");
+      return report("TD0207", "variables cannot use each other", where, "write its value", "");
     std::vector<std::string> known;
     if (vars_) {
       for (const Json::Member& member : vars_->members) known.push_back("vars." + member.key);
@@ -106,17 +106,17 @@ class Substitution {
     known.insert(known.end(), {"name", "seed", "env:NAME"});
     std::string hint = suggest(name, known);
     if (hint.empty()) hint = suggest("vars." + name, known);
-    complain("TD0207", "there is no variable " + in_quotes(name), where, std::move(hint), "known: " + join(known));
+    report("TD0207", "there is no variable " + in_quotes(name), where, std::move(hint), "known: " + join(known));
   }
 
-  void complain(std::string code, std::string message, const Location& where, std::string hint, std::string note) {
-    complaints_.add({std::move(code), std::move(message), where, std::move(hint), std::move(note)});
+  void report(std::string code, std::string message, const Location& where, std::string hint, std::string note) {
+    diagnostics_.add({std::move(code), std::move(message), where, std::move(hint), std::move(note)});
   }
 
   const Json* vars_;
   std::string name_;
   std::optional<Json> seed_;
-  Complaints& complaints_;
+  Diagnostics& diagnostics_;
 };
 
 // The one seed of the run, or nothing when several follow.
@@ -130,7 +130,7 @@ std::optional<Json> single_seed(const Json& tree) {
 
 }  // namespace
 
-void substitute_variables(Json& tree, Complaints& complaints) {
+void substitute_variables(Json& tree, Diagnostics& diagnostics) {
   const Json::Member* name = tree.find("name");
   const std::string title = name && name->value.is(Kind::string) ? name->value.string : "";
   const std::optional<Json> seed = single_seed(tree);
@@ -138,11 +138,11 @@ void substitute_variables(Json& tree, Complaints& complaints) {
   if (const Json::Member* given = tree.find("vars")) vars = given->value;
   erase(tree, "vars");
   if (!vars.is(Kind::object) && !vars.is(Kind::null)) {
-    complaints.add({"TD0303", "vars must be an object", vars.where, "", ""});
+    diagnostics.add({"TD0303", "vars must be an object", vars.where, "", ""});
   }
   // Variables may use the environment, the name and the seed, but not each other: everything is replaced once.
-  Substitution(nullptr, title, seed, complaints).apply(vars);
-  Substitution(&vars, title, seed, complaints).apply(tree);
+  Substitution(nullptr, title, seed, diagnostics).apply(vars);
+  Substitution(&vars, title, seed, diagnostics).apply(tree);
 }
 
 Json substitute_seed(const Json& tree, int64_t seed) {

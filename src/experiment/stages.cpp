@@ -24,31 +24,31 @@ std::string checkpoint_of(const std::string& seed_folder) {
   return find_checkpoint(seed_folder, fs::exists(seed_folder + "/checkpoints/best.json") ? "best" : "last");
 }
 
-void check_name(const Json& stage, std::set<std::string>& seen, Complaints& complaints) {
+void check_name(const Json& stage, std::set<std::string>& seen, Diagnostics& diagnostics) {
   constexpr const char* allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   const Json::Member* name = stage.find("name");
   if (!name || !name->value.is(Json::Kind::string) || name->value.string.empty() || name->value.string.find_first_not_of(allowed) != std::string::npos)
-    complaints.add({"TD0307", "a stage needs \"name\": letters, digits, dash and underscore", name ? name->where : stage.where, "", ""});
+    diagnostics.add({"TD0307", "a stage needs \"name\": letters, digits, dash and underscore", name ? name->where : stage.where, "", ""});
   else if (!seen.insert(name->value.string).second)
-    complaints.add({"TD0322", "two stages are called " + in_quotes(name->value.string), name->value.where, "every name once", ""});
+    diagnostics.add({"TD0322", "two stages are called " + in_quotes(name->value.string), name->value.where, "every name once", ""});
 }
 
 }  // namespace
 
-void check_stages(const Json& stages, Complaints& complaints) {
+void check_stages(const Json& stages, Diagnostics& diagnostics) {
   if (!stages.is(Json::Kind::array) || stages.items.empty() || stages.items.size() > 100)
-    return complaints.add({"TD0303", "stages must be a list of 1 to 100 groups of overrides", stages.where,
+    return diagnostics.add({"TD0303", "stages must be a list of 1 to 100 groups of overrides", stages.where,
                            "[{ \"name\": \"first\", ... }, { \"name\": \"second\", ... }]", ""});
   std::set<std::string> names;
   for (const Json& stage : stages.items) {
     if (!stage.is(Json::Kind::object)) {
-      complaints.add({"TD0303", "a stage is a group of overrides", stage.where, "{ \"name\": \"first\", ... }", ""});
+      diagnostics.add({"TD0303", "a stage is a group of overrides", stage.where, "{ \"name\": \"first\", ... }", ""});
       continue;
     }
-    check_name(stage, names, complaints);
+    check_name(stage, names, diagnostics);
     for (const char* whole : {"seed", "seeds", "output", "stages", "extends", "vars", "format"})
       if (const Json::Member* member = stage.find(whole))
-        complaints.add({"TD0301", text("a stage has no ", in_quotes(whole)), member->where, "write it beside \"stages\"", ""});
+        diagnostics.add({"TD0301", text("a stage has no ", in_quotes(whole)), member->where, "write it beside \"stages\"", ""});
   }
 }
 
@@ -80,23 +80,23 @@ std::vector<std::string> stage_folders(const std::string& run_folder) {
   return folders;
 }
 
-std::string start_from(Trainee& trainee, const std::string& seed_folder) {
+std::string start_from(RunState& run, const std::string& seed_folder) {
   const std::string checkpoint = checkpoint_of(seed_folder), path = checkpoint + "/model.safetensors";
   verify_checkpoint(checkpoint);
   const Json state = read_json_file(checkpoint + "/state.json");
   const Json* vocabulary = value_at(state, "vocabulary_hash");
-  if (!vocabulary || vocabulary->string != trainee.data->vocabulary_hash)
+  if (!vocabulary || vocabulary->string != run.data->vocabulary_hash)
     throw Error(ErrorKind::checkpoint, checkpoint + " was trained with another vocabulary", "give both stages the same tokenizer and training texts");
   size_t taken = 0;
   const SafeTensors file = read_safetensors(path);
   for (auto& [name, tensor] : file.tensors) {
-    const Parameter* p = trainee.store.find(name);
+    const Parameter* p = run.store.find(name);
     if (!p || p->shape != tensor.shape()) continue;
-    p->value.copy_from(tensor.dtype() == trainee.store.dtype() ? tensor : tensor.to(trainee.store.dtype()));
+    p->value.copy_from(tensor.dtype() == run.store.dtype() ? tensor : tensor.to(run.store.dtype()));
     ++taken;
   }
   if (taken == 0) throw Error(ErrorKind::checkpoint, path + ": no parameter fits this model", "keep the names and sizes of what the stages share");
-  return text("starts from ", checkpoint, ": ", taken, " of ", trainee.store.all().size(), " parameters");
+  return text("starts from ", checkpoint, ": ", taken, " of ", run.store.all().size(), " parameters");
 }
 
 }  // namespace tapedeck

@@ -61,19 +61,19 @@ class CloseUp final : public RecordVisitor {
  public:
   CloseUp(Path path, const Act& act) : path_(path), act_(act) {}
 
-  void before(uint32_t record, const Work& work) override {
-    if (record != path_[0].record || work.kind != Work::Kind::backward) return;
-    dy_ = copies(work.dy);                        // the kernel may write over it
+  void before(uint32_t record, const OpCall& call) override {
+    if (record != path_[0].record || call.kind != OpCall::Kind::backward) return;
+    dy_ = copies(call.dy);                        // the kernel may write over it
     before_ = {};
-    for (auto& g : work.dx) before_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
+    for (auto& g : call.dx) before_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
   }
 
-  void after(uint32_t record, const Work& work) override {
-    if (record == path_[0].origin) origin_ = work.op.name(), inputs_ = copies(work.in);
+  void after(uint32_t record, const OpCall& call) override {
+    if (record == path_[0].origin) origin_ = call.op.name(), inputs_ = copies(call.in);
     if (record != path_[0].record) return;
-    Moment m{work.op, work.traits, copies(work.in), {}, {}, {}};
-    if (work.kind == Work::Kind::backward) backward(work, m);
-    else m.results = copies(work.out);
+    Moment m{call.op, call.traits, copies(call.in), {}, {}, {}};
+    if (call.kind == OpCall::Kind::backward) backward(call, m);
+    else m.results = copies(call.out);
     if (path_.size() == 1) return act_(m);
     CloseUp inner(path_.subspan(1), act_);
     Tensors unused;
@@ -81,15 +81,15 @@ class CloseUp final : public RecordVisitor {
   }
 
  private:
-  void backward(const Work& work, Moment& m) const {
+  void backward(const OpCall& call, Moment& m) const {
     for (size_t k = 0; k < m.in.size(); ++k)      // what the kernel does not read may be gone: the forward record had it
-      if (!m.in[k] && work.in[k] && origin_ == work.op.name() && k < inputs_.size()) m.in[k] = inputs_[k];
+      if (!m.in[k] && call.in[k] && origin_ == call.op.name() && k < inputs_.size()) m.in[k] = inputs_[k];
     for (size_t k = 0; k < m.in.size(); ++k)
-      if (!m.in[k] && work.in[k]) throw Error(ErrorKind::value, text("input ", k, " of ", work.op.name(), " was not kept up to here"));
+      if (!m.in[k] && call.in[k]) throw Error(ErrorKind::value, text("input ", k, " of ", call.op.name(), " was not kept up to here"));
     m.dy = dy_;
-    for (size_t k = 0; k < work.dx.size(); ++k) {
-      m.wanted.push_back(work.dx[k].wanted);
-      if (work.dx[k].wanted) m.results.push_back(before_[k] ? Tensor{} : work.dx[k].into.clone());
+    for (size_t k = 0; k < call.dx.size(); ++k) {
+      m.wanted.push_back(call.dx[k].wanted);
+      if (call.dx[k].wanted) m.results.push_back(before_[k] ? Tensor{} : call.dx[k].into.clone());
     }
   }
 
@@ -196,7 +196,7 @@ Slope slope(Projection& f, In start, In gradient, Key key) {
 std::string verdict(const Moment& m) {
   if (!m.traits.differentiable) return text(m.op.name(), " is not differentiable\n");
   TapeListener nobody;
-  const Listening quiet(nobody);
+  const ScopedListener quiet(nobody);
   Projection f(m);
   const Tensors start = copies(f.in), gradient = f.gradient(m.traits);
   int64_t elements = 0;

@@ -29,7 +29,7 @@ std::string joined(const std::vector<std::string>& words, size_t from) {
   return words.size() <= from ? "" : join({words.begin() + std::ptrdiff_t(from), words.end()}, " ");
 }
 
-[[noreturn]] void mistake(const std::string& what, const std::string& remedy = "") { throw Error(ErrorKind::usage, what, remedy); }
+[[noreturn]] void mistake(const std::string& what, const std::string& hint = "") { throw Error(ErrorKind::usage, what, hint); }
 
 constexpr int64_t lines_around = 5;
 

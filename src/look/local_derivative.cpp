@@ -34,20 +34,20 @@ int64_t typical(const Tensor& t) {
 }
 
 /// d out[output][at] / d in[k] for every floating input (of a backward record: whose gradient it makes), else undefined.
-Tensors derivatives(const Work& work, size_t output, int64_t at) {
+Tensors derivatives(const OpCall& call, size_t output, int64_t at) {
   Tensors in, out, dy;
-  for (auto& t : work.in) in.push_back(t.detach());
-  for (auto& t : work.out) out.push_back(t.detach());
+  for (auto& t : call.in) in.push_back(t.detach());
+  for (auto& t : call.out) out.push_back(t.detach());
   dy.resize(out.size());
   dy[output] = Tensor::zeros(out[output].shape(), out[output].dtype());
   dispatch(dy[output].dtype(), [&](auto tag) { dy[output].raw<decltype(tag)>()[at] = 1; });
   Few<Grad, max_inputs> dx;
   Few<bool, max_inputs> wanted;
   for (size_t k = 0; k < in.size(); ++k) {
-    wanted.push_back(is_differentiated(in[k]) && (work.kind == Work::Kind::forward || work.dx[k].wanted));
+    wanted.push_back(is_differentiated(in[k]) && (call.kind == OpCall::Kind::forward || call.dx[k].wanted));
     dx.push_back({wanted[k] ? Tensor::empty(in[k].shape(), in[k].dtype()) : Tensor{}, wanted[k], false});
   }
-  if (!work.op.backward(in, out, dy, dx)) return work.op.vjp(in, out, dy, wanted);
+  if (!call.op.backward(in, out, dy, dx)) return call.op.vjp(in, out, dy, wanted);
   Tensors made;
   for (auto& g : dx) made.push_back(g.into);
   return made;
@@ -68,39 +68,39 @@ std::pair<int64_t, std::vector<int64_t>> steepest(const Tensor& slopes) {
 
 }  // namespace
 
-void Recorder::differentiate(const Work& work) {
-  const bool back = work.kind == Work::Kind::backward;
-  if (!work.traits.differentiable || (!back && work.kind != Work::Kind::forward)) return;
-  const In tops = back ? In(dy_copies_) : work.out;
+void Recorder::differentiate(const OpCall& call) {
+  const bool back = call.kind == OpCall::Kind::backward;
+  if (!call.traits.differentiable || (!back && call.kind != OpCall::Kind::forward)) return;
+  const In tops = back ? In(dy_copies_) : call.out;
   const size_t output = size_t(std::find_if(tops.begin(), tops.end(), is_differentiated) - tops.begin());
   const int64_t at = output < tops.size() ? typical(tops[output]) : -1;
   if (at < 0) return;
   const Silence silence;
   Tensors slopes;
   try {
-    slopes = derivatives(work, output, at);
+    slopes = derivatives(call, output, at);
   } catch (const Error&) {                        // it has no derivative of this kind: nothing is claimed
     return;
   }
   const auto defined = [](In side, size_t end) {  // of the handles before it: the others are not in the record
     return size_t(std::count_if(side.begin(), side.begin() + std::ptrdiff_t(end), [](auto& t) { return bool(t); }));
   };
-  const auto input = [&](size_t k) { return pending_.in[defined(work.in, k)].value; };
+  const auto input = [&](size_t k) { return pending_.in[defined(call.in, k)].value; };
   size_t made = 0;                                // gradients that are wanted so far
   for (size_t k = 0; k < slopes.size(); ++k) {
-    const size_t gradient = back && work.dx[k].wanted ? made++ : 0;
+    const size_t gradient = back && call.dx[k].wanted ? made++ : 0;
     if (!slopes[k]) continue;
     for (size_t j = k + 1; !back && j < slopes.size(); ++j)      // a value in two places: by both ways
       if (slopes[j] && input(j) == input(k)) slopes[k] = slopes[k].clone(), add_into(slopes[k], slopes[j]), slopes[j] = {};
     LocalDerivative d;
-    d.of = back ? pending_.in[defined(work.dy, output)].value : pending_.out[output];
+    d.of = back ? pending_.in[defined(call.dy, output)].value : pending_.out[output];
     d.by = back ? pending_.out[gradient] : input(k);
     d.at = at;
     d.value = tops[output].item(at);
     const auto [count, largest] = steepest(slopes[k]);
     d.depends = count;
-    const Tensor& now = back ? work.dx[k].into : work.in[k];
-    const bool sum = back && work.dx[k].accumulate;
+    const Tensor& now = back ? call.dx[k].into : call.in[k];
+    const bool sum = back && call.dx[k].accumulate;
     for (int64_t i : largest) d.slopes.push_back({i, slopes[k].item(i), now.item(i), sum ? dx_copies_[k].item(i) : 0});
     pending_.derivatives.push_back(std::move(d));
   }

@@ -45,7 +45,7 @@ std::vector<uint32_t> path_from(const Recording& r, uint32_t born) {
   return path;
 }
 
-std::string remedy(const OpRecord& x, const RecordedValue& v) {
+std::string hint(const OpRecord& x, const RecordedValue& v) {
   const auto is = [&](const char* pattern) { return glob_match(pattern, x.op); };
   if (is("log*")) return "the logarithm of 0 or less: use log_softmax or a loss that takes logits, or clamp its input";
   if (is("divide") || is("reciprocal")) return "a division by 0: add a small epsilon to the divisor";
@@ -108,9 +108,9 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   if (x.origin != nothing) out += "  as the gradient of " + where(r, x.origin) + "\n";
   for (size_t k = 1; k < found.path.size(); ++k) {
     if (found.path.size() > 24 && k == 12) out += text("  ... ", found.path.size() - 24, " more ...\n"), k = found.path.size() - 12;
-    out += text(k + 1 == found.path.size() ? "  arrives in " : "  carried by ", where(r, found.path[k]), ", ", phase(r.records[found.path[k]]), "\n");
+    out += text(k + 1 == found.path.size() ? "  arrives in " : "  extra_state by ", where(r, found.path[k]), ", ", phase(r.records[found.path[k]]), "\n");
   }
-  const std::string advice = remedy(x, v);
+  const std::string advice = hint(x, v);
   return out + (advice.empty() ? "" : "advice: " + advice + "\n");
 }
 

@@ -28,14 +28,14 @@ Tensors doubled(In side) {
   return out;
 }
 
-/// Gradient buffers like those of the work, with what they held on entry.
-Few<Grad, max_inputs> fresh_gradients(const Work& work, In entries, DType dtype) {
+/// Gradient buffers like those of the call, with what they held on entry.
+Few<Grad, max_inputs> fresh_gradients(const OpCall& call, In entries, DType dtype) {
   Few<Grad, max_inputs> dx;
-  for (size_t k = 0; k < work.dx.size(); ++k) {
+  for (size_t k = 0; k < call.dx.size(); ++k) {
     Grad g;
-    g.wanted = work.dx[k].wanted;
-    g.accumulate = work.dx[k].accumulate;
-    if (g.wanted) g.into = g.accumulate ? entries[k].to(dtype) : Tensor::empty(work.dx[k].into.shape(), dtype);
+    g.wanted = call.dx[k].wanted;
+    g.accumulate = call.dx[k].accumulate;
+    if (g.wanted) g.into = g.accumulate ? entries[k].to(dtype) : Tensor::empty(call.dx[k].into.shape(), dtype);
     dx.push_back(std::move(g));
   }
   return dx;
@@ -50,47 +50,47 @@ Tensors copies(In side) {
 }  // namespace
 
 /// dy may be written over, and gradients are added to in place.
-void Recorder::keep_copies(const Work& work) {
+void Recorder::keep_copies(const OpCall& call) {
   paused_ = true;
   dy_copies_ = dx_copies_ = {};
-  if (work.kind == Work::Kind::backward) {
-    dy_copies_ = copies(work.dy);
-    for (auto& g : work.dx) dx_copies_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
+  if (call.kind == OpCall::Kind::backward) {
+    dy_copies_ = copies(call.dy);
+    for (auto& g : call.dx) dx_copies_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
   }
-  if (work.kind == Work::Kind::add) dx_copies_.push_back(work.in[0].clone());
+  if (call.kind == OpCall::Kind::add) dx_copies_.push_back(call.in[0].clone());
   paused_ = false;
 }
 
-void Recorder::compute_again(const Work& work) {
+void Recorder::compute_again(const OpCall& call) {
   bool equal = true;
   const auto compare = [&](const Tensor& a, const Tensor& b) { equal = equal && same_bits(a, b); };
-  if (work.kind == Work::Kind::backward) {
+  if (call.kind == OpCall::Kind::backward) {
     const Tensors dy = copies(dy_copies_);
-    Few<Grad, max_inputs> dx = fresh_gradients(work, dx_copies_, work.dx.empty() ? DType::f32 : work.in[0].dtype());
+    Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, call.dx.empty() ? DType::f32 : call.in[0].dtype());
     for (size_t k = 0; k < dx.size(); ++k)
-      if (dx[k].wanted) dx[k].into = dx[k].accumulate ? dx_copies_[k].clone() : Tensor::empty(work.dx[k].into.shape(), work.dx[k].into.dtype());
-    work.op.backward(work.in, work.out, dy, dx);
-    for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(dx[k].into, work.dx[k].into);
-  } else if (work.kind == Work::Kind::add) {
-    const Tensors in{dx_copies_[0], work.in[1]}, y{Tensor::empty(work.in[0].shape(), work.in[0].dtype())};
+      if (dx[k].wanted) dx[k].into = dx[k].accumulate ? dx_copies_[k].clone() : Tensor::empty(call.dx[k].into.shape(), call.dx[k].into.dtype());
+    call.op.backward(call.in, call.out, dy, dx);
+    for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(dx[k].into, call.dx[k].into);
+  } else if (call.kind == OpCall::Kind::add) {
+    const Tensors in{dx_copies_[0], call.in[1]}, y{Tensor::empty(call.in[0].shape(), call.in[0].dtype())};
     Tensors made = y;
-    work.op.forward(in, made);
-    compare(made[0], work.out[0]);
-  } else if (work.kind == Work::Kind::restore) {
+    call.op.forward(in, made);
+    compare(made[0], call.out[0]);
+  } else if (call.kind == OpCall::Kind::restore) {
     Tensors y;
-    for (auto& t : work.out) y.push_back(t);
-    y[work.output] = Tensor::empty(work.out[work.output].shape(), work.out[work.output].dtype());
-    work.op.restore(work.in, y, work.output);
-    compare(y[work.output], work.out[work.output]);
+    for (auto& t : call.out) y.push_back(t);
+    y[call.output] = Tensor::empty(call.out[call.output].shape(), call.out[call.output].dtype());
+    call.op.restore(call.in, y, call.output);
+    compare(y[call.output], call.out[call.output]);
   } else {
-    Tensors y = fresh_outputs(work.op, work.in);
-    work.op.forward(work.in, y);
-    for (size_t k = 0; k < y.size(); ++k) compare(y[k], work.out[k]);
+    Tensors y = fresh_outputs(call.op, call.in);
+    call.op.forward(call.in, y);
+    for (size_t k = 0; k < y.size(); ++k) compare(y[k], call.out[k]);
   }
   pending_.replay = equal ? OpRecord::Replay::equal : OpRecord::Replay::different;
 }
 
-void Recorder::compute_in_f64(const Work& work) {
+void Recorder::compute_in_f64(const OpCall& call) {
   const auto compare = [&](const Tensor& got, const Tensor& exact) {
     if (got.dtype() != DType::f32 || exact.dtype() != DType::f64 || got.size() == 0) return;
     const Difference d = difference(got, exact);
@@ -98,16 +98,16 @@ void Recorder::compute_in_f64(const Work& work) {
     pending_.error_ulp = std::max(pending_.error_ulp, d.ulp);
   };
   try {
-    if (work.kind == Work::Kind::backward) {
-      const Tensors in = doubled(work.in), out = doubled(work.out), dy = doubled(dy_copies_);
-      Few<Grad, max_inputs> dx = fresh_gradients(work, dx_copies_, DType::f64);
-      if (!work.op.backward(in, out, dy, dx)) return;
-      for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(work.dx[k].into, dx[k].into);
-    } else if (work.kind == Work::Kind::forward || work.kind == Work::Kind::again) {
-      const Tensors in = doubled(work.in);
-      Tensors y = fresh_outputs(work.op, in);
-      work.op.forward(in, y);
-      for (size_t k = 0; k < y.size(); ++k) compare(work.out[k], y[k]);
+    if (call.kind == OpCall::Kind::backward) {
+      const Tensors in = doubled(call.in), out = doubled(call.out), dy = doubled(dy_copies_);
+      Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, DType::f64);
+      if (!call.op.backward(in, out, dy, dx)) return;
+      for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(call.dx[k].into, dx[k].into);
+    } else if (call.kind == OpCall::Kind::forward || call.kind == OpCall::Kind::again) {
+      const Tensors in = doubled(call.in);
+      Tensors y = fresh_outputs(call.op, in);
+      call.op.forward(in, y);
+      for (size_t k = 0; k < y.size(); ++k) compare(call.out[k], y[k]);
     }
   } catch (const Error&) {
     pending_.error = pending_.error_ulp = -1;     // the op has no f64 form: nothing is claimed

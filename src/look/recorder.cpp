@@ -37,60 +37,60 @@ void Recorder::use(const Tensor& t, Use::Role role) {
   if (v != nothing) pending_.in.push_back({role, v, t.on_tape(), false});
 }
 
-void Recorder::begin(const Work& work) {
+void Recorder::begin(const OpCall& call) {
   pending_ = {};
-  using Kind = Work::Kind;
+  using Kind = OpCall::Kind;
   constexpr OpRecord::Kind kinds[] = {OpRecord::Kind::forward, OpRecord::Kind::backward, OpRecord::Kind::again, OpRecord::Kind::restore,
                                       OpRecord::Kind::add};
-  pending_.kind = kinds[size_t(work.kind)];
-  pending_.op = work.op.name();
-  pending_.scope = scope_path(work.scope);
-  pending_.differentiable = work.traits.differentiable;
+  pending_.kind = kinds[size_t(call.kind)];
+  pending_.op = call.op.name();
+  pending_.scope = scope_path(call.scope);
+  pending_.differentiable = call.traits.differentiable;
   if (!pulls_.empty() && pulls_[0] != nothing) {
     pending_.origin = pulls_[0];
     const OpRecord& origin = recording_.records[pulls_[0]];
-    pending_.order = uint8_t(origin.order + (work.kind == Kind::again || work.kind == Kind::restore ? 0 : 1));
-    if (pending_.scope.empty() || work.kind == Kind::forward) pending_.scope = origin.scope;
-  } else if (work.kind == Kind::add && !recording_.records.empty()) {
+    pending_.order = uint8_t(origin.order + (call.kind == Kind::again || call.kind == Kind::restore ? 0 : 1));
+    if (pending_.scope.empty() || call.kind == Kind::forward) pending_.scope = origin.scope;
+  } else if (call.kind == Kind::add && !recording_.records.empty()) {
     pending_.order = recording_.records.back().order;
   }
   Attributes attributes;
-  work.op.attributes(attributes);
+  call.op.attributes(attributes);
   pending_.attributes = std::move(attributes.all);
-  for (size_t i = 0; i < work.dy.size(); ++i) {
-    use(work.dy[i], Use::Role::gradient);
-    if (work.dy[i] && work.out[i]) recording_.values[pending_.in.back().value].gradient_of = value_of(work.out[i]);
+  for (size_t i = 0; i < call.dy.size(); ++i) {
+    use(call.dy[i], Use::Role::gradient);
+    if (call.dy[i] && call.out[i]) recording_.values[pending_.in.back().value].gradient_of = value_of(call.out[i]);
   }
-  if (work.kind != Kind::backward && work.kind != Kind::restore) {
-    for (size_t k = 0; k < work.in.size(); ++k) use(work.in[k], work.kind == Kind::add && k == 0 ? Use::Role::sum : Use::Role::input);
+  if (call.kind != Kind::backward && call.kind != Kind::restore) {
+    for (size_t k = 0; k < call.in.size(); ++k) use(call.in[k], call.kind == Kind::add && k == 0 ? Use::Role::sum : Use::Role::input);
   } else {
-    for (auto& save : work.op.saves()) {
-      const In side = save.kind == Save::input ? work.in : work.out;
+    for (auto& save : call.op.saves()) {
+      const In side = save.kind == Save::input ? call.in : call.out;
       const auto k = size_t(save.index);
-      const bool target = work.kind == Kind::restore && save.kind == Save::output && k == work.output;
+      const bool target = call.kind == Kind::restore && save.kind == Save::output && k == call.output;
       if (k < side.size() && side[k] && side[k].has_data() && !target) use(side[k], Use::Role::saved);
     }
-    for (auto& g : work.dx) if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
+    for (auto& g : call.dx) if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
   }
-  price(work);
-  if (options_.replay || options_.shadow || options_.derivatives) keep_copies(work);
+  price(call);
+  if (options_.replay || options_.shadow || options_.derivatives) keep_copies(call);
   if (options_.visitor) {
     const Pause pause(*this);
-    options_.visitor->before(uint32_t(recording_.records.size()), work);
+    options_.visitor->before(uint32_t(recording_.records.size()), call);
   }
   pending_.start_ns = now();
 }
 
-void Recorder::price(const Work& work) {
-  using Kind = Work::Kind;
-  const Cost cost = work.kind == Kind::backward  ? work.op.backward_cost(work.in, work.out, work.dy, work.dx)
-                    : work.kind == Kind::restore ? work.op.restore_cost(work.in, work.out, work.output)
-                                                 : work.op.cost(work.in);
+void Recorder::price(const OpCall& call) {
+  using Kind = OpCall::Kind;
+  const Cost cost = call.kind == Kind::backward  ? call.op.backward_cost(call.in, call.out, call.dy, call.dx)
+                    : call.kind == Kind::restore ? call.op.restore_cost(call.in, call.out, call.output)
+                                                 : call.op.cost(call.in);
   pending_.flops = cost.flops;
   pending_.bytes = cost.bytes;
 }
 
-void Recorder::end(const Work& work, bool done) {
+void Recorder::end(const OpCall& call, bool done) {
   pending_.ns = now() - pending_.start_ns;
   const Pause pause(*this);
   if (!done) {
@@ -104,7 +104,7 @@ void Recorder::end(const Work& work, bool done) {
     const uint32_t v = new_value(t, id);
     RecordedValue& value = recording_.values[v];
     value.gradient_of = gradient_of;
-    value.may_be_infinite = work.traits.may_be_infinite;
+    value.may_be_infinite = call.traits.may_be_infinite;
     if (name_from != nothing) {
       value.name = recording_.values[name_from].name;
       value.gradient_of = recording_.values[name_from].gradient_of;
@@ -112,17 +112,17 @@ void Recorder::end(const Work& work, bool done) {
     }
     pending_.out.push_back(v);
   };
-  if (work.kind == Work::Kind::backward) {
-    for (size_t k = 0; k < work.dx.size(); ++k) if (work.dx[k].wanted) make(work.dx[k].into, value_of(work.in[k]));
-  } else if (work.kind == Work::Kind::restore) {
-    make(work.out[work.output], nothing);
+  if (call.kind == OpCall::Kind::backward) {
+    for (size_t k = 0; k < call.dx.size(); ++k) if (call.dx[k].wanted) make(call.dx[k].into, value_of(call.in[k]));
+  } else if (call.kind == OpCall::Kind::restore) {
+    make(call.out[call.output], nothing);
   } else {
-    for (auto& t : work.out) make(t, nothing);
+    for (auto& t : call.out) make(t, nothing);
   }
-  if (options_.replay) compute_again(work);
-  if (options_.shadow) compute_in_f64(work);
-  if (options_.derivatives) differentiate(work);
-  if (options_.visitor) options_.visitor->after(id, work);
+  if (options_.replay) compute_again(call);
+  if (options_.shadow) compute_in_f64(call);
+  if (options_.derivatives) differentiate(call);
+  if (options_.visitor) options_.visitor->after(id, call);
   dy_copies_ = dx_copies_ = {};
   finish_record(std::move(pending_));
 }

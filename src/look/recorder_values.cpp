@@ -8,7 +8,7 @@
 
 namespace tapedeck {
 
-uint64_t Recorder::place_key(const Place& p) { return uint64_t(p.epoch) << 32 | p.value; }
+uint64_t Recorder::place_key(const TapePosition& p) { return uint64_t(p.epoch) << 32 | p.value; }
 
 void Recorder::taken(const Storage& s) {
   if (paused_) return;

@@ -12,7 +12,7 @@ struct ClassLoss : Loss {
   int64_t ignore_index = -1;
 
   virtual void options(Fields&) {}
-  virtual Tensor value(const Tensor& logits, const Tensor& labels, const Average& average) const = 0;
+  virtual Tensor value(const Tensor& logits, const Tensor& labels, const RowWeights& average) const = 0;
   virtual const std::vector<double>& weights() const { return class_weights; }
 
   void describe(Fields& f) override {
@@ -59,7 +59,7 @@ struct ClassLoss : Loss {
   }
 
  private:
-  mutable Average average_;                       // kept, so that a warm step takes nothing from the heap
+  mutable RowWeights average_;                       // kept, so that a warm step takes nothing from the heap
 };
 
 }  // namespace tapedeck

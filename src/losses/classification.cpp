@@ -13,7 +13,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 /// Logits and labels with what every loss of the family needs of them.
 class Answers {
  public:
-  Answers(std::string_view loss, const Tensor& logits, const Tensor& labels, const Average& average) {
+  Answers(std::string_view loss, const Tensor& logits, const Tensor& labels, const RowWeights& average) {
     if (!logits || logits.shape().rank() == 0) throw Error(ErrorKind::shape, text(loss, ": logits need a last axis of classes"));
     rows_ = logits.shape().rows(), classes_ = logits.shape().cols();
     if (!labels || labels.dtype() != DType::i32 || labels.size() != rows_)
@@ -56,7 +56,7 @@ class Answers {
  private:
   bool active(int64_t row) const { return weight_[size_t(row)] > 0; }
 
-  void weigh(std::string_view loss, const Tensor& given, int64_t i, const Average& average) {
+  void weigh(std::string_view loss, const Tensor& given, int64_t i, const RowWeights& average) {
     int32_t& y = label.raw<int32_t>()[i];
     if (y >= classes_)
       throw Error(ErrorKind::index, text(loss, ": label ", y, " of row ", i, " is not one of ", classes_, " classes"));
@@ -75,18 +75,18 @@ class Answers {
 
 }  // namespace
 
-Tensor focal(const Tensor& logits, const Tensor& labels, double gamma, const Average& average) {
+Tensor focal(const Tensor& logits, const Tensor& labels, double gamma, const RowWeights& average) {
   const Answers a("focal", logits, labels, average);
   return a.mean(-(exp(a.log_rest() * gamma) * a.log_label()), infinity);
 }
 
-Tensor poly1(const Tensor& logits, const Tensor& labels, double epsilon, const Average& average) {
+Tensor poly1(const Tensor& logits, const Tensor& labels, double epsilon, const RowWeights& average) {
   const Answers a("poly1", logits, labels, average);
   return a.mean(exp(a.log_rest()) * epsilon - a.log_label(), infinity);
 }
 
 Tensor asymmetric(const Tensor& logits, const Tensor& labels, double gamma_positive, double gamma_negative, double smoothing,
-                  const Average& average) {
+                  const RowWeights& average) {
   const Answers a("asymmetric", logits, labels, average);
   const double each = smoothing / double(a.classes());
   const Tensor wrong = a.cells([&](int64_t i, int64_t c) { return !a.is_label(i, c); });
@@ -96,20 +96,20 @@ Tensor asymmetric(const Tensor& logits, const Tensor& labels, double gamma_posit
 }
 
 Tensor symmetric_cross_entropy(const Tensor& logits, const Tensor& labels, double alpha, double beta, double log_zero,
-                               const Average& average) {
+                               const RowWeights& average) {
   if (!(log_zero < 0))
     throw Error(ErrorKind::value, text("symmetric_cross_entropy: log_zero is ", log_zero), "give a number below 0");
   const Answers a("symmetric_cross_entropy", logits, labels, average);
   return a.mean(exp(a.log_rest()) * (-log_zero * beta) - a.log_label() * alpha, alpha > 0 ? infinity : -log_zero * beta);
 }
 
-Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& labels, double q, const Average& average) {
+Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& labels, double q, const RowWeights& average) {
   require_positive("generalised_cross_entropy", "q", q);
   const Answers a("generalised_cross_entropy", logits, labels, average);
   return a.mean((1.0 - exp(a.log_label() * q)) / q, 1 / q);
 }
 
-Tensor hinge(const Tensor& logits, const Tensor& labels, double margin, int power, const Average& average) {
+Tensor hinge(const Tensor& logits, const Tensor& labels, double margin, int power, const RowWeights& average) {
   if (power != 1 && power != 2) throw Error(ErrorKind::value, text("hinge: power is ", power), "give 1 or 2");
   const Answers a("hinge", logits, labels, average);
   const Tensor possible = above_minus_infinity(a.x), x = only(possible, a.x);
@@ -119,7 +119,7 @@ Tensor hinge(const Tensor& logits, const Tensor& labels, double margin, int powe
   return a.mean(sum(power == 1 ? over : square(over), 1) / double(a.classes()), infinity);
 }
 
-Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double alpha, double smooth, const Average& average) {
+Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double alpha, double smooth, const RowWeights& average) {
   const Answers a("self_adjusting_dice", logits, labels, average);
   const Tensor overlap = exp(a.log_rest() * alpha + a.log_label());
   return a.mean(1.0 - (overlap * 2.0 + smooth) / (overlap + (1 + smooth)), 1 - smooth / (1 + smooth));

@@ -15,7 +15,7 @@ struct CrossEntropyLoss final : ClassLoss {
     f.names("smoothing", convention, {{"uniform", Convention::uniform}, {"others", Convention::others}},
             "uniform: spread over all classes (Szegedy et al. 2016, PyTorch); others: over the other classes only (fairseq)");
   }
-  Tensor value(const Tensor& logits, const Tensor& labels, const Average& average) const override {
+  Tensor value(const Tensor& logits, const Tensor& labels, const RowWeights& average) const override {
     const double classes = double(logits.shape().cols()), e = label_smoothing;
     Smoothing smoothing{e, e / classes};
     if (convention == Convention::others && classes > 1) smoothing = {e + e / (classes - 1), e / (classes - 1)};

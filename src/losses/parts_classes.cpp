@@ -11,7 +11,7 @@ namespace {
 struct FocalLoss final : ClassLoss {
   double gamma = 2;
   void options(Fields& f) override { f("gamma", gamma, "how much easy examples fade; 0 is cross-entropy").at_least(0); }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override { return focal(x, y, gamma, a); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return focal(x, y, gamma, a); }
 };
 TAPEDECK_PART(Loss, FocalLoss, "focal", "(1 - p_y)^gamma (-log p_y): easy examples fade (Lin et al. 2017, eq. 4).",
               {.equation = "L = (1/n) sum_i w_y (1 - p_y)^gamma (-log p_y), p = softmax(x)",
@@ -24,7 +24,7 @@ TAPEDECK_PART(Loss, FocalLoss, "focal", "(1 - p_y)^gamma (-log p_y): easy exampl
 struct PolyLoss final : ClassLoss {
   double epsilon = 1;
   void options(Fields& f) override { f("epsilon", epsilon, "weight of 1 - p_y").at_least(-1); }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override { return poly1(x, y, epsilon, a); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return poly1(x, y, epsilon, a); }
 };
 TAPEDECK_PART(Loss, PolyLoss, "poly",
               "-log p_y + epsilon (1 - p_y): the first term of the series re-weighted (Leng et al. 2022, eq. 5).",
@@ -40,7 +40,7 @@ struct AsymmetricLoss final : ClassLoss {
     f("gamma_negative", gamma_negative, "focusing of the terms that smoothing gives the other classes").at_least(0);
     f("label_smoothing", label_smoothing, "probability mass spread over all classes").at_least(0).below(1);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override {
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
     return asymmetric(x, y, gamma_positive, gamma_negative, label_smoothing, a);
   }
 };
@@ -74,7 +74,7 @@ struct ClassBalancedLoss final : ClassLoss {
       throw Error(ErrorKind::config, text("class_balanced has ", counts.size(), " counts for ", outputs, " classes"),
                   "give one count per class, in label order");
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override {
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
     return cross_entropy(x, y, {}, a.class_weights, -1, a.total);
   }
 
@@ -97,7 +97,7 @@ struct SymmetricCrossEntropyLoss final : ClassLoss {
     f("beta", beta, "weight of reverse cross-entropy").at_least(0);
     f("log_zero", log_zero, "stands for log 0 in the reverse term").below(0);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override {
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
     return symmetric_cross_entropy(x, y, alpha, beta, log_zero, a);
   }
 };
@@ -113,7 +113,7 @@ TAPEDECK_PART(Loss, SymmetricCrossEntropyLoss, "symmetric_cross_entropy",
 struct GeneralisedCrossEntropyLoss final : ClassLoss {
   double q = 0.7;
   void options(Fields& f) override { f("q", q, "towards 0: cross-entropy; 1: mean absolute error").above(0).range(1e-6, 1); }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override {
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
     return generalised_cross_entropy(x, y, q, a);
   }
 };
@@ -132,7 +132,7 @@ struct HingeLoss final : ClassLoss {
     f("margin", margin, "how far the label's logit must lead").at_least(0);
     f("power", power, "1, or 2 for the squared hinge").range(1, 2);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override { return hinge(x, y, margin, int(power), a); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return hinge(x, y, margin, int(power), a); }
 };
 TAPEDECK_PART(Loss, HingeLoss, "hinge", "1/c sum_{k != y} max(0, margin - x_y + x_k)^power (Weston and Watkins 1999).",
               {.equation = "L = (1/n) sum_i w_y (1/C) sum_{k != y} max(0, margin - x_y + x_k)^power",
@@ -147,7 +147,7 @@ struct DiceLoss final : ClassLoss {
     f("alpha", alpha, "how much easy examples fade").at_least(0);
     f("smooth", smooth, "added above and below the fraction").above(0);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override {
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
     return self_adjusting_dice(x, y, alpha, smooth, a);
   }
 };
@@ -166,7 +166,7 @@ struct ArcFaceLoss final : ClassLoss {
     f("margin", margin, "angle added to the own class, in radians").at_least(0).below(3.14159);
     f("scale", scale, "what cosines are multiplied with").above(0);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override { return arc_face(x, y, margin, scale, a); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return arc_face(x, y, margin, scale, a); }
 };
 TAPEDECK_PART(Loss, ArcFaceLoss, "arc_face",
               "Cross-entropy of scale cos(theta), the own class at cos(theta + margin); needs cosines: head \"cosine\" (Deng et "
@@ -185,7 +185,7 @@ struct CosFaceLoss final : ClassLoss {
     f("margin", margin, "taken from the cosine of the own class").at_least(0);
     f("scale", scale, "what cosines are multiplied with").above(0);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& a) const override { return cos_face(x, y, margin, scale, a); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return cos_face(x, y, margin, scale, a); }
 };
 TAPEDECK_PART(Loss, CosFaceLoss, "cos_face",
               "Cross-entropy of scale cos(theta), the own class at cos(theta) - margin; needs cosines: head \"cosine\" (Wang et "
@@ -203,7 +203,7 @@ struct OneAgainstRest : ClassLoss {
     options(f);
     f("ignore_index", ignore_index, "class index that does not count (default: unlabelled examples only)").at_least(-1);
   }
-  Tensor value(const Tensor& x, const Tensor& y, const Average& average) const final {
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& average) const final {
     const int64_t classes = x.shape().cols();
     const auto labelled = [](int32_t label) { return label >= 0; };
     const Tensor index = Tensor::empty({std::count_if(y.raw<int32_t>(), y.raw<int32_t>() + y.size(), labelled)}, DType::i32);

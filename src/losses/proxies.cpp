@@ -10,7 +10,7 @@ namespace {
 
 /// Cross-entropy of scale * cosines after own[n] replaced the cosine of each row's own class.
 template <class F>
-Tensor with_margin(std::string_view loss, const Tensor& cosines, const Tensor& labels, double scale, const Average& average,
+Tensor with_margin(std::string_view loss, const Tensor& cosines, const Tensor& labels, double scale, const RowWeights& average,
                    F own) {
   require_matrix(loss, "cosines", cosines);
   require_positive(loss, "scale", scale);
@@ -37,7 +37,7 @@ Tensor softplus_of_columns(const Tensor& x, const Tensor& mask) {
 
 }  // namespace
 
-Tensor arc_face(const Tensor& cosines, const Tensor& labels, double margin, double scale, const Average& average) {
+Tensor arc_face(const Tensor& cosines, const Tensor& labels, double margin, double scale, const RowWeights& average) {
   constexpr double pi = 3.14159265358979323846;
   if (!(margin >= 0 && margin < pi))
     throw Error(ErrorKind::value, text("arc_face: margin is ", margin), "give an angle from 0 to below pi");
@@ -49,7 +49,7 @@ Tensor arc_face(const Tensor& cosines, const Tensor& labels, double margin, doub
   });
 }
 
-Tensor cos_face(const Tensor& cosines, const Tensor& labels, double margin, double scale, const Average& average) {
+Tensor cos_face(const Tensor& cosines, const Tensor& labels, double margin, double scale, const RowWeights& average) {
   return with_margin("cos_face", cosines, labels, scale, average, [&](const Tensor& c) { return c - margin; });
 }
 

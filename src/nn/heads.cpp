@@ -4,7 +4,7 @@
 namespace tapedeck {
 namespace {
 
-const std::vector<std::pair<std::string, Act>> activations = {{"tanh", Act::tanh}, {"relu", Act::relu}, {"gelu", Act::gelu}, {"silu", Act::silu}};
+const std::vector<std::pair<std::string, Activation>> activations = {{"tanh", Activation::tanh}, {"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}};
 
 struct LinearHeadSpec final : HeadSpec {
   double dropout = 0.1;
@@ -29,7 +29,7 @@ TAPEDECK_PART(HeadSpec, LinearHeadSpec, "linear", "Dropout, then one linear laye
 
 struct MlpHeadSpec final : HeadSpec {
   std::optional<int64_t> hidden;
-  Act activation = Act::tanh;
+  Activation activation = Activation::tanh;
   double dropout = 0;
   bool training_only = false;
   void describe(Fields& f) override {
@@ -73,7 +73,7 @@ struct ProjectionHeadSpec final : HeadSpec {
 
   struct ProjectionHead final : Head {
     ProjectionHead(Params params, const ProjectionHeadSpec& spec, int64_t width)
-        : scope(params.scope()), normalize(spec.normalize), in(params / "in", width, spec.hidden.value_or(width), Act::relu),
+        : scope(params.scope()), normalize(spec.normalize), in(params / "in", width, spec.hidden.value_or(width), Activation::relu),
           out(params / "out", spec.hidden.value_or(width), spec.out) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override {
       const Tensor z = out(pass, in(pass, pooled));
@@ -95,14 +95,14 @@ TAPEDECK_PART(HeadSpec, ProjectionHeadSpec, "projection", "Two-layer projection 
 
 struct DenseHeadSpec final : HeadSpec {
   std::optional<int64_t> out;
-  Act activation = Act::tanh;
+  Activation activation = Activation::tanh;
   void describe(Fields& f) override {
     f("out", out, "size of the result (default: the encoder's width)").at_least(1);
     f.names("activation", activation, activations, "after the layer");
   }
 
   struct DenseHead final : Head {
-    DenseHead(Params params, Act activation, int64_t width, int64_t outputs) : dense(params, width, outputs, activation) {}
+    DenseHead(Params params, Activation activation, int64_t width, int64_t outputs) : dense(params, width, outputs, activation) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override { return dense(pass, pooled); }
     Linear dense;
   };

@@ -12,7 +12,7 @@ Init weight_init(Initializer kind, const Shape& shape) {
   return Init::normal(0.02);
 }
 
-Linear::Linear(Params params, int64_t in, int64_t out, Act act, Initializer init)
+Linear::Linear(Params params, int64_t in, int64_t out, Activation act, Initializer init)
     : scope_(params.scope()), weight_(params.make("weight", {out, in}, weight_init(init, {out, in}))),
       bias_(params.make("bias", {out}, Init::zeros())), act_(act) {}
 
@@ -65,8 +65,8 @@ Tensor Embedding::operator()(Pass& pass) const {
   return pass.dropout(x, options_.dropout, Rows::tokens);
 }
 
-FeedForward::FeedForward(Params params, int64_t width, int64_t hidden, Act act, Initializer init)
-    : in_(params / "in", width, hidden, act, init), out_(params / "out", hidden, width, Act::none, init) {}
+FeedForward::FeedForward(Params params, int64_t width, int64_t hidden, Activation act, Initializer init)
+    : in_(params / "in", width, hidden, act, init), out_(params / "out", hidden, width, Activation::none, init) {}
 
 Tensor FeedForward::operator()(Pass& pass, const Tensor& x) const { return out_(pass, in_(pass, x)); }
 

@@ -4,8 +4,8 @@
 namespace tapedeck {
 
 MultiHeadAttention::MultiHeadAttention(Params params, const AttentionOptions& options, Initializer init)
-    : scope_(params.scope()), options_(options), qkv_(params / "qkv", options.width, 3 * options.width, Act::none, init),
-      out_(params / "out", options.width, options.width, Act::none, init) {}
+    : scope_(params.scope()), options_(options), qkv_(params / "qkv", options.width, 3 * options.width, Activation::none, init),
+      out_(params / "out", options.width, options.width, Activation::none, init) {}
 
 Tensor MultiHeadAttention::operator()(Pass& pass, const Tensor& x) const {
   Tensor qkv = qkv_(pass, x);
@@ -148,7 +148,7 @@ void TransformerSpec::describe(Fields& f) {
   f.names("positions", positions, {{"learned", Positions::learned}, {"rotary", Positions::rotary}, {"none", Positions::none}},
           "how a token knows its place");
   f("causal", causal, "a token sees only itself and earlier ones");
-  f.names("activation", activation, {{"gelu", Act::gelu}, {"gelu_tanh", Act::gelu_tanh}, {"relu", Act::relu}, {"silu", Act::silu}, {"tanh", Act::tanh}},
+  f.names("activation", activation, {{"gelu", Activation::gelu}, {"gelu_tanh", Activation::gelu_tanh}, {"relu", Activation::relu}, {"silu", Activation::silu}, {"tanh", Activation::tanh}},
           "activation of the feed-forward block");
   f("epsilon", epsilon, "added to the variance in layer norm").above(0).below(1);
   f.names("initializer", initializer, {{"xavier", Initializer::xavier}, {"kaiming", Initializer::kaiming}, {"normal", Initializer::normal}},

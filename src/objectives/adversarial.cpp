@@ -15,7 +15,7 @@ class AdversarialTraining : public Wrapper {
 
   Tensor loss(Step& step) override {
     step.watch(adversary().at);
-    const Climb climb = [this](Step& s) { return inner->loss(s); };
+    const AttackObjective climb = [this](Step& s) { return inner->loss(s); };
     const Tensor clean = needs_clean() ? climb(step) : Tensor{};
     Step shifted = adversary().attack(step, climb, adversary().starts_clean() ? step.grad(clean, adversary().at) : Tensor{});
     const Tensor adversarial = inner->loss(shifted);
@@ -24,7 +24,7 @@ class AdversarialTraining : public Wrapper {
 
   double run(Step& step) override {
     step.watch(adversary().at);
-    const Climb climb = [this](Step& s) { return inner->loss(s); };
+    const AttackObjective climb = [this](Step& s) { return inner->loss(s); };
     double clean_value = 0;
     Tensor g;
     if (needs_clean()) {
@@ -100,7 +100,7 @@ TAPEDECK_PART(Objective, Fgm, "fgm", "Fast gradient method: shift a site by epsi
                            "The masks of the shifted pass are those of the clean one unless dropout is \"fresh\"."});
 
 struct Fgsm final : WithGradientAttack {
-  Fgsm() { search.ball = Ball::linf; search.epsilon = 0.01; train = Train::mean; }
+  Fgsm() { search.ball = NormBall::linf; search.epsilon = 0.01; train = Train::mean; }
   void describe(Fields& f) override {
     describe_loss(f);
     search.Adversary::describe(f);

@@ -8,7 +8,7 @@ namespace tapedeck {
 void Adversary::describe(Fields& f) {
   f("at", at, "where: a parameter (encoder.embeddings.word moves the table) or a site of the model (embedding moves each position)");
   f("epsilon", epsilon, "length of the shift; 0: none").at_least(0);
-  f.names("norm", ball, {{"l2", Ball::l2}, {"linf", Ball::linf}, {"l1", Ball::l1}}, "norm in which the length is measured");
+  f.names("norm", ball, {{"l2", NormBall::l2}, {"linf", NormBall::linf}, {"l1", NormBall::l1}}, "norm in which the length is measured");
   f("scope", scope, "what the norm is taken over: tensor or batch (all of it), sample (one sequence), token; default tensor for a "
                     "parameter, sample for an activation").one_of({"tensor", "batch", "sample", "token"});
   f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}}, "masks of the shifted passes: the clean pass's or others");
@@ -57,7 +57,7 @@ Tensor GradientAttack::advance(const Step& step, const Tensor& delta, const Tens
   return projection == Projection::border ? rescale(moved, epsilon, ball, scope, offsets) : moved;
 }
 
-Step GradientAttack::attack(Step& step, const Climb& climb, const Tensor& clean) const {
+Step GradientAttack::attack(Step& step, const AttackObjective& climb, const Tensor& clean) const {
   Tensor delta, g = starts_clean() ? clean : Tensor{};
   for (int64_t i = 0; i < steps; ++i) {
     if (i > 0 || !g) {
@@ -77,13 +77,13 @@ void VirtualAttack::describe(Fields& f) {
   divergence.describe(f);
 }
 
-Step VirtualAttack::attack(Step& step, const Climb&, const Tensor&) const {
+Step VirtualAttack::attack(Step& step, const AttackObjective&, const Tensor&) const {
   const View constant = step.first().detach();
   const NormScope scope = over(step);
   auto slope = [&](Step trial) { return trial.probe(divergence(constant, trial.forward(), trial), at); };
-  const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, Ball::l2, scope);
+  const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, NormBall::l2, scope);
   Tensor g = slope(step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), start), masks));
-  for (int64_t i = 1; i < iterations; ++i) g = slope(step.with(at, steepest_step(g, xi, Ball::l2, scope, step.batch().offsets), masks));
+  for (int64_t i = 1; i < iterations; ++i) g = slope(step.with(at, steepest_step(g, xi, NormBall::l2, scope, step.batch().offsets), masks));
   return step.with(at, steepest_step(g, epsilon, ball, scope, step.batch().offsets), masks);
 }
 
@@ -95,7 +95,7 @@ struct FgmAdversary final : GradientAttack {
 TAPEDECK_PART(Adversary, FgmAdversary, "fgm", "One step of length epsilon along the gradient (Miyato et al. 2017).");
 
 struct FgsmAdversary final : GradientAttack {
-  FgsmAdversary() { ball = Ball::linf; }
+  FgsmAdversary() { ball = NormBall::linf; }
   void describe(Fields& f) override { Adversary::describe(f); }
 };
 TAPEDECK_PART(Adversary, FgsmAdversary, "fgsm", "epsilon times the sign of the gradient (Goodfellow, Shlens and Szegedy 2015).");
@@ -110,7 +110,7 @@ TAPEDECK_PART(Adversary, VirtualAdversary, "vat", "The direction in which the pr
 
 /// The control experiment: noise of the same length (Miyato et al. 2017, table 2).
 struct RandomAdversary final : Adversary {
-  Step attack(Step& step, const Climb&, const Tensor&) const override {
+  Step attack(Step& step, const AttackObjective&, const Tensor&) const override {
     const Noise noise(step.key() / "start" / at, Noise::Kind::direction, epsilon, ball, over(step));
     return step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
   }

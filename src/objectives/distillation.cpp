@@ -18,7 +18,7 @@ struct Distillation final : Wrapper {
     f("temperature", temperature, "T: logits are divided by it before the softmax").above(0);
   }
   bool needs_labels() const override { return inner->needs_labels() && weight < 1; }
-  void begin(const Course& course) override { teacher.begin(course.store, course.load(checkpoint.path)); }
+  void begin(const SetupContext& course) override { teacher.begin(course.store, course.load(checkpoint.path)); }
 
   Tensor loss(Step& step) override {
     require_classes(step, "distillation");

@@ -51,13 +51,13 @@ Tensor Divergence::operator()(const View& clean, const View& other, const Step& 
   return between(measure, reference, other.logits) / double(std::max<int64_t>(1, step.batch().total_rows()));
 }
 
-void Strength::describe(Fields& f, const char* what) {
+void WeightSchedule::describe(Fields& f, const char* what) {
   f("weight", weight, what).at_least(0);
   f("every", every, "only on every k-th update; the others do without its passes").at_least(1);
   f("ramp", ramp, "the weight grows from 0 over so many updates").in({Duration::Unit::steps});
 }
 
-double Strength::at(const Step& step) const {
+double WeightSchedule::at(const Step& step) const {
   if (step.number() % every) return 0;
   return ramp.amount > 0 ? weight * std::min(1.0, double(step.number()) / ramp.amount) : weight;
 }

@@ -8,7 +8,7 @@ namespace tapedeck {
 namespace {
 
 struct EntropyMinimisation final : Wrapper {
-  Strength strength;
+  WeightSchedule strength;
   bool minimise = true;
 
   void describe(Fields& f) override {

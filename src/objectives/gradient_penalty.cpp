@@ -12,7 +12,7 @@ namespace {
 enum class Form { squared, norm, two_sided };
 
 struct GradientPenalty final : Wrapper {
-  Strength strength{0.5, 1, {}};
+  WeightSchedule strength{0.5, 1, {}};
   std::string at = "embedding";
   bool per_sample = true;
   Form form = Form::squared;

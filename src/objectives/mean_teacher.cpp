@@ -7,7 +7,7 @@ namespace tapedeck {
 namespace {
 
 struct MeanTeacher final : Wrapper {
-  Strength strength;
+  WeightSchedule strength;
   Divergence divergence;
   double decay = 0.999;
   bool noisy = true;
@@ -25,8 +25,8 @@ struct MeanTeacher final : Wrapper {
     f("teacher_dropout", noisy, "the teacher drops units as well, with masks of its own");
   }
 
-  void begin(const Course& course) override { teacher.begin(course.store); }
-  std::map<std::string, Tensor> carried() const override { return {{"teacher", teacher.values()}}; }
+  void begin(const SetupContext& course) override { teacher.begin(course.store); }
+  std::map<std::string, Tensor> extra_state() const override { return {{"teacher", teacher.values()}}; }
   void updated(const ParamStore& store, int64_t number) override {
     const double t = double(number + 1);
     teacher.follow(store, std::min(decay, t / (t + 1)));

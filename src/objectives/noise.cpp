@@ -8,7 +8,7 @@ namespace tapedeck {
 namespace {
 
 struct NoiseConsistency : Wrapper {
-  Strength strength;
+  WeightSchedule strength;
   std::string at = "embedding";
   Noise::Kind kind = Noise::Kind::normal;
   double size = 0.1;
@@ -35,7 +35,7 @@ struct NoiseConsistency : Wrapper {
     const double weight = strength.at(step);
     if (weight == 0) return task;
     const View clean = step.first();
-    const Noise noise(step.key() / "noise" / at, kind, size, Ball::l2, step.is_parameter(at) ? NormScope::tensor : NormScope::sample);
+    const Noise noise(step.key() / "noise" / at, kind, size, NormBall::l2, step.is_parameter(at) ? NormScope::tensor : NormScope::sample);
     Step noisy = step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
     const Tensor disagreement = divergence(clean, noisy.forward(), step);
     step.report("divergence", disagreement.item());

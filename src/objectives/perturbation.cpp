@@ -46,8 +46,8 @@ Size measure(const T* x, int64_t n) {
 
 /// |part|, safe where the squares of its elements leave the range of a double.
 template <class T>
-double norm_of(const T* x, int64_t n, const Size& s, Ball ball) {
-  if (ball != Ball::l2) return ball == Ball::linf ? s.largest : s.sum;
+double norm_of(const T* x, int64_t n, const Size& s, NormBall ball) {
+  if (ball != NormBall::l2) return ball == NormBall::linf ? s.largest : s.sum;
   if (s.squares > 1e-280 && std::isfinite(s.squares)) return std::sqrt(s.squares);
   if (s.largest == 0) return 0;
   double sum = 0;
@@ -56,13 +56,13 @@ double norm_of(const T* x, int64_t n, const Size& s, Ball ball) {
 }
 
 template <class T>
-void step_of_part(const T* g, T* step, int64_t n, double epsilon, Ball ball) {
+void step_of_part(const T* g, T* step, int64_t n, double epsilon, NormBall ball) {
   const Size s = measure(g, n);
   if (s.largest == 0 || !s.finite) return;
-  if (ball == Ball::l1) { step[s.at] = T(std::copysign(epsilon, double(g[s.at]))); return; }
+  if (ball == NormBall::l1) { step[s.at] = T(std::copysign(epsilon, double(g[s.at]))); return; }
   const double length = norm_of(g, n, s, ball);
   for (int64_t i = 0; i < n; ++i)
-    step[i] = ball == Ball::l2 ? T(double(g[i]) / length * epsilon) : g[i] == 0 ? T(0) : T(std::copysign(epsilon, double(g[i])));
+    step[i] = ball == NormBall::l2 ? T(double(g[i]) / length * epsilon) : g[i] == 0 ? T(0) : T(std::copysign(epsilon, double(g[i])));
 }
 
 /// theta with sum max(|x_i| - theta, 0) = epsilon, for a part whose L1 norm exceeds epsilon.
@@ -81,23 +81,23 @@ double soft_threshold(const T* x, int64_t n, double epsilon) {
 }
 
 template <class T>
-void project_part(const T* x, T* y, int64_t n, double epsilon, Ball ball) {
+void project_part(const T* x, T* y, int64_t n, double epsilon, NormBall ball) {
   const Size s = measure(x, n);
   if (!s.finite) return;
   const double length = norm_of(x, n, s, ball);
   const bool outside = length > epsilon;
-  const double theta = outside && ball == Ball::l1 ? soft_threshold(x, n, epsilon) : 0;
+  const double theta = outside && ball == NormBall::l1 ? soft_threshold(x, n, epsilon) : 0;
   for (int64_t i = 0; i < n; ++i) {
     const double v = double(x[i]);
     if (!outside) y[i] = x[i];
-    else if (ball == Ball::l2) y[i] = T(v / length * epsilon);
-    else if (ball == Ball::linf) y[i] = T(std::clamp(v, -epsilon, epsilon));
+    else if (ball == NormBall::l2) y[i] = T(v / length * epsilon);
+    else if (ball == NormBall::linf) y[i] = T(std::clamp(v, -epsilon, epsilon));
     else y[i] = T(std::copysign(std::max(0.0, std::abs(v) - theta), v));
   }
 }
 
 template <class T>
-void rescale_part(const T* x, T* y, int64_t n, double length, Ball ball) {
+void rescale_part(const T* x, T* y, int64_t n, double length, NormBall ball) {
   const Size s = measure(x, n);
   if (!s.finite) return;
   const double scale = length / (norm_of(x, n, s, ball) + 1e-6);
@@ -105,8 +105,8 @@ void rescale_part(const T* x, T* y, int64_t n, double length, Ball ball) {
 }
 
 /// |x| in L2 where x is one part of ordinary size: attacks on a table are too large for the plain loops. 0 elsewhere.
-double plain_length(const Tensor& x, Ball ball, NormScope scope) {
-  if (ball != Ball::l2 || (scope != NormScope::tensor && scope != NormScope::batch)) return 0;
+double plain_length(const Tensor& x, NormBall ball, NormScope scope) {
+  if (ball != NormBall::l2 || (scope != NormScope::tensor && scope != NormScope::batch)) return 0;
   const double squares = sum_squares(x);
   return squares > 1e-40 && squares < 1e40 ? std::sqrt(squares) : 0;
 }
@@ -126,17 +126,17 @@ Tensor by_parts(const Tensor& x, NormScope scope, const Tensor& offsets, F part)
 
 }  // namespace
 
-Tensor steepest_step(const Tensor& g, double epsilon, Ball ball, NormScope scope, const Tensor& offsets) {
+Tensor steepest_step(const Tensor& g, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets) {
   if (const double length = plain_length(g, ball, scope)) return g * (epsilon / length);
   return by_parts(g, scope, offsets, [&](auto* x, auto* y, int64_t n) { step_of_part(x, y, n, epsilon, ball); });
 }
 
-Tensor project(const Tensor& x, double epsilon, Ball ball, NormScope scope, const Tensor& offsets) {
+Tensor project(const Tensor& x, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets) {
   if (const double length = plain_length(x, ball, scope)) return length > epsilon ? x * (epsilon / length) : x;
   return by_parts(x, scope, offsets, [&](auto* from, auto* to, int64_t n) { project_part(from, to, n, epsilon, ball); });
 }
 
-Tensor rescale(const Tensor& x, double length, Ball ball, NormScope scope, const Tensor& offsets) {
+Tensor rescale(const Tensor& x, double length, NormBall ball, NormScope scope, const Tensor& offsets) {
   if (const double now = plain_length(x, ball, scope)) return x * (length / (now + 1e-6));
   return by_parts(x, scope, offsets, [&](auto* from, auto* to, int64_t n) { rescale_part(from, to, n, length, ball); });
 }
@@ -150,7 +150,7 @@ Tensor Noise::draw(const Shape& shape, DType dtype, const Batch& batch) const {
   if (kind == Kind::direction)
     return steepest_step(Tensor::normal(shape, key, 0, 1, dtype, first), size, ball, scope, batch.offsets);
   return by_parts(Tensor::uniform(shape, key, -1, 1, dtype, first), scope, batch.offsets, [&](auto* from, auto* to, int64_t n) {
-    const double scale = ball == Ball::linf ? size : ball == Ball::l1 ? size / double(n) : size / std::sqrt(double(n));
+    const double scale = ball == NormBall::linf ? size : ball == NormBall::l1 ? size / double(n) : size / std::sqrt(double(n));
     for (int64_t i = 0; i < n; ++i) to[i] = std::remove_reference_t<decltype(*to)>(double(from[i]) * scale);
   });
 }

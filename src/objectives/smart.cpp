@@ -8,14 +8,14 @@ namespace tapedeck {
 namespace {
 
 struct Smart final : Wrapper {
-  Strength strength;
+  WeightSchedule strength;
   GradientAttack search;
   Divergence divergence;
 
   Smart() {
     search.epsilon = search.start = 1e-5;
     search.step_size = 1e-3;
-    search.ball = Ball::linf;
+    search.ball = NormBall::linf;
     search.start_kind = Noise::Kind::normal;
     search.direction = GradientAttack::Direction::gradient;
     search.projection = GradientAttack::Projection::ball;

@@ -8,7 +8,7 @@ namespace {
 
 struct Term : Part {
   Choice<Objective> loss{"cross_entropy"};
-  Strength strength;
+  WeightSchedule strength;
   void describe(Fields& f) override {
     f("loss", loss, "a task loss or another objective");
     strength.describe(f, "what the term is multiplied by");

@@ -10,7 +10,7 @@ namespace tapedeck {
 namespace {
 
 struct TemporalEnsembling final : Wrapper {
-  Strength strength;
+  WeightSchedule strength;
   double decay = 0.6;
   Tensor mean, visits;                            // f64 [examples, outputs]: running mean of softmax; f64 [examples]
   Tensor seen, fresh;                             // of the update under way: u8 [examples], f64 [examples, outputs]
@@ -21,7 +21,7 @@ struct TemporalEnsembling final : Wrapper {
     f("decay", decay, "share of the running mean that a new prediction keeps").at_least(0).below(1);
   }
 
-  void begin(const Course& course) override {
+  void begin(const SetupContext& course) override {
     if (course.outputs == 0)
       throw Error(ErrorKind::config, "temporal_ensembling remembers a prediction per example, but these data have one per token", "use mean_teacher");
     mean = Tensor::zeros({course.examples, course.outputs}, DType::f64);
@@ -29,7 +29,7 @@ struct TemporalEnsembling final : Wrapper {
     seen = Tensor::zeros({course.examples}, DType::u8);
     fresh = mean.clone();
   }
-  std::map<std::string, Tensor> carried() const override { return {{"mean", mean}, {"visits", visits}}; }
+  std::map<std::string, Tensor> extra_state() const override { return {{"mean", mean}, {"visits", visits}}; }
 
   /// Z <- decay Z + (1 - decay) z for the examples of the update; a prediction counts once however often it was made.
   void updated(const ParamStore&, int64_t) override {

@@ -30,7 +30,7 @@ struct Uscal final : Objective {
   Tensor loss(Step& step) override {
     step.watch(adversary->at);
     const Tensor a = step.forward().embedding(), b = step.forward().embedding(), clean = info_nce(a, b, temperature);
-    const Climb climb = [this](Step& s) {
+    const AttackObjective climb = [this](Step& s) {
       const Tensor first = s.forward().embedding();
       return info_nce(first, s.forward().embedding(), temperature);
     };

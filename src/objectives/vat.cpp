@@ -9,7 +9,7 @@ namespace {
 
 struct Vat final : Wrapper {
   VirtualAttack search;
-  Strength strength;
+  WeightSchedule strength;
   Vat() { search.divergence.detach_clean = true; }
 
   void describe(Fields& f) override {

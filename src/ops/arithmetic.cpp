@@ -80,7 +80,7 @@ struct Arithmetic final : Op {
     const auto how = *broadcast(a.shape(), b.shape());
     dispatch(a.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().binary(kind, how, a.shape().rows(), a.shape().cols(), a.raw<T>(), b.raw<T>(), y.raw<T>(), accumulate);
+      kernels::kernel_table<T>().binary(kind, how, a.shape().rows(), a.shape().cols(), a.raw<T>(), b.raw<T>(), y.raw<T>(), accumulate);
     });
   }
 };

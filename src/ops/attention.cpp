@@ -38,7 +38,7 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
       using T = decltype(tag);
       const T* q = at<T>(x[0]);
       const int64_t d = y[0].shape()[1];
-      kernels::menu<T>().attention(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]));
+      kernels::kernel_table<T>().attention(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]));
     });
   }
 
@@ -48,7 +48,7 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
       const T* q = at<T>(x[0]);
       T* dq = at<T>(dx[0].into);
       const int64_t d = y[0].shape()[1];
-      kernels::menu<T>().attention_backward(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]), at<T>(dy[0]), dq, dq + d,
+      kernels::kernel_table<T>().attention_backward(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]), at<T>(dy[0]), dq, dq + d,
                                             dq + 2 * d, dx[0].accumulate);
     });
     return true;

@@ -18,8 +18,8 @@ void copy_block(const Block& block, const Tensor& whole, const Tensor& part, To 
   dispatch(whole.dtype(), [&](auto tag) {
     using T = decltype(tag);
     T *in_whole = whole.raw<T>() + offset, *in_part = part.raw<T>();
-    if (to == To::whole) kernels::menu<T>().copy_rows(p.outer, cols, in_part, cols, in_whole, stride, accumulate);
-    else kernels::menu<T>().copy_rows(p.outer, cols, in_whole, stride, in_part, cols, accumulate);
+    if (to == To::whole) kernels::kernel_table<T>().copy_rows(p.outer, cols, in_part, cols, in_whole, stride, accumulate);
+    else kernels::kernel_table<T>().copy_rows(p.outer, cols, in_whole, stride, in_part, cols, accumulate);
   });
 }
 

@@ -42,7 +42,7 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       row_weights<T>(x[1], has_weights ? at<T>(x[2]) : nullptr, at<T>(y[2]));
-      kernels::menu<T>().cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
+      kernels::kernel_table<T>().cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
                                        at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[0]), at<T>(y[1]));
     });
   }
@@ -51,7 +51,7 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       if (dx[0].wanted)
-        kernels::menu<T>().cross_entropy_backward(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
+        kernels::kernel_table<T>().cross_entropy_backward(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
                                                   at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[1]), at<T>(dy[0]), at<T>(dx[0].into),
                                                   dx[0].accumulate);
       if (has_weights && dx[2].wanted) weights_backward<T>(x, dy[0], dx[2]);
@@ -66,10 +66,10 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
     const Tensor kept = Tensor::empty(rows, dy.dtype()), loss = Tensor::empty(rows, dy.dtype()),
                  normaliser = Tensor::empty(rows, dy.dtype());
     row_weights<T>(x[1], nullptr, at<T>(kept));
-    const auto& menu = kernels::menu<T>();
-    menu.cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]),
+    const auto& table = kernels::kernel_table<T>();
+    table.cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]),
                        at<T>(kept), at<T>(loss), at<T>(normaliser));
-    menu.binary(kernels::Binary::multiply, kernels::Broadcast::same, 1, dy.size(), at<T>(dy), at<T>(loss), at<T>(dweights.into),
+    table.binary(kernels::Binary::multiply, kernels::Broadcast::same, 1, dy.size(), at<T>(dy), at<T>(loss), at<T>(dweights.into),
                 dweights.accumulate);
   }
 

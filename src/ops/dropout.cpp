@@ -34,7 +34,7 @@ struct DropoutOp final : Op {
   void run(const Tensor& x, const Tensor& y, bool accumulate) const {
     dispatch(x.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().dropout(x.size(), drop, x.raw<T>(), y.raw<T>(), accumulate);
+      kernels::kernel_table<T>().dropout(x.size(), drop, x.raw<T>(), y.raw<T>(), accumulate);
     });
   }
 };

@@ -29,7 +29,7 @@ struct Tables {
   void look_up(In x, double epsilon, const T* gain, const T* bias, T* sum, T* y, T* mean, T* rstd) const {
     const Tensor none, &p = position ? x[2] : none, &p_index = position ? x[3] : none, &s = segment ? x[inputs() - 2] : none,
                        &s_index = segment ? x[inputs() - 1] : none;
-    kernels::menu<T>().embedding_norm(x[1].size(), x[0].shape()[1], epsilon, at<T>(x[0]), at<int32_t>(x[1]), at<T>(p),
+    kernels::kernel_table<T>().embedding_norm(x[1].size(), x[0].shape()[1], epsilon, at<T>(x[0]), at<int32_t>(x[1]), at<T>(p),
                                       at<int32_t>(p_index), at<T>(s), at<int32_t>(s_index), gain, bias, sum, y, mean, rstd);
   }
   /// Every wanted table receives the rows of dsum at its indices.
@@ -37,7 +37,7 @@ struct Tables {
   void scatter(In x, const T* dsum, Grads dx) const {
     for (size_t t = 0; t < count(); ++t)
       if (const Grad& g = dx[2 * t]; g.wanted)
-        kernels::menu<T>().scatter_add(x[1].size(), x[0].shape()[1], x[2 * t].shape()[0], at<int32_t>(x[2 * t + 1]), dsum,
+        kernels::kernel_table<T>().scatter_add(x[1].size(), x[0].shape()[1], x[2 * t].shape()[0], at<int32_t>(x[2 * t + 1]), dsum,
                                        at<T>(g.into), g.accumulate);
   }
   Saves indices() const {
@@ -131,7 +131,7 @@ struct EmbeddingNorm final : Op {  // in: tables and indices, gain[d], bias[d]; 
     const Tensor dsum = any_table ? Tensor::empty(y[1].shape(), y[1].dtype()) : Tensor{};
     dispatch(y[1].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm_backward(y[1].shape()[0], y[1].shape()[1], at<T>(y[1]), at<T>(x[gain()]), at<T>(y[2]),
+      kernels::kernel_table<T>().layer_norm_backward(y[1].shape()[0], y[1].shape()[1], at<T>(y[1]), at<T>(x[gain()]), at<T>(y[2]),
                                              at<T>(y[3]), at<T>(dy[0]), at<T>(dsum), false, target<T>(dx[gain()]),
                                              dx[gain()].accumulate, target<T>(dx[bias()]), dx[bias()].accumulate);
       tables.scatter<T>(x, at<T>(dsum), dx);

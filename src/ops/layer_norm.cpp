@@ -24,7 +24,7 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, at<T>(x[0]), at<T>(x[1]), at<T>(x[2]),
+      kernels::kernel_table<T>().layer_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, at<T>(x[0]), at<T>(x[1]), at<T>(x[2]),
                                     at<T>(y[0]), at<T>(y[1]), at<T>(y[2]));
     });
   }
@@ -32,7 +32,7 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm_backward(x[0].shape().rows(), x[0].shape().cols(), at<T>(x[0]), at<T>(x[1]), at<T>(y[1]),
+      kernels::kernel_table<T>().layer_norm_backward(x[0].shape().rows(), x[0].shape().cols(), at<T>(x[0]), at<T>(x[1]), at<T>(y[1]),
                                              at<T>(y[2]), at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
                                              dx[1].accumulate, target<T>(dx[2]), dx[2].accumulate);
     });

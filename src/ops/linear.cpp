@@ -7,9 +7,9 @@
 namespace tapedeck {
 namespace {
 
-struct Activation { kernels::Activation epilogue; kernels::Unary unary; const char* name; bool by_output; };
+struct ActivationRow { kernels::Activation epilogue; kernels::Unary unary; const char* name; bool by_output; };
 /// by_output: the derivative needs act(z) only, so z is not kept.
-constexpr Activation activations[] = {
+constexpr ActivationRow activations[] = {
     {kernels::Activation::none, kernels::Unary::count, "none", true},
     {kernels::Activation::relu, kernels::Unary::relu, "relu", true},
     {kernels::Activation::gelu_erf, kernels::Unary::gelu_erf, "gelu", false},
@@ -21,17 +21,17 @@ constexpr Activation activations[] = {
 /// The product with operands as they are, or rounded to bf16 (runtime.precision).
 template <class T>
 void multiply(const kernels::Gemm& g, const Tensor& a, const Tensor& b, const Tensor& c, const kernels::Epilogue<T>* after = nullptr) {
-  const auto& menu = kernels::menu<T>();
-  const auto product = multiplies_bf16() && menu.gemm_bf16 ? menu.gemm_bf16 : menu.gemm;
+  const auto& table = kernels::kernel_table<T>();
+  const auto product = multiplies_bf16() && table.gemm_bf16 ? table.gemm_bf16 : table.gemm;
   product(g, at<T>(a), at<T>(b), at<T>(c), after);
 }
 
-struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[n] if any; out: y[...,n], z = x w^T + bias if kept
-  Act act;
+struct LinearOp final : Op {                        // in: x[...,k], w[n,k], bias[n] if any; out: y[...,n], z = x w^T + bias if kept
+  Activation act;
   bool has_bias;
-  Linear(Act act, bool has_bias) : act(act), has_bias(has_bias) {}
+  LinearOp(Activation act, bool has_bias) : act(act), has_bias(has_bias) {}
 
-  const Activation& activation() const { return activations[size_t(act)]; }
+  const ActivationRow& activation() const { return activations[size_t(act)]; }
   std::string_view name() const override { return "linear"; }
 
   Specs infer(In x) const override {
@@ -52,24 +52,24 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
       const kernels::Gemm g{x[0].shape().rows(), x[1].shape()[0], x[1].shape()[1], false, true, false};
       const kernels::Epilogue<T> after{has_bias ? at<T>(x[2]) : nullptr, activation().epilogue,
                                        activation().by_output ? nullptr : at<T>(y[1])};
-      multiply<T>(g, x[0], x[1], y[0], has_bias || act != Act::none ? &after : nullptr);
+      multiply<T>(g, x[0], x[1], y[0], has_bias || act != Activation::none ? &after : nullptr);
     });
   }
 
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      const auto& menu = kernels::menu<T>();
+      const auto& table = kernels::kernel_table<T>();
       const int64_t m = x[0].shape().rows(), n = x[1].shape()[0], k = x[1].shape()[1];
       const bool in_place = dy[0].unique();       // then nobody reads dy again
-      const Tensor dz = act == Act::none || in_place ? dy[0] : Tensor::empty(dy[0].shape(), dy[0].dtype());
-      if (act != Act::none) {
+      const Tensor dz = act == Activation::none || in_place ? dy[0] : Tensor::empty(dy[0].shape(), dy[0].dtype());
+      if (act != Activation::none) {
         const Tensor& z = activation().by_output ? y[0] : y[1];
-        menu.unary_backward(activation().unary, 0, 0, m * n, at<T>(z), at<T>(y[0]), at<T>(dy[0]), at<T>(dz), false);
+        table.unary_backward(activation().unary, 0, 0, m * n, at<T>(z), at<T>(y[0]), at<T>(dy[0]), at<T>(dz), false);
       }
       if (dx[0].wanted) multiply<T>({m, k, n, false, false, dx[0].accumulate}, dz, x[1], dx[0].into);
       if (dx[1].wanted) multiply<T>({n, k, m, true, false, dx[1].accumulate}, dz, x[0], dx[1].into);
-      if (has_bias && dx[2].wanted) menu.reduce(kernels::Reduce::sum, 1, m, n, at<T>(dz), at<T>(dx[2].into), dx[2].accumulate);
+      if (has_bias && dx[2].wanted) table.reduce(kernels::Reduce::sum, 1, m, n, at<T>(dz), at<T>(dx[2].into), dx[2].accumulate);
     });
     return true;
   }
@@ -79,19 +79,19 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
     if (has_bias) z = z + x[2];
     z = reshape(z, x[0].shape().with(x[0].shape().rank() - 1, x[1].shape()[0]));
     switch (act) {
-      case Act::none: return {z};
-      case Act::relu: return {relu(z)};
-      case Act::gelu: return {gelu(z)};
-      case Act::gelu_tanh: return {gelu_tanh(z)};
-      case Act::silu: return {silu(z)};
-      case Act::tanh: return {tanh(z)};
+      case Activation::none: return {z};
+      case Activation::relu: return {relu(z)};
+      case Activation::gelu: return {gelu(z)};
+      case Activation::gelu_tanh: return {gelu_tanh(z)};
+      case Activation::silu: return {silu(z)};
+      case Activation::tanh: return {tanh(z)};
     }
     return {};
   }
 
   Saves saves() const override {
     Saves s{{Save::input, 0, "dw = dz^T x"}, {Save::input, 1, "dx = dz w"}};
-    if (act != Act::none && activation().by_output) s.push_back({Save::output, 0, "act' is short in act(z)"});
+    if (act != Activation::none && activation().by_output) s.push_back({Save::output, 0, "act' is short in act(z)"});
     if (!activation().by_output) s.push_back({Save::output, 1, "dz = dy act'(z); act(z) is restored from it"});
     return s;
   }
@@ -99,7 +99,7 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
   bool restore(In, Out y, size_t) const override {
     dispatch(y[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().unary(activation().unary, 0, 0, y[0].size(), at<T>(y[1]), at<T>(y[0]));
+      kernels::kernel_table<T>().unary(activation().unary, 0, 0, y[0].size(), at<T>(y[1]), at<T>(y[0]));
     });
     return true;
   }
@@ -120,21 +120,21 @@ struct Linear final : Op {                        // in: x[...,k], w[n,k], bias[
 
 std::vector<OpCase> cases(DType t) {
   std::vector<OpCase> rows;
-  const auto row = [&](std::string name, Shape x, int64_t n, Act act, bool bias) {
+  const auto row = [&](std::string name, Shape x, int64_t n, Activation act, bool bias) {
     std::vector<Tensor> in{case_input(x, "x", t), case_input({n, x.cols()}, "w", t)};
     if (bias) in.push_back(case_input({n}, "bias", t));
     rows.push_back(case_of(std::move(name), in, [act](In v) { return linear(v[0], v[1], v.size() > 2 ? v[2] : Tensor{}, act); }));
   };
-  row("3x4 -> 5, bias", {3, 4}, 5, Act::none, true);
-  row("2x3x4 -> 2, no bias", {2, 3, 4}, 2, Act::none, false);
-  row("vector of 4 -> 3", {4}, 3, Act::none, true);
-  row("relu", {3, 4}, 5, Act::relu, true);
-  row("gelu", {3, 4}, 5, Act::gelu, true);
-  row("gelu_tanh, no bias", {2, 4}, 3, Act::gelu_tanh, false);
-  row("silu", {3, 4}, 2, Act::silu, true);
-  row("tanh", {3, 4}, 5, Act::tanh, true);
-  row("gelu, many rows", {150, 24}, 40, Act::gelu, true);
-  row("no rows", {0, 3}, 2, Act::gelu, true);
+  row("3x4 -> 5, bias", {3, 4}, 5, Activation::none, true);
+  row("2x3x4 -> 2, no bias", {2, 3, 4}, 2, Activation::none, false);
+  row("vector of 4 -> 3", {4}, 3, Activation::none, true);
+  row("relu", {3, 4}, 5, Activation::relu, true);
+  row("gelu", {3, 4}, 5, Activation::gelu, true);
+  row("gelu_tanh, no bias", {2, 4}, 3, Activation::gelu_tanh, false);
+  row("silu", {3, 4}, 2, Activation::silu, true);
+  row("tanh", {3, 4}, 5, Activation::tanh, true);
+  row("gelu, many rows", {150, 24}, 40, Activation::gelu, true);
+  row("no rows", {0, 3}, 2, Activation::gelu, true);
   return rows;
 }
 
@@ -150,8 +150,8 @@ std::vector<OpMisuse> misuses() {
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Act act) {
-  const Linear op(act, bool(bias));
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Activation act) {
+  const LinearOp op(act, bool(bias));
   return bias ? apply(op, {x, w, bias}) : apply(op, {x, w});
 }
 

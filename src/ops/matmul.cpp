@@ -103,9 +103,9 @@ struct MatMul final : Op {
   static void multiply(const Plan& p, const Tensor& a, const Tensor& b, const Tensor& c) {
     dispatch(a.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      const auto& menu = kernels::menu<T>();
-      if (p.batches == 1) menu.gemm(p.gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
-      else menu.gemm_batched(p.gemm, p.batches, a.raw<T>(), p.a_step, b.raw<T>(), p.b_step, c.raw<T>(), p.c_step);
+      const auto& table = kernels::kernel_table<T>();
+      if (p.batches == 1) table.gemm(p.gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
+      else table.gemm_batched(p.gemm, p.batches, a.raw<T>(), p.a_step, b.raw<T>(), p.b_step, c.raw<T>(), p.c_step);
     });
   }
 
@@ -126,7 +126,7 @@ struct MatMul final : Op {
     dispatch(a.dtype(), [&](auto tag) {
       using T = decltype(tag);
       for (int64_t i = 0; i < p.batches; ++i, p.gemm.accumulate = true)
-        kernels::menu<T>().gemm(p.gemm, a.raw<T>() + i * p.a_step, b.raw<T>() + i * p.b_step, dx.into.raw<T>(), nullptr);
+        kernels::kernel_table<T>().gemm(p.gemm, a.raw<T>() + i * p.a_step, b.raw<T>() + i * p.b_step, dx.into.raw<T>(), nullptr);
     });
   }
   static Tensor product_to(const Shape& shape, const Tensor& a, const Tensor& b, bool a_transposed, bool b_transposed) {

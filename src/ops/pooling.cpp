@@ -30,13 +30,13 @@ double taken(const Tensor& rows) {
 
 template <class T>
 void spread_rows(Pooling pool, const Tensor& offsets, const Tensor& dy, const Tensor& dx, bool accumulate) {
-  const auto& menu = kernels::menu<T>();
+  const auto& table = kernels::kernel_table<T>();
   const int64_t cols = dy.shape()[1];
   const int32_t* o = offsets.raw<int32_t>();
-  if (pool == Pooling::mean) return menu.segment_mean_backward(sequences_of(offsets), cols, o, at<T>(dy), at<T>(dx), accumulate);
-  if (!accumulate) menu.fill(dx.size(), T(0), at<T>(dx));
+  if (pool == Pooling::mean) return table.segment_mean_backward(sequences_of(offsets), cols, o, at<T>(dy), at<T>(dx), accumulate);
+  if (!accumulate) table.fill(dx.size(), T(0), at<T>(dx));
   for (int64_t b = 0; b < sequences_of(offsets); ++b)
-    if (o[b] < o[b + 1]) menu.copy_rows(1, cols, at<T>(dy) + b * cols, cols, at<T>(dx) + o[b] * cols, cols, true);
+    if (o[b] < o[b + 1]) table.copy_rows(1, cols, at<T>(dy) + b * cols, cols, at<T>(dx) + o[b] * cols, cols, true);
 }
 
 /// The transpose: each sequence's row goes to its first token, or in equal parts to all of them.
@@ -75,14 +75,14 @@ struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      const auto& menu = kernels::menu<T>();
+      const auto& table = kernels::kernel_table<T>();
       const int64_t cols = x[0].shape()[1];
       const int32_t* o = x[1].raw<int32_t>();
-      if (pool == Pooling::mean) return menu.segment_mean(sequences_of(x[1]), cols, o, at<T>(x[0]), at<T>(y[0]));
+      if (pool == Pooling::mean) return table.segment_mean(sequences_of(x[1]), cols, o, at<T>(x[0]), at<T>(y[0]));
       for (int64_t b = 0; b < sequences_of(x[1]); ++b) {
         T* to = at<T>(y[0]) + b * cols;
-        if (o[b] < o[b + 1]) menu.copy_rows(1, cols, at<T>(x[0]) + o[b] * cols, cols, to, cols, false);
-        else menu.fill(cols, T(0), to);
+        if (o[b] < o[b + 1]) table.copy_rows(1, cols, at<T>(x[0]) + o[b] * cols, cols, to, cols, false);
+        else table.fill(cols, T(0), to);
       }
     });
   }
@@ -177,7 +177,7 @@ struct SegmentMax final : Op {                    // in: x[T,d], offsets; out: [
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().segment_argmax(sequences_of(x[1]), x[0].shape()[1], at<int32_t>(x[1]), at<T>(x[0]), at<int32_t>(y[1]));
+      kernels::kernel_table<T>().segment_argmax(sequences_of(x[1]), x[0].shape()[1], at<int32_t>(x[1]), at<T>(x[0]), at<int32_t>(y[1]));
       take_rows<T>(y[1], x[0], y[0]);
     });
   }

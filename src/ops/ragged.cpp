@@ -48,7 +48,7 @@ struct RaggedScores final : Op {                  // in: q[T,d], k[T,d], offsets
       kernels::Attention a = packed_attention(x[2], heads, x[0].shape()[1] / heads);
       a.causal = causal;
       a.scale = scale;
-      kernels::menu<T>().ragged_scores(a, at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
+      kernels::kernel_table<T>().ragged_scores(a, at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
     });
   }
   /// A masked score is a constant, whatever gradient arrives there.
@@ -88,13 +88,13 @@ struct RaggedSoftmax final : Op {                 // in: scores[pairs], offsets;
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().ragged_softmax(view(x[1]), at<T>(x[0]), at<T>(y[0]));
+      kernels::kernel_table<T>().ragged_softmax(view(x[1]), at<T>(x[0]), at<T>(y[0]));
     });
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().ragged_softmax_backward(view(x[1]), at<T>(y[0]), at<T>(dy[0]), at<T>(dx[0].into), dx[0].accumulate);
+      kernels::kernel_table<T>().ragged_softmax_backward(view(x[1]), at<T>(y[0]), at<T>(dy[0]), at<T>(dx[0].into), dx[0].accumulate);
     });
     return true;
   }
@@ -131,8 +131,8 @@ struct RaggedWeightedSum final : Op {             // in: p[pairs], v[T,d], offse
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      const auto& menu = kernels::menu<T>();
-      (transposed ? menu.ragged_weighted_sum_transposed : menu.ragged_weighted_sum)(
+      const auto& table = kernels::kernel_table<T>();
+      (transposed ? table.ragged_weighted_sum_transposed : table.ragged_weighted_sum)(
           packed_attention(x[2], heads, x[1].shape()[1] / heads), at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
     });
   }
@@ -166,15 +166,15 @@ struct RaggedRowSum final : Op {                  // in: x[pairs] or [heads T], 
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      const auto& menu = kernels::menu<T>();
+      const auto& table = kernels::kernel_table<T>();
       const int32_t* o = x[1].raw<int32_t>();
       const T* from = at<T>(x[0]);
       T* to = at<T>(y[0]);
       for (int64_t b = 0; b < sequences_of(x[1]); ++b) {
         const int64_t n = o[b + 1] - o[b], rows = heads * n;
         if (n == 0) continue;
-        if (spread) menu.spread(rows, n, 1, 1, from, to, false);
-        else menu.reduce(kernels::Reduce::sum, rows, n, 1, from, to, false);
+        if (spread) table.spread(rows, n, 1, 1, from, to, false);
+        else table.reduce(kernels::Reduce::sum, rows, n, 1, from, to, false);
         from += spread ? rows : rows * n;
         to += spread ? rows * n : rows;
       }

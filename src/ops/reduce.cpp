@@ -27,14 +27,14 @@ struct Reduce final : Op {
     const Around v = view(x[0].shape());
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().reduce(kind, v.outer, v.axis, v.inner, x[0].raw<T>(), y[0].raw<T>(), false);
+      kernels::kernel_table<T>().reduce(kind, v.outer, v.axis, v.inner, x[0].raw<T>(), y[0].raw<T>(), false);
     });
   }
   bool backward(In x, In, In dy, Grads dx) const override {
     const Around v = view(x[0].shape());
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().spread(v.outer, v.axis, v.inner, factor(v), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::kernel_table<T>().spread(v.outer, v.axis, v.inner, factor(v), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
     });
     return true;
   }

@@ -27,7 +27,7 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().residual_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, kernel_dropout(dropout), at<T>(x[0]),
+      kernels::kernel_table<T>().residual_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, kernel_dropout(dropout), at<T>(x[0]),
                                        at<T>(x[1]), at<T>(x[2]), at<T>(x[3]), at<T>(y[0]), at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
     });
   }
@@ -36,7 +36,7 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     if (!dy[1]) { sum_only(dy[0], dx); return true; }
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().residual_norm_backward(y[0].shape().rows(), y[0].shape().cols(), kernel_dropout(dropout), at<T>(y[0]),
+      kernels::kernel_table<T>().residual_norm_backward(y[0].shape().rows(), y[0].shape().cols(), kernel_dropout(dropout), at<T>(y[0]),
                                                 at<T>(x[2]), at<T>(y[2]), at<T>(y[3]), at<T>(dy[1]), at<T>(dy[0]),
                                                 target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate,
                                                 target<T>(dx[2]), dx[2].accumulate, target<T>(dx[3]), dx[3].accumulate);
@@ -49,7 +49,7 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     if (dx[0].wanted)
       dispatch(dsum.dtype(), [&](auto tag) {
         using T = decltype(tag);
-        kernels::menu<T>().dropout(dsum.size(), kernel_dropout(dropout), at<T>(dsum), at<T>(dx[0].into), dx[0].accumulate);
+        kernels::kernel_table<T>().dropout(dsum.size(), kernel_dropout(dropout), at<T>(dsum), at<T>(dx[0].into), dx[0].accumulate);
       });
     if (dx[1].wanted) add_or_copy(dsum, dx[1]);
     for (size_t k : {2, 3}) if (dx[k].wanted && !dx[k].accumulate) fill_zero(dx[k].into);
@@ -70,7 +70,7 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     if (!x[2].has_data() || !x[3].has_data()) return false;
     dispatch(y[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().layer_norm(y[0].shape().rows(), y[0].shape().cols(), epsilon, at<T>(y[0]), at<T>(x[2]), at<T>(x[3]),
+      kernels::kernel_table<T>().layer_norm(y[0].shape().rows(), y[0].shape().cols(), epsilon, at<T>(y[0]), at<T>(x[2]), at<T>(x[3]),
                                     at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
     });
     return true;

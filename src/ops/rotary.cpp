@@ -30,7 +30,7 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   void rotate(bool back, const Tensor& positions, const Tensor& from, const Tensor& to, bool accumulate) const {
     dispatch(from.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().rotary(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(),
+      kernels::kernel_table<T>().rotary(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(),
                                 at<T>(from), at<T>(to), accumulate);
     });
   }

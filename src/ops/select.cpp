@@ -25,7 +25,7 @@ struct ArgMax final : Op {
     const Around v = around(x[0].shape(), axis);
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().argmax(v.outer, v.axis, v.inner, x[0].raw<T>(), y[0].raw<int32_t>());
+      kernels::kernel_table<T>().argmax(v.outer, v.axis, v.inner, x[0].raw<T>(), y[0].raw<int32_t>());
     });
   }
   Saves saves() const override { return {}; }
@@ -44,16 +44,16 @@ struct Max final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      const auto& menu = kernels::menu<T>();
-      menu.argmax(s.rows(), s.cols(), 1, x[0].raw<T>(), y[1].raw<int32_t>());
-      menu.pick(s.rows(), s.cols(), y[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>());
+      const auto& table = kernels::kernel_table<T>();
+      table.argmax(s.rows(), s.cols(), 1, x[0].raw<T>(), y[1].raw<int32_t>());
+      table.pick(s.rows(), s.cols(), y[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().pick_backward(s.rows(), s.cols(), y[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+      kernels::kernel_table<T>().pick_backward(s.rows(), s.cols(), y[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
                                        dx[0].accumulate);
     });
     return true;

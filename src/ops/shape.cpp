@@ -59,7 +59,7 @@ struct Permute final : Op {
   void run(const Tensor& x, const Tensor& y, bool accumulate) const {
     dispatch(x.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().permute(rank, x.shape().data(), order.data(), x.raw<T>(), y.raw<T>(), accumulate);
+      kernels::kernel_table<T>().permute(rank, x.shape().data(), order.data(), x.raw<T>(), y.raw<T>(), accumulate);
     });
   }
 };
@@ -78,13 +78,13 @@ struct Expand final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().spread(run.outer, run.axis, run.inner, 1, x[0].raw<T>(), y[0].raw<T>(), false);
+      kernels::kernel_table<T>().spread(run.outer, run.axis, run.inner, 1, x[0].raw<T>(), y[0].raw<T>(), false);
     });
   }
   bool backward(In, In, In dy, Grads dx) const override {
     dispatch(dy[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().reduce(kernels::Reduce::sum, run.outer, run.axis, run.inner, dy[0].raw<T>(), dx[0].into.raw<T>(),
+      kernels::kernel_table<T>().reduce(kernels::Reduce::sum, run.outer, run.axis, run.inner, dy[0].raw<T>(), dx[0].into.raw<T>(),
                                 dx[0].accumulate);
     });
     return true;

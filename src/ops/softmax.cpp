@@ -25,14 +25,14 @@ struct Softmax final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().softmax(s.rows(), s.cols(), x[0].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().softmax(s.rows(), s.cols(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+      kernels::kernel_table<T>().softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
                                           dx[0].accumulate);
     });
     return true;
@@ -59,14 +59,14 @@ struct LogSoftmax final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().log_softmax(s.rows(), s.cols(), x[0].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().log_softmax(s.rows(), s.cols(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().log_softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+      kernels::kernel_table<T>().log_softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
                                               dx[0].accumulate);
     });
     return true;
@@ -94,7 +94,7 @@ struct LogSumExp final : Op {
     const Shape& s = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().logsumexp(s.rows(), s.cols(), x[0].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().logsumexp(s.rows(), s.cols(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   /// dx = softmax(x) dy. Not exp(x - y) dy: at x = 10^4 the rounding of y alone costs f32 four digits.

@@ -14,14 +14,14 @@ void detail::run_ranges(int64_t n, int64_t grain, void (*body)(const void*, int6
 void add_or_copy(const Tensor& x, const Grad& dx) {
   dispatch(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().copy_rows(1, x.size(), x.raw<T>(), x.size(), dx.into.raw<T>(), x.size(), dx.accumulate);
+    kernels::kernel_table<T>().copy_rows(1, x.size(), x.raw<T>(), x.size(), dx.into.raw<T>(), x.size(), dx.accumulate);
   });
 }
 
 void fill_zero(const Tensor& x) {
   dispatch(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().fill(x.size(), T(0), x.raw<T>());
+    kernels::kernel_table<T>().fill(x.size(), T(0), x.raw<T>());
   });
 }
 
@@ -31,14 +31,14 @@ std::string shapes(In x) {
   return out;
 }
 
-void raise(ErrorKind kind, std::string message, std::string_view remedy) {
-  Error e(kind, std::move(message), std::string(remedy));
+void raise(ErrorKind kind, std::string message, std::string_view hint) {
+  Error e(kind, std::move(message), std::string(hint));
   if (current_scope()) e.at(scope_path(current_scope()));
   throw e;
 }
 
-void shape_error(std::string_view op, In x, std::string_view expected, std::string_view remedy) {
-  raise(ErrorKind::shape, text(op, ": got ", shapes(x), "; ", expected), remedy);
+void shape_error(std::string_view op, In x, std::string_view expected, std::string_view hint) {
+  raise(ErrorKind::shape, text(op, ": got ", shapes(x), "; ", expected), hint);
 }
 
 void require_floating(std::string_view op, In x) {

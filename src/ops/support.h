@@ -9,7 +9,7 @@
 
 namespace tapedeck {
 
-// ---- kernels: dispatch(t, [&](auto tag) { using T = decltype(tag); kernels::menu<T>().f(..., at<T>(x), ...); }) ----------
+// ---- kernels: dispatch(t, [&](auto tag) { using T = decltype(tag); kernels::kernel_table<T>().f(..., at<T>(x), ...); }) ----------
 
 /// The elements, or null for an undefined tensor (kernel arguments marked "or null").
 template <class T>

@@ -18,13 +18,13 @@ struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: di
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().symmetric_kl(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
+      kernels::kernel_table<T>().symmetric_kl(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]));
     });
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().symmetric_kl_backward(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]),
+      kernels::kernel_table<T>().symmetric_kl_backward(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]),
                                                at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
                                                dx[1].accumulate);
     });

@@ -18,14 +18,14 @@ struct Gather final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().gather(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().gather(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   bool backward(In x, In, In dy, Grads dx) const override {
     const Shape& table = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().scatter_add(x[1].size(), table[1], table[0], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+      kernels::kernel_table<T>().scatter_add(x[1].size(), table[1], table[0], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
                                      dx[0].accumulate);
     });
     return true;
@@ -52,7 +52,7 @@ struct ScatterAdd final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().scatter_add(x[1].size(), x[0].shape()[1], table_rows, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(),
+      kernels::kernel_table<T>().scatter_add(x[1].size(), x[0].shape()[1], table_rows, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(),
                                      false);
     });
   }
@@ -74,13 +74,13 @@ struct Pick final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().pick(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().pick(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   bool backward(In x, In, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().pick_backward(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
+      kernels::kernel_table<T>().pick_backward(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
                                        dx[0].accumulate);
     });
     return true;
@@ -106,7 +106,7 @@ struct PickTransposed final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().pick_backward(x[0].size(), cols, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(), false);
+      kernels::kernel_table<T>().pick_backward(x[0].size(), cols, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(), false);
     });
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {pick(dy[0], x[1])}; }
@@ -128,7 +128,7 @@ struct Where final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[1].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().where(x[0].size(), x[0].raw<uint8_t>(), x[1].raw<T>(), x[2].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().where(x[0].size(), x[0].raw<uint8_t>(), x[1].raw<T>(), x[2].raw<T>(), y[0].raw<T>());
     });
   }
   /// Chosen, not multiplied by 0 or 1: whatever the branch not taken holds, its gradient is exactly 0.

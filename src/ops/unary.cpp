@@ -47,14 +47,14 @@ struct Elementwise final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().unary(kind, a, b, x[0].size(), x[0].raw<T>(), y[0].raw<T>());
+      kernels::kernel_table<T>().unary(kind, a, b, x[0].size(), x[0].raw<T>(), y[0].raw<T>());
     });
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
     if (shared() || flat()) return false;
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::menu<T>().unary_backward(kind, a, b, x[0].size(), x[0].raw<T>(), y[0].raw<T>(), dy[0].raw<T>(),
+      kernels::kernel_table<T>().unary_backward(kind, a, b, x[0].size(), x[0].raw<T>(), y[0].raw<T>(), dy[0].raw<T>(),
                                         dx[0].into.raw<T>(), dx[0].accumulate);
     });
     return true;

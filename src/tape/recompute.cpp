@@ -103,10 +103,10 @@ bool Tape::restore(ValueId v) {
   Tensors y;
   for (auto& t : node.out) y.push_back(t);
   y[output] = Tensor::empty(y[output].shape(), y[output].dtype());
-  const auto work = [&] {
-    return Work{.kind = Work::Kind::restore, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope, .output = output};
+  const auto call = [&] {
+    return OpCall{.kind = OpCall::Kind::restore, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope, .output = output};
   };
-  if (!heard(work, [&] { return node.op->restore(node.in, y, output); })) return false;
+  if (!notify(call, [&] { return node.op->restore(node.in, y, output); })) return false;
   handle(node.out[output]) = y[output].placed(node.out[output].place());
   computed_.push_back(owner_[v]);
   return true;
@@ -142,10 +142,10 @@ void Tape::forward_again(Node& node) {
     y.push_back(node.out[k].has_data()    ? node.out[k]
                 : specs[k].shares >= 0 ? node.in[size_t(specs[k].shares)].view(specs[k].shape)
                                           : Tensor::empty(specs[k].shape, specs[k].dtype));
-  const auto work = [&] {
-    return Work{.kind = Work::Kind::again, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope};
+  const auto call = [&] {
+    return OpCall{.kind = OpCall::Kind::again, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope};
   };
-  heard(work, [&] { node.op->forward(node.in, y); return true; });
+  notify(call, [&] { node.op->forward(node.in, y); return true; });
   for (size_t k = 0; k < y.size(); ++k) if (!node.out[k].has_data()) handle(node.out[k]) = y[k].placed(node.out[k].place());
 }
 

@@ -30,10 +30,10 @@ struct Accumulate final : Op {
 void meet(const Tensor& to, const Tensor& from) {
   static const Accumulate op;
   const Tensors both{to, from};
-  const auto work = [&] {
-    return Work{.kind = Work::Kind::add, .op = op, .traits = detail::traits_of<Accumulate>(), .in = both, .out = In(&to, 1)};
+  const auto call = [&] {
+    return OpCall{.kind = OpCall::Kind::add, .op = op, .traits = detail::traits_of<Accumulate>(), .in = both, .out = In(&to, 1)};
   };
-  heard(work, [&] { add_into(to, from); return true; });
+  notify(call, [&] { add_into(to, from); return true; });
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ void Sweep::pull(NodeId row) {
   struct Told {
     Told(const Tape& tape, NodeId row, Order order) { if (tape_listener) tape_listener->pulling(tape, row, order); }
     ~Told() { if (tape_listener) tape_listener->pulled(); }
-  } told(tape_, row, order_);
+  } notified(tape_, row, order_);
   pull(node, row, dy, asked);
 }
 
@@ -154,11 +154,11 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
     grads.push_back(std::move(g));
     repeated.push_back(again);
   }
-  const auto work = [&] {
-    return Work{.kind = Work::Kind::backward, .op = *node.op, .traits = node.traits, .in = node.in, .out = node.out, .dy = dy, .dx = grads,
+  const auto call = [&] {
+    return OpCall{.kind = OpCall::Kind::backward, .op = *node.op, .traits = node.traits, .in = node.in, .out = node.out, .dy = dy, .dx = grads,
                 .scope = node.scope};
   };
-  if (!heard(work, [&] { return node.op->backward(node.in, node.out, dy, grads); })) return false;
+  if (!notify(call, [&] { return node.op->backward(node.in, node.out, dy, grads); })) return false;
   for (size_t k = 0; k < grads.size(); ++k) {
     if (!grads[k].wanted) continue;
     if (tape_.check_finite_) check_finite(*node.op, node.scope, In(&grads[k].into, 1), "the gradient it passes on");

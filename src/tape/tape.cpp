@@ -107,7 +107,7 @@ void Tape::rewind(Mark mark) {
 }
 
 void Tape::check(const Tensor& t) const {
-  const Place& p = t.place();
+  const TapePosition& p = t.place();
   if (p.tape == this && p.value < values_ && node(owner_[p.value]).epoch == p.epoch) return;
   throw Error(ErrorKind::stale, text("a tensor of shape ", t.shape().str(), " (value ", p.value, ") outlived its row on the tape"),
               "the tape was rewound or cleared since; detach() what must outlive a step");
@@ -128,10 +128,10 @@ struct Appender {
     Tensors y;
     for (auto& spec : box.op.infer(x))
       y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
-    const auto work = [&] {
-      return Work{.kind = Work::Kind::forward, .op = box.op, .traits = box.traits, .in = x, .out = y, .scope = current_scope()};
+    const auto call = [&] {
+      return OpCall{.kind = OpCall::Kind::forward, .op = box.op, .traits = box.traits, .in = x, .out = y, .scope = current_scope()};
     };
-    heard(work, [&] { box.op.forward(x, y); return true; });
+    notify(call, [&] { box.op.forward(x, y); return true; });
     if (!tape) return y;
     if (tape->check_finite_ && !box.traits.may_be_infinite) check_finite(box.op, current_scope(), y, "its output");
     const size_t begin = tape->arena_used_;

@@ -48,7 +48,7 @@ void StorageRecords::give(Storage* record) {
 Heap::~Heap() { trim(); }
 
 // Below `lists` units every size has its own list; above, each power of two is cut into `lists` equal steps.
-Heap::Place Heap::place_of(size_t units) {
+Heap::FreeList Heap::place_of(size_t units) {
   if (units < lists) return {0, int(units)};
   const int power = std::bit_width(units) - 1;
   return {power - lists_bits + 1, int(units >> (power - lists_bits)) & (lists - 1)};

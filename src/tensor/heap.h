@@ -38,8 +38,8 @@ class Heap {
 
  private:
   static constexpr int lists_bits = 5, lists = 1 << lists_bits, levels = 40;
-  struct Place { int level; int list; };
-  static Place place_of(size_t units);
+  struct FreeList { int level; int list; };
+  static FreeList place_of(size_t units);
   static size_t rounded(size_t bytes);
 
   Storage* find(size_t bytes);

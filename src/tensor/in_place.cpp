@@ -11,7 +11,7 @@ namespace tapedeck {
 void add_into(const Tensor& to, const Tensor& from) {
   dispatch(to.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().add_scaled(to.size(), 1.0, from.raw<T>(), to.raw<T>());
+    kernels::kernel_table<T>().add_scaled(to.size(), 1.0, from.raw<T>(), to.raw<T>());
   });
 }
 
@@ -22,7 +22,7 @@ void multiply_into(const Tensor& c, const Tensor& a, bool a_transposed, const Te
   dispatch(c.dtype(), [&](auto tag) {
     using T = decltype(tag);
     const kernels::Gemm gemm{.m = m, .n = n, .k = k, .a_transposed = a_transposed, .b_transposed = b_transposed, .accumulate = accumulate};
-    const auto product = multiplies_bf16() && kernels::menu<T>().gemm_bf16 ? kernels::menu<T>().gemm_bf16 : kernels::menu<T>().gemm;
+    const auto product = multiplies_bf16() && kernels::kernel_table<T>().gemm_bf16 ? kernels::kernel_table<T>().gemm_bf16 : kernels::kernel_table<T>().gemm;
     product(gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
   });
 }
@@ -30,14 +30,14 @@ void multiply_into(const Tensor& c, const Tensor& a, bool a_transposed, const Te
 double sum_squares(const Tensor& t) {
   return dispatch(t.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    return kernels::menu<T>().sum_squares(t.size(), t.raw<T>());
+    return kernels::kernel_table<T>().sum_squares(t.size(), t.raw<T>());
   });
 }
 
 int64_t first_non_finite(const Tensor& t) {
   return dispatch(t.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    return kernels::menu<T>().first_non_finite(t.size(), t.raw<T>());
+    return kernels::kernel_table<T>().first_non_finite(t.size(), t.raw<T>());
   });
 }
 

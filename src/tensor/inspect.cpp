@@ -14,7 +14,7 @@ namespace {
 
 template <class T>
 ValueSummary summarise(const Tensor& t) {
-  const kernels::Summary s = kernels::menu<T>().summarise(t.size(), t.raw<T>());
+  const kernels::Summary s = kernels::kernel_table<T>().summarise(t.size(), t.raw<T>());
   const int64_t finite = t.size() - s.nan - s.infinite;
   return {finite ? s.min : 0, finite ? s.max : 0, finite ? s.sum / double(finite) : 0, std::sqrt(s.squares), s.zeros, s.nan, s.infinite, s.first_bad};
 }
@@ -80,8 +80,8 @@ ValueSummary summarise(const Tensor& t) {
 double norm_of_change(const Tensor& now, Tensor& old) {
   return dispatch(now.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().add_scaled(now.size(), -1, now.raw<T>(), old.raw<T>());
-    return std::sqrt(kernels::menu<T>().sum_squares(old.size(), old.raw<T>()));
+    kernels::kernel_table<T>().add_scaled(now.size(), -1, now.raw<T>(), old.raw<T>());
+    return std::sqrt(kernels::kernel_table<T>().sum_squares(old.size(), old.raw<T>()));
   });
 }
 

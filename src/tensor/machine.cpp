@@ -82,7 +82,7 @@ void use_gemm(std::string_view backend) {
     throw Error(ErrorKind::value, text("there is no GEMM backend \"", backend, "\""), "native, openblas or auto");
 }
 
-bool can_multiply_bf16() { return kernels::menu<float>().gemm_bf16 != nullptr; }
+bool can_multiply_bf16() { return kernels::kernel_table<float>().gemm_bf16 != nullptr; }
 bool multiplies_bf16() { return rounds_to_bf16; }
 
 void use_precision(std::string_view precision) {

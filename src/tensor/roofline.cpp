@@ -67,8 +67,8 @@ size_t cache_bytes(int level, size_t otherwise) {
 }  // namespace
 
 std::optional<double> fma_peak(DType dtype, int count, double seconds) {
-  if (dtype == DType::f64) return fma_rate(kernels::menu<double>().fma_loop, count, seconds);
-  const auto loop = dtype == DType::bf16 ? kernels::menu<float>().bf16_loop : kernels::menu<float>().fma_loop;
+  if (dtype == DType::f64) return fma_rate(kernels::kernel_table<double>().fma_loop, count, seconds);
+  const auto loop = dtype == DType::bf16 ? kernels::kernel_table<float>().bf16_loop : kernels::kernel_table<float>().fma_loop;
   if (!loop) return {};
   return fma_rate(loop, count, seconds);
 }
@@ -83,7 +83,7 @@ double triad_bandwidth(MemoryLevel level, int count, bool in_place, double secon
   const int64_t arrays = in_place ? 1 : 3, n = int64_t(stream_bytes(level, count) / sizeof(float)) / (arrays * count);
   std::vector<Tensor> data;                                     // one each: a large machine's exceed what a tensor may hold
   for (int thread = 0; thread < count; ++thread) data.push_back(Tensor::full({arrays, n}, 1));
-  const auto triad = kernels::menu<float>().triad;
+  const auto triad = kernels::kernel_table<float>().triad;
   const double bytes = double(in_place ? 2 : 3) * sizeof(float) * double(n);
   return best_rate(count, seconds, bytes, [&](int64_t thread, int64_t repeats) {
     float* a = data[size_t(thread)].raw<float>();

@@ -26,8 +26,8 @@ Tensor Tensor::empty(Shape shape, DType dtype) {
 Tensor Tensor::full(Shape shape, double value, DType dtype) {
   Tensor t = empty(shape, dtype);
   switch (dtype) {
-    case DType::f32: kernels::menu<float>().fill(t.size(), float(value), t.raw<float>()); break;
-    case DType::f64: kernels::menu<double>().fill(t.size(), value, t.raw<double>()); break;
+    case DType::f32: kernels::kernel_table<float>().fill(t.size(), float(value), t.raw<float>()); break;
+    case DType::f64: kernels::kernel_table<double>().fill(t.size(), value, t.raw<double>()); break;
     case DType::i32: for (auto& v : t.data<int32_t>()) v = int32_t(value); break;
     case DType::u8: for (auto& v : t.data<uint8_t>()) v = uint8_t(value); break;
     case DType::bf16: throw Error(ErrorKind::dtype, "full: bf16 holds packed operands only");
@@ -88,7 +88,7 @@ Tensor Tensor::uniform(Shape shape, Key key, double low, double high, DType dtyp
   Tensor t = empty(shape, dtype);
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().fill_uniform(t.size(), key.bits, first, T(low), T(high), t.raw<T>());
+    kernels::kernel_table<T>().fill_uniform(t.size(), key.bits, first, T(low), T(high), t.raw<T>());
   });
   return t;
 }
@@ -97,7 +97,7 @@ Tensor Tensor::normal(Shape shape, Key key, double mean, double deviation, DType
   Tensor t = empty(shape, dtype);
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
-    kernels::menu<T>().fill_normal(t.size(), key.bits, first, T(mean), T(deviation), t.raw<T>());
+    kernels::kernel_table<T>().fill_normal(t.size(), key.bits, first, T(mean), T(deviation), t.raw<T>());
   });
   return t;
 }

@@ -8,7 +8,7 @@
 namespace tapedeck {
 namespace {
 
-struct Ema final : Average {
+struct Ema final : WeightAverage {
   double decay = 0.999;
   bool ramp = true;
   void describe(Fields& f) override {
@@ -20,9 +20,9 @@ struct Ema final : Average {
     return 1 - (ramp ? std::min(decay, (1 + t) / (10 + t)) : decay);
   }
 };
-TAPEDECK_PART(Average, Ema, "ema", "mean <- decay mean + (1 - decay) weights after every update (Polyak and Juditsky 1992; Tarvainen and Valpola 2017).");
+TAPEDECK_PART(WeightAverage, Ema, "ema", "mean <- decay mean + (1 - decay) weights after every update (Polyak and Juditsky 1992; Tarvainen and Valpola 2017).");
 
-struct Swa final : Average {
+struct Swa final : WeightAverage {
   Duration start{75, Duration::Unit::percent}, every{1, Duration::Unit::epochs};
   void describe(Fields& f) override {
     f("start", start, "where averaging begins; before, the weights themselves count").in({Duration::Unit::percent, Duration::Unit::epochs, Duration::Unit::steps});
@@ -36,11 +36,11 @@ struct Swa final : Average {
     return (step - first) % period ? 0 : 1 / double((step - first) / period + 1);
   }
 };
-TAPEDECK_PART(Average, Swa, "swa", "Equal mean of the weights at regular distances from some point on (Izmailov et al. 2018).");
+TAPEDECK_PART(WeightAverage, Swa, "swa", "Equal mean of the weights at regular distances from some point on (Izmailov et al. 2018).");
 
 }  // namespace
 
-AveragedWeights::AveragedWeights(const ParamStore& store, const Average& average, const StepCounts& counts)
+AveragedWeights::AveragedWeights(const ParamStore& store, const WeightAverage& average, const StepCounts& counts)
     : store_(store), average_(average), counts_(counts), mean_(store.values().clone()) {}
 
 void AveragedWeights::update(int64_t step) {

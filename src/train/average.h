@@ -9,7 +9,7 @@ namespace tapedeck {
 
 class AveragedWeights {
  public:
-  AveragedWeights(const ParamStore& store, const Average& average, const StepCounts& counts);
+  AveragedWeights(const ParamStore& store, const WeightAverage& average, const StepCounts& counts);
   /// After update `step`, from 1.
   void update(int64_t step);
   /// Exchanges weights and mean: what was the mean is then in the store, and the weights are in mean().
@@ -18,7 +18,7 @@ class AveragedWeights {
 
  private:
   const ParamStore& store_;
-  const Average& average_;
+  const WeightAverage& average_;
   StepCounts counts_;
   Tensor mean_;                                   // laid out like the values
 };

@@ -60,7 +60,7 @@ std::string non_finite_parameter(const ParamStore& store, const Tensor& slab) {
   return dispatch(store.dtype(), [&](auto tag) -> std::string {
     using T = decltype(tag);
     for (auto& p : store.all())
-      if (kernels::menu<T>().first_non_finite(p.shape.size(), slab.raw<T>() + p.offset) >= 0) return p.path;
+      if (kernels::kernel_table<T>().first_non_finite(p.shape.size(), slab.raw<T>() + p.offset) >= 0) return p.path;
     return {};
   });
 }
@@ -77,7 +77,7 @@ void refuse_non_finite(const TrainState& state, const ParamStore& store, const s
               "lower optimizer.lr or set training.clip_grad_norm; the checkpoint before is still good");
 }
 
-/// All complaints in one error: the first in the message, the rest below it.
+/// All diagnostics in one error: the first in the message, the rest below it.
 [[noreturn]] void misfit(const std::string& path, const std::vector<std::string>& problems) {
   constexpr size_t shown = 20;
   std::string all;
@@ -87,10 +87,10 @@ void refuse_non_finite(const TrainState& state, const ParamStore& store, const s
               "use the experiment file that made the checkpoint");
 }
 
-/// The optimizer's state and what else is carried, as one file holds them.
-Carried all_carried(const Optimizer& optimizer, const Carried& carried) {
+/// The optimizer's state and what else is extra_state, as one file holds them.
+Carried all_carried(const Optimizer& optimizer, const Carried& extra_state) {
   Carried all = optimizer.state();
-  all.insert(carried.begin(), carried.end());
+  all.insert(extra_state.begin(), extra_state.end());
   return all;
 }
 
@@ -153,8 +153,8 @@ std::vector<int64_t> CheckpointFolder::steps() const {
 }
 
 std::string CheckpointFolder::save(const TrainState& state, const ParamStore& store, const Optimizer& optimizer,
-                                   const Carried& carried) {
-  const Carried slabs = all_carried(optimizer, carried);
+                                   const Carried& extra_state) {
+  const Carried slabs = all_carried(optimizer, extra_state);
   refuse_non_finite(state, store, optimizer.state());
   make_folders(folder_);
   for (auto& name : list_folder(folder_)) if (is_hidden_leftover(name)) remove_all(folder_ + "/" + name);
@@ -214,7 +214,7 @@ void CheckpointFolder::prune(const TrainState& state) const {
 }
 
 std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, ParamStore& store, Optimizer& optimizer,
-                                                   const std::function<void(const std::string&)>& note, const Carried& carried) {
+                                                   const std::function<void(const std::string&)>& note, const Carried& extra_state) {
   auto all = steps();
   if (all.empty()) return {};
   std::string first_problem;
@@ -230,7 +230,7 @@ std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, P
     TrainState state = TrainState::from_json(read_file(folder + "/state.json"), folder + "/state.json");
     check_same_run(folder, state, expected);
     load_parameters(folder, store);
-    load_carried(folder, all_carried(optimizer, carried));
+    load_carried(folder, all_carried(optimizer, extra_state));
     return state;
   }
   throw Error(ErrorKind::checkpoint, text(folder_, ": every checkpoint is damaged; the newest: ", first_problem),
@@ -270,7 +270,7 @@ void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
 
 std::string find_checkpoint(const std::string& run_folder, const std::string& which) {
   const std::string folder = run_folder + "/checkpoints", path = folder + "/" + which + ".json";
-  const char* remedy = "the run kept no such checkpoint: see checkpoints.keep, or name a step folder";
+  const char* hint = "the run kept no such checkpoint: see checkpoints.keep, or name a step folder";
   if (step_of(which) && !list_folder(folder + "/" + which).empty()) return folder + "/" + which;
   try {
     const Json json = parse_json(read_file(path), path);
@@ -278,9 +278,9 @@ std::string find_checkpoint(const std::string& run_folder, const std::string& wh
     if (member && member->value.is(Json::Kind::string) && step_of(member->value.string))
       return folder + "/" + member->value.string;
   } catch (const Error& e) {
-    throw Error(ErrorKind::checkpoint, e.message(), remedy);
+    throw Error(ErrorKind::checkpoint, e.message(), hint);
   }
-  throw Error(ErrorKind::checkpoint, text(path, ": names no checkpoint"), remedy);
+  throw Error(ErrorKind::checkpoint, text(path, ": names no checkpoint"), hint);
 }
 
 }  // namespace tapedeck

@@ -22,11 +22,11 @@ class CheckpointFolder {
 
   /// Writes the checkpoint of state.step, points best.json and last.json at what they mean now, then removes what neither
   /// keep.best nor keep.last needs. Throws Error{non_finite} rather than keep values that are not numbers.
-  std::string save(const TrainState& state, const ParamStore& store, const Optimizer& optimizer, const Carried& carried = {});
+  std::string save(const TrainState& state, const ParamStore& store, const Optimizer& optimizer, const Carried& extra_state = {});
   /// Loads the newest checkpoint that is whole; older ones are tried, with a note, when it is not. Nothing when there is none
   /// at all; Error{checkpoint} when all are damaged or when the checkpoint belongs to another run (expected).
   std::optional<TrainState> resume(const TrainState& expected, ParamStore& store, Optimizer& optimizer,
-                                   const std::function<void(const std::string&)>& note, const Carried& carried = {});
+                                   const std::function<void(const std::string&)>& note, const Carried& extra_state = {});
   std::string path_of(int64_t step) const;
 
  private:

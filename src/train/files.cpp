@@ -21,10 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail_with(int code, std::string_view what, const std::string& path) {
-  const char* remedy = code == ENOSPC || code == EDQUOT ? "free some space, or write to another disk"
+  const char* hint = code == ENOSPC || code == EDQUOT ? "free some space, or write to another disk"
                        : code == EACCES || code == EPERM || code == EROFS ? "check the permissions, or choose another folder"
                        : code == ENOENT ? "check the path" : "";
-  throw Error(ErrorKind::data, text(path, ": ", what, ": ", std::strerror(code)), remedy);
+  throw Error(ErrorKind::data, text(path, ": ", what, ": ", std::strerror(code)), hint);
 }
 
 /// Repeats a call that a signal interrupted.

@@ -54,7 +54,7 @@ struct AdversarialAccuracy final : Metric {
   /// The adversary with another epsilon, its step in proportion.
   Choice<Adversary> with_length(double epsilon) const {
     Choice<Adversary> scaled(adversary.name());
-    Complaints none;
+    Diagnostics none;
     read_fields(*scaled, write_fields(*adversary), "", none);
     if (auto* search = dynamic_cast<GradientAttack*>(scaled.get()))
       search->step_size = search->step_size.value_or(search->epsilon) * (search->epsilon > 0 ? epsilon / search->epsilon : 1);

@@ -83,7 +83,7 @@ double gradient_norm(const ParamStore& store) {
     for (size_t i = 0, next; i < all.size(); i = next) {          // one call per run of trainable parameters
       for (next = i + 1; next < all.size() && all[next].trainable == all[i].trainable;) ++next;
       if (!all[i].trainable) continue;
-      sum += kernels::menu<T>().sum_squares(end_of(store, next - 1) - all[i].offset, store.gradients().raw<T>() + all[i].offset);
+      sum += kernels::kernel_table<T>().sum_squares(end_of(store, next - 1) - all[i].offset, store.gradients().raw<T>() + all[i].offset);
     }
     return std::sqrt(sum);
   });
@@ -94,7 +94,7 @@ int32_t first_non_finite_gradient(const ParamStore& store) {
     using T = decltype(tag);
     const auto all = store.all();
     for (size_t i = 0; i < all.size(); ++i)
-      if (all[i].trainable && kernels::menu<T>().first_non_finite(all[i].shape.size(), all[i].gradient.template raw<T>()) >= 0)
+      if (all[i].trainable && kernels::kernel_table<T>().first_non_finite(all[i].shape.size(), all[i].gradient.template raw<T>()) >= 0)
         return int32_t(i);
     return int32_t{-1};
   });

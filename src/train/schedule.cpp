@@ -21,8 +21,8 @@ void describe_warmup(Fields& f, Duration& warmup) {
 }
 
 /// Factor of the warm-up, or the share of the steps after it that are done.
-struct Place { bool warming; double value; };
-Place place(const Schedule& schedule, int64_t step, const StepCounts& counts) {
+struct Phase { bool warming; double value; };
+Phase place(const Schedule& schedule, int64_t step, const StepCounts& counts) {
   const int64_t warmup = counts.steps(schedule.warmup, "schedule.warmup");
   if (step < warmup) return {true, double(step) / double(warmup)};
   return {false, std::min(1.0, double(step - warmup) / double(std::max<int64_t>(1, counts.total - warmup)))};
@@ -39,7 +39,7 @@ double end_share(double end_lr, double base_lr) {
 struct Constant final : Schedule {
   void describe(Fields& f) override { describe_warmup(f, warmup); }
   double factor(int64_t step, const StepCounts& counts) const override {
-    const Place at = place(*this, step, counts);
+    const Phase at = place(*this, step, counts);
     return at.warming ? at.value : 1;
   }
 };
@@ -51,7 +51,7 @@ struct Linear final : Schedule {
     f("end_lr", end_lr_, "learning rate at the end of training").at_least(0);
   }
   double factor(int64_t step, const StepCounts& counts) const override {
-    const Place at = place(*this, step, counts);
+    const Phase at = place(*this, step, counts);
     const double end = end_share(end_lr_, base_lr);
     return at.warming ? at.value : end + (1 - end) * (1 - at.value);
   }
@@ -69,7 +69,7 @@ struct Cosine final : Schedule {
     f("cycles", cycles_, "cosine periods over the run; 0.5 falls once").above(0);
   }
   double factor(int64_t step, const StepCounts& counts) const override {
-    const Place at = place(*this, step, counts);
+    const Phase at = place(*this, step, counts);
     const double end = end_share(end_lr_, base_lr);
     return at.warming ? at.value : end + (1 - end) * 0.5 * (1 + std::cos(2 * std::numbers::pi * cycles_ * at.value));
   }

@@ -32,9 +32,9 @@ struct Sgd final : Optimizer {
       T *w = store_->values().raw<T>(), *g = store_->gradients().raw<T>(), *u = velocity_ ? velocity_.raw<T>() : nullptr;
       for (const ParameterRun& run : runs_) {
         const int64_t at = run.offset;
-        if (!run.trainable) { kernels::menu<T>().fill(run.size, T(0), g + at); continue; }
+        if (!run.trainable) { kernels::kernel_table<T>().fill(run.size, T(0), g + at); continue; }
         const kernels::Sgd settings{run.lr * factor, momentum_, run.weight_decay, grad_scale, nesterov_, true, step == 1};
-        kernels::menu<T>().sgd(run.size, settings, w + at, g + at, u ? u + at : nullptr);
+        kernels::kernel_table<T>().sgd(run.size, settings, w + at, g + at, u ? u + at : nullptr);
       }
     });
   }

@@ -59,16 +59,16 @@ std::string checkpoint_in(const std::string& folder) {
 }  // namespace
 
 void begin_objectives(const TrainSetup& setup) {
-  const Course course{*setup.store, setup.train->size(),
+  const SetupContext course{*setup.store, setup.train->size(),
                       outputs_for(setup.train->label_kind(), setup.train->labels.size(), /*vocabulary: none per example*/ 0),
                       [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
   for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(course);
 }
 
-std::map<std::string, Tensor> carried_by_objectives(const TrainSetup& setup) {
+std::map<std::string, Tensor> objective_state(const TrainSetup& setup) {
   std::map<std::string, Tensor> all;
   for (auto& [place, objective] : with_inner(*setup.objective))
-    for (auto& [name, tensor] : objective->carried()) all.emplace(text("objective.", place, place.empty() ? "" : ".", name), tensor);
+    for (auto& [name, tensor] : objective->extra_state()) all.emplace(text("objective.", place, place.empty() ? "" : ".", name), tensor);
   return all;
 }
 

@@ -1,5 +1,5 @@
 // One optimizer step: micro-batches, gradients, the hunt for a number that is none, clipping, the update.
-// Next: trainer.cpp (when), rehearse.cpp (how much).
+// Next: trainer.cpp (when), dry_run.cpp (how much).
 #pragma once
 #include <span>
 #include <string>
@@ -12,7 +12,7 @@ namespace tapedeck {
 /// Tells the objective and all objectives inside it what training is about.
 void begin_objectives(const TrainSetup& setup);
 /// What they carry from step to step, by place and name: "objective.loss.teacher".
-std::map<std::string, Tensor> carried_by_objectives(const TrainSetup& setup);
+std::map<std::string, Tensor> objective_state(const TrainSetup& setup);
 /// Tells a recorder the paths of all parameters.
 void name_parameters(Recorder& recorder, const ParamStore& store);
 

@@ -62,15 +62,15 @@ class Trainer {
     std::optional<TrainState> found;
     if (checkpoints_)
       found = checkpoints_->resume(state_, *setup_.store, *setup_.optimizer,
-                                   [&](const std::string& line) { observer_.note(line); }, carried());
+                                   [&](const std::string& line) { observer_.note(line); }, extra_state());
     if (found && averaged_) averaged_->swap();    // the file of the model holds the mean, "weights" the weights
     if (found) state_ = *found;
     else observer_.note("no checkpoint yet: starting from the beginning");
     if (found) saved_ = state_.step;
   }
 
-  Carried carried() const {
-    Carried all = carried_by_objectives(setup_);
+  Carried extra_state() const {
+    Carried all = objective_state(setup_);
     if (averaged_) all.emplace("weights", averaged_->mean());
     return all;
   }
@@ -172,7 +172,7 @@ class Trainer {
   void save_now() {
     if (!checkpoints_ || saved_ == state_.step) return;
     const Averaged mean(averaged_);
-    const std::string path = checkpoints_->save(state_, *setup_.store, *setup_.optimizer, carried());
+    const std::string path = checkpoints_->save(state_, *setup_.store, *setup_.optimizer, extra_state());
     saved_ = state_.step;
     observer_.checkpoint(path, state_.step, !state_.ranking.empty() && state_.ranking[0].step == state_.step);
   }

@@ -9,7 +9,7 @@
 namespace tapedeck {
 namespace {
 
-/// y = c tanh(x / c): logits that cannot leave (-c, c). Gemma Team 2024, "Gemma 2", section 2.
+/// y = c tanh(x / c): logits that cannot leave (-c, c). Gemma ThreadPool 2024, "Gemma 2", section 2.
 struct SoftCap final : Op {                       // in: x, any shape; out: y, like x
   double cap;
   explicit SoftCap(double cap) : cap(cap) {}
@@ -53,7 +53,7 @@ std::vector<OpCase> cases(DType t) {
 std::vector<OpMisuse> misuses() {
   return {{"no room", [] { soft_cap(Tensor::zeros({2}), 0); }, ErrorKind::value, "cap is 0"}};
 }
-TAPEDECK_OP(soft_cap, "y = c tanh(x / c) (Gemma Team 2024)", cases, misuses);
+TAPEDECK_OP(soft_cap, "y = c tanh(x / c) (Gemma ThreadPool 2024)", cases, misuses);
 
 struct CappedHead final : HeadSpec {
   double cap = 5;

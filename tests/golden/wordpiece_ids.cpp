@@ -14,9 +14,9 @@ int main(int argc, char** argv) {
   options.set("lowercase", Json::of(argv[2] == std::string("lowercase")));
   options.set("max_length", Json::of(int64_t{std::stoi(argv[3])}));
   Choice<Tokenizer> tokenizer("wordpiece");
-  Complaints complaints;
-  read_fields(*tokenizer, options, "tokenizer", complaints);
-  if (!complaints.empty()) { std::cerr << complaints.render(); return 3; }
+  Diagnostics diagnostics;
+  read_fields(*tokenizer, options, "tokenizer", diagnostics);
+  if (!diagnostics.empty()) { std::cerr << diagnostics.render(); return 3; }
   tokenizer->fit({});
   for (std::string line; std::getline(std::cin, line);) {
     const size_t split = line.find('\x1f');  // a pair

@@ -18,11 +18,11 @@ def find_browser():
 
 
 class Browser:
-    """One headless browser with one page. Everything the page says that it should not is collected in `complaints`."""
+    """One headless browser with one page. Everything the page says that it should not is collected in `diagnostics`."""
 
     def __init__(self, width=1280, height=900):
         self.folder = tempfile.mkdtemp(prefix="look-page-")
-        self.complaints, self.requests, self.waiting, self.number, self.session = [], [], b"", 0, None
+        self.diagnostics, self.requests, self.waiting, self.number, self.session = [], [], b"", 0, None
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for pair in (os.pipe(), os.pipe()) for end in pair]
         their_in, self.out, self.inp, their_out = ends
         os.dup2(their_in, 3)
@@ -76,18 +76,18 @@ class Browser:
             return log.read()[-2000:]
 
     def _hear(self, event):
-        method, told = event.get("method"), event.get("params", {})
+        method, notified = event.get("method"), event.get("params", {})
         if method == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
+            self.requests.append(notified["request"]["url"])
         elif method == "Runtime.exceptionThrown":
-            details = told["exceptionDetails"]
-            self.complaints.append(details.get("exception", {}).get("description") or details["text"])
+            details = notified["exceptionDetails"]
+            self.diagnostics.append(details.get("exception", {}).get("description") or details["text"])
         elif method == "Runtime.consoleAPICalled":
-            self.complaints.append(told["type"] + ": " + " ".join(str(a.get("value")) for a in told["args"]))
-        elif method == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(told["entry"]["text"])
+            self.diagnostics.append(notified["type"] + ": " + " ".join(str(a.get("value")) for a in notified["args"]))
+        elif method == "Log.entryAdded" and notified["entry"]["level"] in ("error", "warning"):
+            self.diagnostics.append(notified["entry"]["text"])
         elif method == "Page.javascriptDialogOpening":
-            self.complaints.append("a dialog: " + told["message"])
+            self.diagnostics.append("a dialog: " + notified["message"])
             self._send("Page.handleJavaScriptDialog", {"accept": False})
 
     def _send(self, method, params):
@@ -101,7 +101,7 @@ class Browser:
         return self.number
 
     def call(self, method, seconds=120, **params):
-        """The command's result; events that arrive meanwhile are heard."""
+        """The command's result; events that arrive meanwhile are notify."""
         number, deadline = self._send(method, params), time.monotonic() + seconds
         while True:
             message = self._receive(deadline)
@@ -120,7 +120,7 @@ class Browser:
 
     def open(self, path):
         """Loads a file and waits until its scripts have run."""
-        self.complaints.clear()
+        self.diagnostics.clear()
         self.requests.clear()
         self.call("Page.navigate", url="file://" + os.path.abspath(path))
         deadline = time.monotonic() + 60

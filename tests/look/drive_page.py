@@ -17,8 +17,8 @@ LATENCY = 50  # ms, the median of a step
 
 
 def check_quiet(browser, page):
-    if browser.complaints:
-        raise Differs(f"{page}: the browser complains: {browser.complaints[0]}")
+    if browser.diagnostics:
+        raise Differs(f"{page}: the browser complains: {browser.diagnostics[0]}")
     if browser.requests != ["file://" + os.path.abspath(page)]:
         raise Differs(f"{page}: requests other than the page itself: {browser.requests}")
 
@@ -123,7 +123,7 @@ def answer(browser, k, text):
 
 
 def predict(browser, listed, pictures):
-    """Outputs and slopes are hidden until r; answers are told right from wrong, with numbers within 1 %; what is next is hidden again."""
+    """Outputs and slopes are hidden until r; answers are notified right from wrong, with numbers within 1 %; what is next is hidden again."""
     known = [r for r in listed if r.get("derivatives") and r["derivatives"][0]["slopes"]]
     simple = next(r["index"] for r in known if sum(d["depends"] for d in r["derivatives"]) <= 3 and r["phase"] == "backward")
     kernel = next(r["index"] for r in known if any(u["role"] == "gradient" for u in r["in"]))

@@ -34,10 +34,10 @@ Choice<T> make_part(const std::string& json, const std::string& folder = "") {
   source->name = "test.json";
   source->text = "{\"part\": " + json + "}";
   source->directory = folder;
-  Complaints complaints;
-  const Json root = parse_json(source, complaints);
-  if (complaints.empty()) read_fields(holder, root, "", complaints);
-  if (!complaints.empty()) complaints.raise();
+  Diagnostics diagnostics;
+  const Json root = parse_json(source, diagnostics);
+  if (diagnostics.empty()) read_fields(holder, root, "", diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   return std::move(holder.part);
 }
 

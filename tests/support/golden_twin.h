@@ -109,9 +109,9 @@ struct GoldenTwin {
     betas.items = {Json::of(0.9), Json::of(0.99)};
     adamw.set("betas", betas);
     tree.set("optimizer", adamw);
-    Complaints complaints;
-    read_fields(config, tree, "", complaints);
-    if (!complaints.empty()) FAIL(complaints.render());
+    Diagnostics diagnostics;
+    read_fields(config, tree, "", diagnostics);
+    if (!diagnostics.empty()) FAIL(diagnostics.render());
     const Json& g = golden();
     const int64_t outputs = batch.targets ? 1 : at(at(g, "batch"), "classes").integer;
     model = config.model->build(Params(store), {at(g, "vocabulary").integer, at(g, "max_length").integer, outputs, false});

@@ -71,7 +71,7 @@ void check_type(const std::string& what, const Numbers& want, double slack, cons
     std::vector<T> serial;
     for (int count : thread_counts) {
       kernels::set_threads(count);
-      const std::vector<T> got = run(kernels::menu<T>());
+      const std::vector<T> got = run(kernels::kernel_table<T>());
       if (count > 1) {
         INFO(count << " threads");
         CHECK((got.empty() || std::memcmp(got.data(), serial.data(), got.size() * sizeof(T)) == 0));
@@ -91,7 +91,7 @@ void check_type(const std::string& what, const Numbers& want, double slack, cons
   kernels::use_instruction_set(kernels::instruction_sets().back());
 }
 
-/// `run` is a generic lambda: Menu<T> -> vector<T> of all outputs; `want` are the same outputs in double; `slack` is in
+/// `run` is a generic lambda: KernelTable<T> -> vector<T> of all outputs; `want` are the same outputs in double; `slack` is in
 /// units of epsilon(T) * (1 + |want|).
 template <class Run>
 void check_kernel(const std::string& what, const Numbers& want, double slack, const Run& run) {
@@ -99,9 +99,9 @@ void check_kernel(const std::string& what, const Numbers& want, double slack, co
   check_type<double>(what, want, slack, run);
 }
 
-/// The T of a menu, for generic lambdas.
+/// The T of a table, for generic lambdas.
 template <class T> struct TypeOf;
-template <class T> struct TypeOf<kernels::Menu<T>> { using type = T; };
+template <class T> struct TypeOf<kernels::KernelTable<T>> { using type = T; };
 template <class M> using type_of = typename TypeOf<std::remove_cvref_t<M>>::type;
 
 }  // namespace tapedeck::test

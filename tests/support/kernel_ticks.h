@@ -11,7 +11,7 @@
 
 namespace tapedeck::testing {
 
-/// Ticks from 1 on. Only the thread that computes calls the menu.
+/// Ticks from 1 on. Only the thread that computes calls the table.
 struct KernelTicks {
   static inline std::atomic<int64_t> count{0};
   static inline std::map<const char*, int64_t> written;             // where a kernel was told to write -> the latest tick
@@ -43,20 +43,20 @@ struct Ticking<member> {
     if (!KernelTicks::expected) ++KernelTicks::unexpected[name];
     return original(a...);
   }
-  static void install(M& menu, const char* as) {
-    if (!(menu.*member) || menu.*member == call) return;
+  static void install(M& table, const char* as) {
+    if (!(table.*member) || table.*member == call) return;
     name = as;
-    original = menu.*member;
-    menu.*member = call;
+    original = table.*member;
+    table.*member = call;
   }
 };
 
 /// The current menus tick from now on. Choosing an instruction set or a GEMM backend fills them anew.
 template <class T>
 void install_ticks() {
-  using M = kernels::Menu<T>;
-  M& menu = const_cast<M&>(kernels::menu<T>());   // the object itself is not constant
-#define TAPEDECK_TICK(kernel) Ticking<&M::kernel>::install(menu, #kernel);
+  using M = kernels::KernelTable<T>;
+  M& table = const_cast<M&>(kernels::kernel_table<T>());   // the object itself is not constant
+#define TAPEDECK_TICK(kernel) Ticking<&M::kernel>::install(table, #kernel);
   TAPEDECK_TICK(fill) TAPEDECK_TICK(unary) TAPEDECK_TICK(unary_backward) TAPEDECK_TICK(binary) TAPEDECK_TICK(add_scaled)
   TAPEDECK_TICK(where) TAPEDECK_TICK(dropout) TAPEDECK_TICK(reduce) TAPEDECK_TICK(argmax) TAPEDECK_TICK(spread)
   TAPEDECK_TICK(softmax) TAPEDECK_TICK(softmax_backward) TAPEDECK_TICK(log_softmax) TAPEDECK_TICK(log_softmax_backward)

@@ -44,7 +44,7 @@ struct Arguments {
     for (int c = 0; numbers.contains("weight_" + std::to_string(c)); ++c) w.push_back(numbers.at("weight_" + std::to_string(c)));
     return w;
   }
-  Average average() const { return {weights(), 0}; }
+  RowWeights average() const { return {weights(), 0}; }
   Similarity similarity() const { return (*this)("dot", 0) != 0 ? Similarity::dot : Similarity::cosine; }
   SupCon sup_con_options() const {
     SupCon o;

@@ -31,9 +31,9 @@ struct ModelFixture {
 
   /// json: {"model": ..., "objective": ...}; examples are drawn from a fixed key.
   explicit ModelFixture(const std::string& json, DType dtype = DType::f64, int64_t examples = 6, double spread = 1) : dtype(dtype) {
-    Complaints complaints;
-    read_fields(config, parse_json(json, "fixture"), "", complaints);
-    if (!complaints.empty()) FAIL(complaints.render());
+    Diagnostics diagnostics;
+    read_fields(config, parse_json(json, "fixture"), "", diagnostics);
+    if (!diagnostics.empty()) FAIL(diagnostics.render());
     model = config.model->build(Params(store), {12, 9, 3, true});
     store.allocate(dtype, root_key(5) / "init");
     for (auto& p : store.all()) p.value.copy_from(Tensor::normal(p.shape, root_key(6) / p.path, p.init.scale == 1 ? 1 : 0, 0.3 * spread, dtype));

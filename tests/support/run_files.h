@@ -1,4 +1,4 @@
-// What a run left behind: its files, byte by byte, and what an observer heard apart from the clock. Next: tiny_run.h.
+// What a run left behind: its files, byte by byte, and what an observer told apart from the clock. Next: tiny_run.h.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -23,8 +23,8 @@ inline std::set<std::string> names(const std::string& folder) {
   return all;
 }
 
-/// Everything a listener heard that must not depend on the clock.
-inline std::string heard(const Listener& l) {
+/// Everything a listener notify that must not depend on the clock.
+inline std::string notify(const Listener& l) {
   std::string out;
   for (auto& r : l.steps) {
     out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, std::hexfloat, " ", r.loss, " ", r.lr, " ", r.grad_norm,

@@ -18,9 +18,9 @@ namespace tapedeck::testing {
 template <class T>
 std::unique_ptr<T> configured(std::string_view name, const std::string& options = "{}") {
   auto part = Registry<T>::find(name)->make();
-  Complaints complaints;
-  read_fields(*part, parse_json(options, "test"), "test", complaints);
-  if (!complaints.empty()) throw Error(ErrorKind::config, complaints.render());
+  Diagnostics diagnostics;
+  read_fields(*part, parse_json(options, "test"), "test", diagnostics);
+  if (!diagnostics.empty()) throw Error(ErrorKind::config, diagnostics.render());
   return part;
 }
 

@@ -21,7 +21,7 @@ struct CubeCornerShift final : SiteMap {
 
 /// "objective": {"type": "adversarial", "adversary": {"type": "cube_corner", "epsilon": 0.01}}
 struct CubeCorner final : Adversary {
-  Step attack(Step& step, const Climb&, const Tensor&) const override {
+  Step attack(Step& step, const AttackObjective&, const Tensor&) const override {
     const Noise noise(step.key() / "corner" / at, Noise::Kind::normal, 1);
     return step.with(at, std::allocate_shared<CubeCornerShift>(PoolAllocator<CubeCornerShift>(), noise, epsilon), masks);
   }

@@ -1,4 +1,4 @@
-// Every user mistake is an Error with a kind, a place and a remedy; our own mistakes are assertions.
+// Every user mistake is an Error with a kind, a place and a hint; our own mistakes are assertions.
 // The kind decides the exit code of the tool (docs/guide/errors.md). Next: base/json.h for places in files.
 #pragma once
 #include <exception>
@@ -24,11 +24,11 @@ int exit_code(ErrorKind kind);
 
 class Error : public std::exception {
  public:
-  /// message: what is wrong, naming the op, file, key or tensor. remedy: what to do about it (may be empty).
-  Error(ErrorKind kind, std::string message, std::string remedy = {});
+  /// message: what is wrong, naming the op, file, key or tensor. hint: what to do about it (may be empty).
+  Error(ErrorKind kind, std::string message, std::string hint = {});
   ErrorKind kind() const { return kind_; }
   const std::string& message() const { return message_; }
-  const std::string& remedy() const { return remedy_; }
+  const std::string& hint() const { return hint_; }
   const std::string& where() const { return where_; }
   /// Adds a place ("encoder.layers.2.attention", "train.tsv:17"), innermost first.
   Error& at(std::string_view place);
@@ -37,7 +37,7 @@ class Error : public std::exception {
  private:
   void render();
   ErrorKind kind_;
-  std::string message_, remedy_, where_, what_;
+  std::string message_, hint_, where_, what_;
 };
 
 /// Builds a message from pieces without a formatting library: text("row ", 3, " has ", 2, " columns").

@@ -154,9 +154,9 @@ class Fields {
   std::vector<std::unique_ptr<std::string>> kept_;
 };
 
-/// Reads `json` (an object) into the part: unknown, mistyped, out-of-range and missing keys all become complaints.
+/// Reads `json` (an object) into the part: unknown, mistyped, out-of-range and missing keys all become diagnostics.
 /// `path` names the part in messages ("optimizer", "objective.loss").
-void read_fields(Part& part, const Json& json, const std::string& path, Complaints& complaints);
+void read_fields(Part& part, const Json& json, const std::string& path, Diagnostics& diagnostics);
 /// Every field with its present value, parts included ("type" first), durations and enums as text.
 Json write_fields(Part& part);
 

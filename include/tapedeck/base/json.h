@@ -1,5 +1,5 @@
 // JSON that remembers where it came from: every value and key knows its source, line and column, so that any
-// later complaint can point at it. Comments (// and /* */) are allowed; duplicate keys are errors.
+// later diagnostic can point at it. Comments (// and /* */) are allowed; duplicate keys are errors.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -57,27 +57,27 @@ struct Json::Member { std::string key; Location where; Json value; };
 inline Json Json::of(const char* v) { return of(std::string(v)); }
 inline Json Json::of(int v) { return of(int64_t{v}); }
 
-/// One complaint about the experiment file, rendered as in docs/guide/errors.md.
-struct Complaint {
+/// One diagnostic about the experiment file, rendered as in docs/guide/errors.md.
+struct Diagnostic {
   std::string code;        // "TD0301"
   std::string message;     // schedule "linear" has no option "warm_up"
   Location where;
   std::string hint;        // printed beside the caret: did you mean "warmup"?
   std::string note;        // printed below: options: warmup, end_lr
 };
-class Complaints {
+class Diagnostics {
  public:
-  void add(Complaint complaint);
+  void add(Diagnostic diagnostic);
   bool empty() const { return list_.empty(); }
-  const std::vector<Complaint>& list() const { return list_; }
+  const std::vector<Diagnostic>& list() const { return list_; }
   std::string render() const;               // all of them, then the summary line
   [[noreturn]] void raise() const;          // throws Error{config} whose message is render()
  private:
-  std::vector<Complaint> list_;
+  std::vector<Diagnostic> list_;
 };
 
-/// Syntax errors and duplicate keys go to `complaints` (parsing goes on after a duplicate). Depth limit 64, size 16 MiB.
-Json parse_json(std::shared_ptr<const Source> source, Complaints& complaints);
+/// Syntax errors and duplicate keys go to `diagnostics` (parsing goes on after a duplicate). Depth limit 64, size 16 MiB.
+Json parse_json(std::shared_ptr<const Source> source, Diagnostics& diagnostics);
 /// Plain parse for machine-written files (checkpoint state, metrics); throws Error{data} naming `name`, line and column.
 Json parse_json(std::string_view text, const std::string& name);
 

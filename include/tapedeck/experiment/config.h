@@ -56,14 +56,14 @@ struct ExperimentConfig : Part {
 };
 
 /// Binds the merged tree (load_experiment's) and checks everything that needs no data: sections of other versions, names of
-/// metrics, patterns over parameter names, sites, sizes and durations that contradict each other. All mistakes become complaints.
+/// metrics, patterns over parameter names, sites, sizes and durations that contradict each other. All mistakes become diagnostics.
 /// Where --set gave options of a part that the file leaves to its default, the tree receives the default's type.
-void bind_experiment(Json& tree, ExperimentConfig& config, Complaints& complaints);
+void bind_experiment(Json& tree, ExperimentConfig& config, Diagnostics& diagnostics);
 
 /// What the data turned out to be.
 struct DataFacts { const Dataset* train = nullptr; const Dataset* validation = nullptr; ModelInput input; };
 /// The checks that need the data: metrics and loss against the task, class weights, sampler, sequence length.
-void check_against_data(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Complaints& complaints);
+void check_against_data(const Json& tree, const ExperimentConfig& config, const DataFacts& data, Diagnostics& diagnostics);
 
 /// Every value in force; options that are not set are left out. Can be run as it is, from anywhere: bind_experiment
 /// made the paths absolute.

@@ -1,4 +1,4 @@
-// What one does with an experiment file or a run folder: run, resume, evaluate, predict, rehearse. The command line is a
+// What one does with an experiment file or a run folder: run, resume, evaluate, predict, dry run. The command line is a
 // thin layer over this. Next: docs/guide/run.md for the run folder.
 #pragma once
 #include <atomic>
@@ -42,7 +42,7 @@ std::vector<Experiment> prepare_all(const std::string& path, const std::vector<s
 void use_runtime(const RuntimeOptions& runtime);
 
 /// Everything of one seed: fresh parts, parameters drawn from root_key(seed) / "init".
-struct Trainee {
+struct RunState {
   ExperimentConfig config;
   std::shared_ptr<const ExperimentData> data;
   ParamStore store;
@@ -51,7 +51,7 @@ struct Trainee {
 };
 /// All seeds share one split, so that their differences are differences of training.
 Key data_key();
-std::unique_ptr<Trainee> build(const Experiment& experiment, uint64_t seed);
+std::unique_ptr<RunState> build(const Experiment& experiment, uint64_t seed);
 
 enum class ProgressMode { automatic, live, plain, json, none };
 struct RunOptions {
@@ -91,7 +91,7 @@ struct Statistics { int64_t n = 0; double mean = 0, sd = 0, low = 0, high = 0, i
 Statistics statistics(const std::vector<double>& values);
 
 /// A checkpoint of a run folder (or of its seed-N folder), ready to be used.
-struct TrainedRun {
+struct LoadedRun {
   std::string folder, checkpoint;                 // the seed's folder; the checkpoint's
   ExperimentConfig config;
   std::vector<std::string> labels;
@@ -101,21 +101,21 @@ struct TrainedRun {
   std::unique_ptr<Model> model;
 };
 /// which: "best" or "last". Needs no training data. Error{checkpoint} if there is none.
-std::unique_ptr<TrainedRun> open_run(const std::string& folder, const std::string& which);
+std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string& which);
 /// Folders with checkpoints: the run itself, or its seeds.
 std::vector<std::string> seed_folders(const std::string& run_folder);
 
 /// Metrics of a split ("validation", "test") of the run's own data, or of a file in the same format.
-std::map<std::string, double> evaluate_split(TrainedRun& run, const std::string& split);
+std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split);
 /// Both of them, as far as the data have them; the data are read once.
-std::map<std::string, std::map<std::string, double>> evaluate_splits(TrainedRun& run);
-std::map<std::string, double> evaluate_file(TrainedRun& run, const std::string& path);
+std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run);
+std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path);
 /// One JSON object per row: text, predicted, probabilities (or score), and label where there is one. Error{usage} for a
 /// language model, which has none of these.
-void predict_file(TrainedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
+void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
 
 /// One step on the longest batch, nothing kept.
-struct Check { Experiment experiment; Rehearsal rehearsal; };
+struct Check { Experiment experiment; DryRun dry_run; };
 Check check_experiment(const std::string& path, const std::vector<std::string>& sets);
 
 }  // namespace tapedeck

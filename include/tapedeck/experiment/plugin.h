@@ -12,8 +12,8 @@ namespace tapedeck {
 /// Error{config} for what is missing, not a library, cut short, not a plugin, built for another tapedeck, or registers a
 /// name that is taken. A plugin is code: it may do whatever the program may.
 void load_plugin(const std::string& path);
-/// Loads what the section "plugins" of an experiment lists; what goes wrong becomes complaints with their places.
-void load_plugins(const Json& tree, Complaints& complaints);
+/// Loads what the section "plugins" of an experiment lists; what goes wrong becomes diagnostics with their places.
+void load_plugins(const Json& tree, Diagnostics& diagnostics);
 
 /// "0.1.0 headers 0123456789abcdef layout 0123456789abcdef": what a plugin must have been built for.
 std::string_view plugin_tag();

@@ -34,7 +34,7 @@ std::vector<PartDoc> part_docs(Part& root, const std::vector<const AnyChoice*>& 
 std::string explain_part(const PartDoc& part);
 std::string explain_part(const AnyChoice& kind, std::string_view name);
 
-/// Explains whatever the topic names: a complaint code ("TD0301"), a kind ("objective"), a part ("r_drop",
+/// Explains whatever the topic names: a diagnostic code ("TD0301"), a kind ("objective"), a part ("r_drop",
 /// "objective.r_drop"), a section ("training") or an option ("training.batch_size"). Throws Error{usage} with a suggestion.
 std::string explain(const std::vector<PartDoc>& docs, const std::string& topic);
 

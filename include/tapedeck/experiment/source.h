@@ -17,16 +17,16 @@ struct LoadedExperiment {
 };
 
 /// Reads the file (empty path: the built-in experiment), merges what it extends, applies the --set assignments in order
-/// and replaces variables. Mistakes inside files become complaints; a file that cannot be read throws Error{config},
+/// and replaces variables. Mistakes inside files become diagnostics; a file that cannot be read throws Error{config},
 /// an assignment that is none ("lr") throws Error{usage}.
-LoadedExperiment load_experiment(const std::string& path, const std::vector<std::string>& sets, Complaints& complaints);
+LoadedExperiment load_experiment(const std::string& path, const std::vector<std::string>& sets, Diagnostics& diagnostics);
 
 /// Objects merge; lists and plain values replace; an object of another "type" replaces (a bare string counts as its type);
 /// null removes. Used by extends, --set and stages.
 Json merge(const Json& base, const Json& over);
 
 /// One "a.b.0.c=value" onto the tree: the value is JSON if it reads as such, else a string.
-void apply_set(Json& tree, const std::string& assignment, Complaints& complaints);
+void apply_set(Json& tree, const std::string& assignment, Diagnostics& diagnostics);
 
 /// load_experiment leaves ${seed} in place when there are several seeds; this replaces it for one of them.
 Json substitute_seed(const Json& tree, int64_t seed);

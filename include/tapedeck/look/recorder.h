@@ -18,8 +18,8 @@ namespace tapedeck {
 class RecordVisitor {
  public:
   virtual ~RecordVisitor() = default;
-  virtual void before(uint32_t /*record*/, const Work&) {}
-  virtual void after(uint32_t /*record*/, const Work&) {}
+  virtual void before(uint32_t /*record*/, const OpCall&) {}
+  virtual void after(uint32_t /*record*/, const OpCall&) {}
 };
 
 struct RecorderOptions {
@@ -45,8 +45,8 @@ class Recorder : public TapeListener, public PoolListener {
   Recording finish();
   uint32_t records() const { return uint32_t(recording_.records.size()); }   // done by now
 
-  void begin(const Work& work) override;
-  void end(const Work& work, bool done) override;
+  void begin(const OpCall& call) override;
+  void end(const OpCall& call, bool done) override;
   void appended(const Tape& tape, NodeId row) override;
   void seeded(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) override;
   void pulling(const Tape& tape, NodeId row, Order order) override;
@@ -67,18 +67,18 @@ class Recorder : public TapeListener, public PoolListener {
     Recorder& r;
     bool before;
   };
-  static uint64_t place_key(const Place& p);
+  static uint64_t place_key(const TapePosition& p);
   uint32_t value_of(const Tensor& t);             // the present value, made now if it was never seen
   uint32_t new_value(const Tensor& t, uint32_t made_by);
   void look_at(uint32_t value, const Tensor& t);
   uint32_t buffer_of(const Storage* storage);
   uint64_t key_of(const Tensor& t);
   void use(const Tensor& t, Use::Role role);
-  void keep_copies(const Work& work);
-  void compute_again(const Work& work);
-  void compute_in_f64(const Work& work);
-  void differentiate(const Work& work);
-  void price(const Work& work);
+  void keep_copies(const OpCall& call);
+  void compute_again(const OpCall& call);
+  void compute_in_f64(const OpCall& call);
+  void differentiate(const OpCall& call);
+  void price(const OpCall& call);
   void note_saves(const Tape& tape);
   uint32_t record_of(const Tape& tape, NodeId row) const;
   uint64_t now() const { return uint64_t(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start_).count()); }

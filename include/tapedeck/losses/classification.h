@@ -12,31 +12,31 @@
 namespace tapedeck {
 
 /// How rows become a mean: sum_r w_{y_r} l_r / total. total 0: the sum of the weights of these rows.
-struct Average {
+struct RowWeights {
   std::vector<double> class_weights;  // by label; empty: 1
   double total = 0;
 };
 
 /// (1 - p_y)^gamma (-log p_y) (Lin et al. 2017, eq. 4); gamma 0 is cross-entropy.
 Tensor focal(const Tensor& logits /*[...,c]*/, const Tensor& labels /*i32 [rows]*/, double gamma = 2,
-             const Average& average = {});
+             const RowWeights& average = {});
 /// -log p_y + epsilon (1 - p_y) (Poly-1, Leng et al. 2022, eq. 5).
-Tensor poly1(const Tensor& logits, const Tensor& labels, double epsilon = 1, const Average& average = {});
+Tensor poly1(const Tensor& logits, const Tensor& labels, double epsilon = 1, const RowWeights& average = {});
 /// -sum_c t_c w_c log p_c, t the label smoothed over all classes, w_y = (1 - p_y)^gamma_positive, w_c = p_c^gamma_negative
 /// elsewhere (single-label form of Ridnik et al. 2021). Without smoothing it is focal(gamma_positive).
 Tensor asymmetric(const Tensor& logits, const Tensor& labels, double gamma_positive = 0, double gamma_negative = 4,
-                  double smoothing = 0.1, const Average& average = {});
+                  double smoothing = 0.1, const RowWeights& average = {});
 /// alpha (-log p_y) + beta (-log_zero) (1 - p_y): cross-entropy and its reverse with log 0 := log_zero < 0 (Wang et al. 2019, eq.
 /// 7).
 Tensor symmetric_cross_entropy(const Tensor& logits, const Tensor& labels, double alpha = 0.1, double beta = 1,
-                               double log_zero = -4, const Average& average = {});
+                               double log_zero = -4, const RowWeights& average = {});
 /// (1 - p_y^q) / q, 0 < q <= 1: cross-entropy as q -> 0, mean absolute error at q = 1 (Zhang and Sabuncu 2018, eq. 6).
-Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& labels, double q = 0.7, const Average& average = {});
+Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& labels, double q = 0.7, const RowWeights& average = {});
 /// 1/c sum_{k != y} max(0, margin - x_y + x_k)^power, power 1 or 2 (Weston and Watkins 1999; as PyTorch's multi_margin_loss).
-Tensor hinge(const Tensor& logits, const Tensor& labels, double margin = 1, int power = 1, const Average& average = {});
+Tensor hinge(const Tensor& logits, const Tensor& labels, double margin = 1, int power = 1, const RowWeights& average = {});
 /// 1 - (2 s p_y + smooth) / (s p_y + 1 + smooth), s = (1 - p_y)^alpha: self-adjusting dice (Li et al. 2020, eq. 10).
 Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double alpha = 1, double smooth = 1,
-                           const Average& average = {});
+                           const RowWeights& average = {});
 
 /// Mean over rows of -sum_c q_c log p_c; q[rows,c] >= 0 carries no gradient, q_c = 0 adds 0. total > 0 replaces the row count.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& q, double total = 0);

@@ -15,13 +15,13 @@ Init weight_init(Initializer kind, const Shape& shape /*[out,in]*/);
 class Linear {
  public:
   Linear() = default;
-  Linear(Params params, int64_t in, int64_t out, Act act = Act::none, Initializer init = Initializer::xavier);
+  Linear(Params params, int64_t in, int64_t out, Activation act = Activation::none, Initializer init = Initializer::xavier);
   Tensor operator()(Pass& pass, const Tensor& x) const;
 
  private:
   ScopeId scope_ = 0;
   Param weight_, bias_;
-  Act act_ = Act::none;
+  Activation act_ = Activation::none;
 };
 
 /// Normalises the last axis, then gain and bias.
@@ -63,7 +63,7 @@ class Embedding {
 class FeedForward {
  public:
   FeedForward() = default;
-  FeedForward(Params params, int64_t width, int64_t hidden, Act act, Initializer init);
+  FeedForward(Params params, int64_t width, int64_t hidden, Activation act, Initializer init);
   Tensor operator()(Pass& pass, const Tensor& x) const;
 
  private:

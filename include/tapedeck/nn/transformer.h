@@ -58,7 +58,7 @@ struct TransformerSpec : EncoderSpec {
   std::optional<double> attention_dropout;        // default: dropout
   Positions positions = Positions::learned;
   bool causal = false;
-  Act activation = Act::gelu;
+  Activation activation = Activation::gelu;
   double epsilon = 1e-5;
   Initializer initializer = Initializer::xavier;
   NoiseOptions noise;

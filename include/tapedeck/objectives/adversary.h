@@ -10,20 +10,20 @@
 namespace tapedeck {
 
 /// What an attack climbs: the loss of a step shifted by a candidate.
-using Climb = std::function<Tensor(Step&)>;
+using AttackObjective = std::function<Tensor(Step&)>;
 
 struct Adversary : Part {
   static constexpr const char* kind = "adversary";
   std::string at = "embedding";
   double epsilon = 1;
-  Ball ball = Ball::l2;
+  NormBall ball = NormBall::l2;
   std::optional<std::string> scope;
   DropoutMasks masks = DropoutMasks::same;
 
   void describe(Fields& f) override;
   /// `step` shifted to where the attack ends; no gradient flows through the search. clean: the gradient of the climbed loss at
   /// the unshifted site where the caller has it already (see starts_clean), or undefined.
-  virtual Step attack(Step& step, const Climb& climb, const Tensor& clean = {}) const = 0;
+  virtual Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const = 0;
   /// The search begins at the input itself: `clean` saves it a pass.
   virtual bool starts_clean() const { return false; }
   /// One norm over the whole batch, or a table that every example reads: micro-batches would attack differently.
@@ -46,7 +46,7 @@ struct GradientAttack : Adversary {
   void describe(Fields& f) override;
   void describe_search(Fields& f);                              // the options beyond Adversary's
   bool starts_clean() const override { return start == 0; }
-  Step attack(Step& step, const Climb& climb, const Tensor& clean = {}) const override;
+  Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const override;
   /// `step` where the search begins (delta undefined) or shifted by delta.
   Step shifted(const Step& step, const Tensor& delta) const;
   /// One ascent step from delta (undefined: where the search begins), projected.
@@ -61,7 +61,7 @@ struct VirtualAttack : Adversary {
   Divergence divergence;
 
   void describe(Fields& f) override;
-  Step attack(Step& step, const Climb& climb, const Tensor& clean = {}) const override;   // climbs the divergence, whatever climb is
+  Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const override;   // climbs the divergence, whatever climb is
 };
 
 }  // namespace tapedeck

@@ -27,7 +27,7 @@ struct Divergence : Part {
 
 /// weight(n) = weight * min(1, n / ramp) at update n, and 0 on updates that are not every k-th: what a regulariser is
 /// multiplied by. Where it is 0 the passes of the regulariser are not made.
-struct Strength {
+struct WeightSchedule {
   double weight = 1;
   int64_t every = 1;
   Duration ramp;

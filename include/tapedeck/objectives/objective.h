@@ -11,7 +11,7 @@
 namespace tapedeck {
 
 /// What every objective is told once, before the first step.
-struct Course {
+struct SetupContext {
   const ParamStore& store;
   int64_t examples = 0;                                          // of the training split; Batch::indices counts them
   int64_t outputs = 0;                                           // logits of one row
@@ -25,12 +25,12 @@ struct Objective : Part {
   virtual Tensor loss(Step& step) = 0;
   /// Adds the gradients of the step; returns the value to log. Methods with several sweeps do better than loss + backward.
   virtual double run(Step& step);
-  /// Makes what is carried from step to step: a teacher's parameters, remembered predictions.
-  virtual void begin(const Course&) {}
-  /// What is carried, for checkpoints: saved by name, restored by copying into these tensors.
-  virtual std::map<std::string, Tensor> carried() const { return {}; }
+  /// Makes what is extra_state from step to step: a teacher's parameters, remembered predictions.
+  virtual void begin(const SetupContext&) {}
+  /// What is extra_state, for checkpoints: saved by name, restored by copying into these tensors.
+  virtual std::map<std::string, Tensor> extra_state() const { return {}; }
   /// After each update of the parameters, number from 0. A step that is repeated (an attack, a replay) must not count twice, so
-  /// whatever loss() learns about the batch is carried over here.
+  /// whatever loss() learns about the batch is extra_state over here.
   virtual void updated(const ParamStore&, int64_t /*number*/) {}
   /// The innermost task loss: evaluation reports it.
   virtual const Loss& task() const = 0;

@@ -5,20 +5,20 @@
 
 namespace tapedeck {
 
-enum class Ball { l2, linf, l1 };
+enum class NormBall { l2, linf, l1 };
 /// tensor, batch: one norm over all of it. sample: one per sequence. token: one per row.
 enum class NormScope { tensor, batch, sample, token };
 
 /// argmax <g, d> over |d| <= epsilon, part by part. l2: epsilon g / |g|; linf: epsilon sign(g); l1: epsilon on the largest
 /// entry. A part whose gradient is zero or not finite is left alone (0). g: [rows, d]; NormScope::sample needs the offsets
 /// i32 [B+1] and a row per token or per sequence (Error{shape} otherwise).
-Tensor steepest_step(const Tensor& g, double epsilon, Ball ball, NormScope scope, const Tensor& offsets = {});
+Tensor steepest_step(const Tensor& g, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets = {});
 
 /// The nearest point with |part| <= epsilon (l1: Duchi et al. 2008, figure 1). A part that is not finite becomes 0.
-Tensor project(const Tensor& x, double epsilon, Ball ball, NormScope scope, const Tensor& offsets = {});
+Tensor project(const Tensor& x, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets = {});
 
 /// length * part / (|part| + 1e-6): onto the border of the ball; a part of zeros stays 0, one that is not finite becomes 0.
-Tensor rescale(const Tensor& x, double length, Ball ball, NormScope scope, const Tensor& offsets = {});
+Tensor rescale(const Tensor& x, double length, NormBall ball, NormScope scope, const Tensor& offsets = {});
 
 /// Noise of the shape found at a site; a function of its key and of the place in the whole step's batch.
 struct Noise final : SiteMap {
@@ -26,7 +26,7 @@ struct Noise final : SiteMap {
   /// n elements in [-1,1] times size / sqrt(n) (l2; FreeLB, NEFTune), size (linf), size / n (l1). direction: the steepest
   /// step of length `size` for a normal draw in place of the gradient.
   enum class Kind { uniform, normal, ball, direction };
-  Noise(Key key, Kind kind, double size, Ball ball = Ball::l2, NormScope scope = NormScope::sample)
+  Noise(Key key, Kind kind, double size, NormBall ball = NormBall::l2, NormScope scope = NormScope::sample)
       : key(key), kind(kind), size(size), ball(ball), scope(scope) {}
   Tensor draw(const Shape& shape, DType dtype, const Batch& batch) const;
   Tensor operator()(const Tensor& x, const Batch& batch) const override { return x + draw(x.shape(), x.dtype(), batch); }
@@ -34,7 +34,7 @@ struct Noise final : SiteMap {
   Key key;
   Kind kind;
   double size;
-  Ball ball;
+  NormBall ball;
   NormScope scope;
 };
 

@@ -17,9 +17,9 @@ namespace tapedeck {
 
 std::string shapes(In x);                                          // "[2,3], [4]"
 /// Throws with the module path as the place. The message starts with the op's name.
-[[noreturn]] void raise(ErrorKind kind, std::string message, std::string_view remedy = {});
+[[noreturn]] void raise(ErrorKind kind, std::string message, std::string_view hint = {});
 /// "matmul: got [2,3], [4,5]; inner sizes 3 and 4 differ" as Error{shape}.
-[[noreturn]] void shape_error(std::string_view op, In x, std::string_view expected, std::string_view remedy = {});
+[[noreturn]] void shape_error(std::string_view op, In x, std::string_view expected, std::string_view hint = {});
 /// Every defined tensor is f32 or f64, and all of them the same.
 void require_floating(std::string_view op, In x);
 void require_floating(std::string_view op, std::initializer_list<Tensor> x);

@@ -7,10 +7,10 @@
 
 namespace tapedeck {
 
-enum class Act : uint8_t { none, relu, gelu, gelu_tanh, silu, tanh };
+enum class Activation : uint8_t { none, relu, gelu, gelu_tanh, silu, tanh };
 
 /// y = act(x w^T + bias): x[..., in], w[out, in], bias[out] or undefined.
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {}, Act act = Act::none);
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {}, Activation act = Activation::none);
 
 /// (x - mean) / sqrt(var + epsilon) * gain + bias over the last axis (Ba, Kiros, Hinton 2016); biased variance.
 Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon = 1e-5);

@@ -11,7 +11,7 @@ namespace tapedeck {
 
 /// One computation. forward: out = op(in). backward: dx from dy and what saves() names, dx as on entry where it accumulates.
 /// again: a forward value that was forgotten is computed once more; restore: by the op's short way. add: out[0] += in[1].
-struct Work {
+struct OpCall {
   enum class Kind : uint8_t { forward, backward, again, restore, add };
   Kind kind;
   const Op& op;
@@ -27,9 +27,9 @@ struct Work {
 class TapeListener {
  public:
   virtual ~TapeListener() = default;
-  virtual void begin(const Work&) {}
+  virtual void begin(const OpCall&) {}
   /// done: false when the op declined (a kernel that has no answer for this case) and nothing was written.
-  virtual void end(const Work&, bool /*done*/) {}
+  virtual void end(const OpCall&, bool /*done*/) {}
   /// A row was appended: by the computation that just ended, or a leaf.
   virtual void appended(const Tape&, NodeId) {}
   /// A sweep starts from this value; fill: it adds into the gradient buffers of leaves.
@@ -50,25 +50,25 @@ class TapeListener {
 inline constinit thread_local TapeListener* tape_listener = nullptr;
 
 /// Installs a listener for its lifetime.
-class Listening {
+class ScopedListener {
  public:
-  explicit Listening(TapeListener& listener) : before_(tape_listener) { tape_listener = &listener; }
-  ~Listening() { tape_listener = before_; }
-  Listening(const Listening&) = delete;
-  Listening& operator=(const Listening&) = delete;
+  explicit ScopedListener(TapeListener& listener) : before_(tape_listener) { tape_listener = &listener; }
+  ~ScopedListener() { tape_listener = before_; }
+  ScopedListener(const ScopedListener&) = delete;
+  ScopedListener& operator=(const ScopedListener&) = delete;
 
  private:
   TapeListener* before_;
 };
 
-/// compute() between begin and end; it returns false to decline. make_work: only called when somebody listens.
+/// compute() between begin and end; it returns false to decline. make_call: only called when somebody listens.
 template <class MakeWork, class Compute>
-bool heard(MakeWork&& make_work, Compute&& compute) {
+bool notify(MakeWork&& make_call, Compute&& compute) {
   if (!tape_listener) return compute();
-  const Work work = make_work();
-  tape_listener->begin(work);
+  const OpCall call = make_call();
+  tape_listener->begin(call);
   const bool done = compute();
-  tape_listener->end(work, done);
+  tape_listener->end(call, done);
   return done;
 }
 

@@ -17,7 +17,7 @@ class Tape;
 using ValueId = uint32_t;
 
 /// Where a value lives on a tape. A handle whose epoch is not the row's is stale and raises Error{stale}.
-struct Place { Tape* tape = nullptr; ValueId value = 0; uint32_t epoch = 0; };
+struct TapePosition { Tape* tape = nullptr; ValueId value = 0; uint32_t epoch = 0; };
 
 class Tensor {
  public:
@@ -59,19 +59,19 @@ class Tensor {
   bool unique() const { return storage_ && storage_->references == 1 && !storage_->parent; }
   Storage* storage() const { return storage_; }
 
-  const Place& place() const { return place_; }
+  const TapePosition& place() const { return place_; }
   bool on_tape() const { return place_.tape != nullptr; }
   std::string str(int64_t max_elements = 64) const;                // "f32[2,2] [[1, 2], [3, 4]]"
 
   /// Tape and slab code only.
   static Tensor adopt(Storage* storage, Shape shape, DType dtype);
-  Tensor placed(Place place) const { Tensor t = *this; t.place_ = place; return t; }
+  Tensor placed(TapePosition place) const { Tensor t = *this; t.place_ = place; return t; }
 
  private:
   Storage* storage_ = nullptr;
   Shape shape_;
   DType dtype_ = DType::f32;
-  Place place_;
+  TapePosition place_;
 };
 
 }  // namespace tapedeck

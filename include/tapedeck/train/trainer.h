@@ -18,7 +18,7 @@
 namespace tapedeck {
 
 /// Which mean of the weights is measured and kept instead of the weights themselves.
-struct Average : Part {
+struct WeightAverage : Part {
   static constexpr const char* kind = "average";
   /// mean <- mean + share (weights - mean) after update `step`, from 1; a function of the step alone, so that runs resume.
   virtual double share(int64_t step, const StepCounts& counts) const = 0;
@@ -32,7 +32,7 @@ struct TrainingOptions : Part {
   Choice<Sampler> sampler{"shuffle"};
   std::vector<Penalty> penalties;                 // on weights
   std::optional<double> clip_grad_norm;
-  Choice<Average> average;
+  Choice<WeightAverage> average;
   Duration time_limit;                            // of one session, in s, min, h; none: no limit
   void describe(Fields& f) override;
 };
@@ -109,8 +109,8 @@ struct TrainResult {
 TrainResult train(const TrainSetup& setup, bool resume = false);
 
 /// What one step needs: runs a forward, loss, backward and update on the longest batch and restores nothing; for `check`.
-struct Rehearsal { int64_t parameters = 0; MemoryUse memory; double seconds_per_step = 0; int64_t steps = 0, steps_per_epoch = 0; };
-Rehearsal rehearse(const TrainSetup& setup);
+struct DryRun { int64_t parameters = 0; MemoryUse memory; double seconds_per_step = 0; int64_t steps = 0, steps_per_epoch = 0; };
+DryRun dry_run(const TrainSetup& setup);
 
 /// Loads the values of a checkpoint folder into the store; Error{checkpoint} naming the first difference and listing all.
 void load_parameters(const std::string& checkpoint_folder, ParamStore& store);

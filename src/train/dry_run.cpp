@@ -22,7 +22,7 @@ std::vector<int64_t> longest_batch(const Dataset& data, int64_t batch_size) {
 
 }  // namespace
 
-Rehearsal rehearse(const TrainSetup& setup) {
+DryRun dry_run(const TrainSetup& setup) {
   using Clock = std::chrono::steady_clock;
   reset_memory_peak();
   StepRunner runner(setup);

@@ -1,5 +1,5 @@
 // Filling in what a part requires, and making the texts, models and inputs to try it on. Next: check_part.cpp.
-#include "src/experiment/specimen.h"
+#include "src/experiment/fixture.h"
 
 #include <algorithm>
 #include <array>
@@ -21,9 +21,9 @@ Tensor random(const Shape& shape, std::string_view what, DType dtype, double mea
 }
 
 /// Gives what has no default a value, and usual sizes a small one where everything is to be differentiated.
-class Filler {
+class Defaults {
  public:
-  explicit Filler(Size size) : size_(size) {}
+  explicit Defaults(Size size) : size_(size) {}
   void fill(Part& part) {
     Fields fields;
     part.describe(fields);
@@ -41,7 +41,7 @@ class Filler {
   }
   void operator()(Field& f, std::vector<double>*& values) {
     if (!f.is_required || !values->empty()) return;
-    for (int64_t i = 0; i < SpecimenTexts::classes; ++i) values->push_back(double(i + 2));
+    for (int64_t i = 0; i < FixtureTexts::classes; ++i) values->push_back(double(i + 2));
   }
   void operator()(Field& f, Path*& path) { if (f.is_required && !*path) path->path = "example"; }
   void operator()(Field& f, std::string*& words) {
@@ -74,13 +74,13 @@ struct Written : Part {
 /// Fills in what is required, then reads the options over it; `place` is where in the part they belong ("adversary.").
 template <class T>
 void complete(Written<T>& written, const std::string& place, std::span<const std::string> sets, Size size) {
-  Filler(size).fill(*written.choice);
+  Defaults(size).fill(*written.choice);
   if (sets.empty()) return;
   Json tree = write_fields(written);
-  Complaints complaints;
-  for (const std::string& set : sets) apply_set(tree, text(T::kind, ".", place, set), complaints);
-  read_fields(written, tree, "", complaints);
-  if (!complaints.empty()) complaints.raise();
+  Diagnostics diagnostics;
+  for (const std::string& set : sets) apply_set(tree, text(T::kind, ".", place, set), diagnostics);
+  read_fields(written, tree, "", diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
 }
 
 template <class T>
@@ -105,9 +105,9 @@ struct Module {
   std::unique_ptr<Head> head;
   std::unique_ptr<Model> model;
 };
-PartCase case_of(std::string name, std::shared_ptr<const Module> module, std::shared_ptr<const Batch> batch, Mode mode,
+PartFixture case_of(std::string name, std::shared_ptr<const Module> module, std::shared_ptr<const Batch> batch, Mode mode,
                  std::vector<std::pair<std::string, Tensor>> given, std::function<Tensors(Pass&, In)> call) {
-  PartCase row{std::move(name), {}, {}, {}};
+  PartFixture row{std::move(name), {}, {}, {}};
   const auto add = [&](const std::string& what, const Tensor& value) {
     row.input_names.push_back(what);
     row.inputs.push_back(value);
@@ -120,26 +120,26 @@ PartCase case_of(std::string name, std::shared_ptr<const Module> module, std::sh
   };
   return row;
 }
-std::vector<PartCase> both_modes(const std::string& what, const std::shared_ptr<const Module>& module, const Batch& batch, Size size,
+std::vector<PartFixture> both_modes(const std::string& what, const std::shared_ptr<const Module>& module, const Batch& batch, Size size,
                                  const std::vector<std::pair<std::string, Tensor>>& given, const std::function<Tensors(Pass&, In)>& call) {
   const auto shared = std::make_shared<const Batch>(batch);
-  std::vector<PartCase> rows{case_of(what + ", training", module, shared, Mode::train, given, call)};
+  std::vector<PartFixture> rows{case_of(what + ", training", module, shared, Mode::train, given, call)};
   if (size == Size::checked) rows.push_back(case_of(what + ", evaluating", module, shared, Mode::evaluate, given, call));
   return rows;
 }
 
-std::vector<PartCase> loss_cases(const PartName& part, Size size) {
-  const std::shared_ptr<const Loss> loss = specimen_loss(part);
-  const SpecimenTexts texts(size, 1, loss->spans());
+std::vector<PartFixture> loss_cases(const PartName& part, Size size) {
+  const std::shared_ptr<const Loss> loss = fixture_loss(part);
+  const FixtureTexts texts(size, 1, loss->spans());
   const Batch batch = texts.batch(*loss);
   const Shape shape = loss->spans() ? batch.span_labels.shape() : Shape{texts.size(), loss->regression() ? 1 : texts.classes};
   const std::string what = loss->spans() ? "scores of spans" : loss->regression() ? "predictions" : "logits";
   return {{text(texts.size(), " examples"), {what}, {random(shape, "logits", texts.dtype())}, [loss, batch](In x) { return Tensors{(*loss)(x[0], batch)}; }}};
 }
 
-std::vector<PartCase> head_cases(const PartName& part, Size size) {
+std::vector<PartFixture> head_cases(const PartName& part, Size size) {
   const auto spec = filled<HeadSpec>(part, size);
-  const SpecimenTexts texts(size);
+  const FixtureTexts texts(size);
   const int64_t width = size == Size::shown ? 8 : 6;
   auto module = std::make_shared<Module>();
   try {
@@ -150,34 +150,34 @@ std::vector<PartCase> head_cases(const PartName& part, Size size) {
     module->head = spec->build(Params(module->store) / "head", width, 0);
   }
   draw(module->store, texts.dtype());
-  return both_modes(text(texts.size(), " rows"), module, texts.batch(*specimen_loss({Loss::kind, "cross_entropy"})), size,
+  return both_modes(text(texts.size(), " rows"), module, texts.batch(*fixture_loss({Loss::kind, "cross_entropy"})), size,
                     {{"pooled", random({texts.size(), width}, "pooled", texts.dtype())}},
                     [head = module->head.get()](Pass& pass, In x) { return Tensors{head->forward(pass, x[0])}; });
 }
 
-std::vector<PartCase> encoder_cases(const PartName& part, Size size) {
-  const SpecimenTexts texts(size);
+std::vector<PartFixture> encoder_cases(const PartName& part, Size size) {
+  const FixtureTexts texts(size);
   auto module = std::make_shared<Module>();
   module->encoder = filled<EncoderSpec>(part, size)->build(Params(module->store) / "encoder", {texts.vocabulary, texts.longest, texts.classes, true});
   draw(module->store, texts.dtype());
-  return both_modes(text(texts.size(), " texts"), module, texts.batch(*specimen_loss({Loss::kind, "cross_entropy"})), size, {},
+  return both_modes(text(texts.size(), " texts"), module, texts.batch(*fixture_loss({Loss::kind, "cross_entropy"})), size, {},
                     [encoder = module->encoder.get()](Pass& pass, In) { return Tensors{encoder->forward(pass)}; });
 }
 
 std::shared_ptr<Module> built(const ModelSpec& spec, int64_t outputs, DType dtype) {
   auto module = std::make_shared<Module>();
-  module->model = spec.build(Params(module->store), {SpecimenTexts::vocabulary, SpecimenTexts::longest, outputs, !spec.text_form().apart});
-  if (module->model->logit_rows() == Rows::tokens && outputs != SpecimenTexts::vocabulary) return built(spec, SpecimenTexts::vocabulary, dtype);
+  module->model = spec.build(Params(module->store), {FixtureTexts::vocabulary, FixtureTexts::longest, outputs, !spec.text_form().apart});
+  if (module->model->logit_rows() == Rows::tokens && outputs != FixtureTexts::vocabulary) return built(spec, FixtureTexts::vocabulary, dtype);
   draw(module->store, dtype);
   return module;
 }
 
-std::vector<PartCase> model_cases(const PartName& part, Size size) {
+std::vector<PartFixture> model_cases(const PartName& part, Size size) {
   const auto spec = filled<ModelSpec>(part, size);
   const bool apart = spec->text_form().apart;
-  const SpecimenTexts texts(size, apart ? 2 : 1);
+  const FixtureTexts texts(size, apart ? 2 : 1);
   const auto module = built(*spec, texts.classes, texts.dtype());
-  return both_modes(text(texts.size(), apart ? " pairs of texts" : " texts"), module, texts.batch(*specimen_loss({Loss::kind, "cross_entropy"})), size, {},
+  return both_modes(text(texts.size(), apart ? " pairs of texts" : " texts"), module, texts.batch(*fixture_loss({Loss::kind, "cross_entropy"})), size, {},
                     [model = module->model.get()](Pass& pass, In) {
                       const Output out = model->forward(pass);
                       Tensors given;
@@ -188,8 +188,8 @@ std::vector<PartCase> model_cases(const PartName& part, Size size) {
 
 }  // namespace
 
-SpecimenTexts::SpecimenTexts(Size size, int64_t texts, bool spans) : dtype_(size == Size::shown ? DType::f32 : DType::f64) {
-  data_.name = "specimen";
+FixtureTexts::FixtureTexts(Size size, int64_t texts, bool spans) : dtype_(size == Size::shown ? DType::f32 : DType::f64) {
+  data_.name = "fixture";
   data_.labels = {"a", "b", "c"};
   data_.pairs = texts == 1;
   data_.spans = spans;
@@ -214,7 +214,7 @@ SpecimenTexts::SpecimenTexts(Size size, int64_t texts, bool spans) : dtype_(size
   }
 }
 
-Batch SpecimenTexts::batch(int64_t begin, int64_t end, const Loss& loss) const {
+Batch FixtureTexts::batch(int64_t begin, int64_t end, const Loss& loss) const {
   Batch batch = collate(data_, order_, begin, end, dtype_);
   batch.targets = Tensor::empty({end - begin}, dtype_);
   for (int64_t i = begin; i < end; ++i)
@@ -224,13 +224,13 @@ Batch SpecimenTexts::batch(int64_t begin, int64_t end, const Loss& loss) const {
   return batch;
 }
 
-std::shared_ptr<const Loss> specimen_loss(const PartName& part) {
+std::shared_ptr<const Loss> fixture_loss(const PartName& part) {
   auto loss = filled<Loss>(part, Size::checked);
-  loss->check(loss->regression() ? 1 : SpecimenTexts::classes);
+  loss->check(loss->regression() ? 1 : FixtureTexts::classes);
   return loss;
 }
 
-std::vector<PartCase> part_cases(const PartName& part, Size size) {
+std::vector<PartFixture> part_fixtures(const PartName& part, Size size) {
   if (part.kind == Loss::kind) return loss_cases(part, size);
   if (part.kind == HeadSpec::kind) return head_cases(part, size);
   if (part.kind == EncoderSpec::kind) return encoder_cases(part, size);
@@ -270,21 +270,21 @@ std::shared_ptr<Objective> filled_method(const PartName& part) {
 
 std::shared_ptr<ModelSpec> read_model(const std::string& json) {
   const auto written = std::make_shared<Written<ModelSpec>>();
-  Complaints complaints;
-  read_fields(*written, parse_json("{\"model\": " + json + "}", "specimen"), "", complaints);
-  if (!complaints.empty()) complaints.raise();
+  Diagnostics diagnostics;
+  read_fields(*written, parse_json("{\"model\": " + json + "}", "fixture"), "", diagnostics);
+  if (!diagnostics.empty()) diagnostics.raise();
   return {written, written->choice.get()};
 }
 
 /// The method with this model, after an update; throws what the method throws.
-std::unique_ptr<MethodSpecimen> with_model(const PartName& part, const std::string& model, Size size) {
-  auto m = std::make_unique<MethodSpecimen>();
+std::unique_ptr<MethodFixture> with_model(const PartName& part, const std::string& model, Size size) {
+  auto m = std::make_unique<MethodFixture>();
   m->objective = filled_method(part);
   if (const Around* outer = around_kind(part.kind)) m->around = outer->objective;
   m->spec = read_model(model);
   const Loss& task = m->objective->task();
-  m->texts = std::make_unique<SpecimenTexts>(size, 1, task.spans());
-  const int64_t outputs = task.regression() ? 1 : SpecimenTexts::classes;
+  m->texts = std::make_unique<FixtureTexts>(size, 1, task.spans());
+  const int64_t outputs = task.regression() ? 1 : FixtureTexts::classes;
   task.check(outputs);
   auto module = built(*m->spec, outputs, m->texts->dtype());
   m->store = std::move(module->store);
@@ -310,7 +310,7 @@ void require_options(const PartName& part) {
   else filled_method(part);
 }
 
-std::unique_ptr<MethodSpecimen> method_specimen(const PartName& part, Size size) {
+std::unique_ptr<MethodFixture> method_fixture(const PartName& part, Size size) {
   if (part.kind != Objective::kind && !around_kind(part.kind)) return nullptr;
   const std::string encoder = R"("encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2, "feed_forward": 4, "dropout": 0.2}})";
   std::optional<Error> refused;

@@ -7,14 +7,14 @@
 
 namespace tapedeck {
 
-struct ComplaintCode {
-  std::string_view code, title, explanation, remedy;
+struct ErrorCode {
+  std::string_view code, title, explanation, hint;
 };
 /// Sorted by code: 01xx the text, 02xx files, variables and --set, 03xx sections and options.
-std::span<const ComplaintCode> complaint_codes();
+std::span<const ErrorCode> error_codes();
 /// Null if there is no such code; upper and lower case are the same.
-const ComplaintCode* find_complaint_code(std::string_view code);
+const ErrorCode* find_error_code(std::string_view code);
 /// The row as a paragraph for the terminal.
-std::string explain(const ComplaintCode& code);
+std::string explain(const ErrorCode& code);
 
 }  // namespace tapedeck

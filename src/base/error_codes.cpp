@@ -1,6 +1,6 @@
-// What each complaint means and what to do about it, beyond the one line printed beside the caret.
-// Why: a code can be looked up, searched for and linked to. Next: complaints.cpp prints them.
-#include <tapedeck/base/complaint_codes.h>
+// What each diagnostic means and what to do about it, beyond the one line printed beside the caret.
+// Why: a code can be looked up, searched for and linked to. Next: diagnostics.cpp prints them.
+#include <tapedeck/base/error_codes.h>
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr ComplaintCode table[] = {
+constexpr ErrorCode table[] = {
     {"TD0101", "the text is not JSON",
      "The file breaks the rules of JSON: a comma too many or too few, single quotes, True instead of true, a bracket left open. "
      "Comments (// and /* */) are allowed; everything else is plain JSON.",
@@ -125,17 +125,17 @@ constexpr ComplaintCode table[] = {
 
 }  // namespace
 
-std::span<const ComplaintCode> complaint_codes() { return table; }
+std::span<const ErrorCode> error_codes() { return table; }
 
-const ComplaintCode* find_complaint_code(std::string_view code) {
+const ErrorCode* find_error_code(std::string_view code) {
   std::string upper(code);
   for (char& c : upper) c = c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
-  const auto it = std::find_if(std::begin(table), std::end(table), [&](const ComplaintCode& row) { return row.code == upper; });
+  const auto it = std::find_if(std::begin(table), std::end(table), [&](const ErrorCode& row) { return row.code == upper; });
   return it == std::end(table) ? nullptr : it;
 }
 
-std::string explain(const ComplaintCode& code) {
-  return text(code.code, ": ", code.title, "\n\n", code.explanation, "\n\nWhat to do: ", code.remedy, "\n");
+std::string explain(const ErrorCode& code) {
+  return text(code.code, ": ", code.title, "\n\n", code.explanation, "\n\nWhat to do: ", code.hint, "\n");
 }
 
 }  // namespace tapedeck

@@ -18,10 +18,10 @@ namespace tapedeck {
 enum class Size { shown, checked };
 
 /// Short texts with every sort of label at once: classes, numbers, spans.
-class SpecimenTexts {
+class FixtureTexts {
  public:
   static constexpr int64_t vocabulary = 12, longest = 9, classes = 3;
-  explicit SpecimenTexts(Size size, int64_t texts = 1, bool spans = false);
+  explicit FixtureTexts(Size size, int64_t texts = 1, bool spans = false);
   int64_t size() const { return data_.size(); }
   /// The examples [begin, end) as a micro-batch of a step on all of them.
   Batch batch(int64_t begin, int64_t end, const Loss& loss) const;
@@ -43,7 +43,7 @@ struct PartName {
 void require_options(const PartName& part);
 
 /// What a part is as a function of tensors, all of which are differentiated.
-struct PartCase {
+struct PartFixture {
   std::string name;                               // "six rows, training"
   std::vector<std::string> input_names;           // "logits", "head.weight"
   std::vector<Tensor> inputs;
@@ -51,19 +51,19 @@ struct PartCase {
 };
 /// A loss on logits, a head on pooled vectors, an encoder or model on texts; empty for other kinds. Error{config} is the part's own
 /// when it cannot be used like that.
-std::vector<PartCase> part_cases(const PartName& part, Size size);
+std::vector<PartFixture> part_fixtures(const PartName& part, Size size);
 /// A loss with what it requires filled in.
-std::shared_ptr<const Loss> specimen_loss(const PartName& part);
+std::shared_ptr<const Loss> fixture_loss(const PartName& part);
 
-/// A method with a model, its parameters and a batch. One update went before, so that what is carried from step to step holds something.
-struct MethodSpecimen {
+/// A method with a model, its parameters and a batch. One update went before, so that what is extra_state from step to step holds something.
+struct MethodFixture {
   static constexpr int64_t number = 12;           // of the update: a multiple of what "every" usually is
   std::shared_ptr<Objective> objective;
   std::string_view around;                        // the name of the objective, where the part is inside one
   std::shared_ptr<ModelSpec> spec;
   ParamStore store;
   std::unique_ptr<Model> model;
-  std::unique_ptr<SpecimenTexts> texts;
+  std::unique_ptr<FixtureTexts> texts;
 
   Batch batch() const { return texts->batch(objective->task()); }
   Step step(Tape& tape, const Batch& batch, int64_t update = number) const {
@@ -72,6 +72,6 @@ struct MethodSpecimen {
 };
 /// An objective, or an adversary or embedding loss inside the objective that uses it; null for other kinds. Throws the objective's
 /// Error{config} when none of the models suits it.
-std::unique_ptr<MethodSpecimen> method_specimen(const PartName& part, Size size);
+std::unique_ptr<MethodFixture> method_fixture(const PartName& part, Size size);
 
 }  // namespace tapedeck

@@ -1,5 +1,5 @@
-// Complaints: every mistake of an experiment file, in file order, each with its line and a caret (docs/guide/errors.md).
-// Why: people fix a file faster when they see all its mistakes at once. Next: complaint_codes.cpp.
+// Diagnostics: every mistake of an experiment file, in file order, each with its line and a caret (docs/guide/errors.md).
+// Why: people fix a file faster when they see all its mistakes at once. Next: error_codes.cpp.
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -53,10 +53,10 @@ std::string excerpt(const Location& where, const std::string& hint) {
   return out + "   " + gutter + std::string(size_t(marked), '^') + (hint.empty() ? "" : " " + hint) + "\n";
 }
 
-std::string render_one(const Complaint& complaint) {
-  const Location& where = complaint.where;
-  const std::string& hint = complaint.hint;
-  std::string out = text("error ", complaint.code, ": ", complaint.message, "\n");
+std::string render_one(const Diagnostic& diagnostic) {
+  const Location& where = diagnostic.where;
+  const std::string& hint = diagnostic.hint;
+  std::string out = text("error ", diagnostic.code, ": ", diagnostic.message, "\n");
   if (where.source && where.source->command_line) {
     out += text("  ", where.source->name, "   (command line)", hint.empty() ? "" : "  " + hint, "\n");
   } else if (where.source && where.line > 0 && !where.source->text.empty()) {
@@ -65,20 +65,20 @@ std::string render_one(const Complaint& complaint) {
     if (where.source) out += text("  ", where.source->name, "\n");
     if (!hint.empty()) out += text("  ", hint, "\n");
   }
-  if (!complaint.note.empty()) out += text("  ", complaint.note, "\n");
+  if (!diagnostic.note.empty()) out += text("  ", diagnostic.note, "\n");
   return out;
 }
 
 // Files in the order they are first complained about, the command line last; each by line and column, repeats dropped.
-std::vector<Complaint> in_order(std::vector<Complaint> list) {
+std::vector<Diagnostic> in_order(std::vector<Diagnostic> list) {
   std::map<const Source*, size_t> rank;
-  for (const Complaint& c : list) rank.emplace(c.where.source.get(), rank.size());
-  const auto key = [&](const Complaint& c) {
+  for (const Diagnostic& c : list) rank.emplace(c.where.source.get(), rank.size());
+  const auto key = [&](const Diagnostic& c) {
     const Source* source = c.where.source.get();
     return std::tuple(source && source->command_line, rank.at(source), c.where.line, c.where.column);
   };
-  std::stable_sort(list.begin(), list.end(), [&](const Complaint& a, const Complaint& b) { return key(a) < key(b); });
-  const auto same = [&](const Complaint& a, const Complaint& b) {
+  std::stable_sort(list.begin(), list.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+  const auto same = [&](const Diagnostic& a, const Diagnostic& b) {
     return key(a) == key(b) && a.code == b.code && a.message == b.message;
   };
   list.erase(std::unique(list.begin(), list.end(), same), list.end());
@@ -87,10 +87,10 @@ std::vector<Complaint> in_order(std::vector<Complaint> list) {
 
 }  // namespace
 
-void Complaints::add(Complaint complaint) { list_.push_back(std::move(complaint)); }
+void Diagnostics::add(Diagnostic diagnostic) { list_.push_back(std::move(diagnostic)); }
 
-std::string Complaints::render() const {
-  const std::vector<Complaint> list = in_order(list_);
+std::string Diagnostics::render() const {
+  const std::vector<Diagnostic> list = in_order(list_);
   if (list.empty()) return "";
   std::string out;
   for (size_t i = 0; i < std::min(list.size(), shown_complaints); ++i) out += render_one(list[i]);
@@ -99,6 +99,6 @@ std::string Complaints::render() const {
                     exit_code(ErrorKind::config), "). More: tapedeck explain ", list.front().code);
 }
 
-void Complaints::raise() const { throw Error(ErrorKind::config, render()); }
+void Diagnostics::raise() const { throw Error(ErrorKind::config, render()); }
 
 }  // namespace tapedeck
