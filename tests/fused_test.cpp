@@ -120,7 +120,7 @@ std::vector<Smooth> smooth_functions() {
        [=](const Tensor& x) {
          return residual_norm(x, x, gain, bias, 0.1, {0.3, root_key(3), 0}).norm;
        }},
-      {"linear with gelu", {3, 4}, [=](const Tensor& x) { return linear(x, w, {}, Act::gelu); }},
+      {"linear with gelu", {3, 4}, [=](const Tensor& x) { return linear(x, w, {}, Activation::gelu); }},
       {"cross entropy",
        {3, 4},
        [=](const Tensor& x) {
@@ -167,7 +167,7 @@ TEST_CASE("second derivatives are symmetric") {
 TEST_CASE("linear computes act(x w^T + bias)") {
   const Tensor x = numbers({1, 2}, {1, 2}), w = numbers({1, 0, 0, 1, 1, -2}, {3, 2}), bias = numbers({0.5, 0, -1}, {3});
   CHECK(same_bits(linear(x, w, bias), numbers({1.5, 2, -4}, {1, 3})));
-  CHECK(same_bits(linear(x, w, bias, Act::relu), numbers({1.5, 2, 0}, {1, 3})));
+  CHECK(same_bits(linear(x, w, bias, Activation::relu), numbers({1.5, 2, 0}, {1, 3})));
 }
 
 TEST_CASE("layer_norm gives rows of mean 0 and variance 1, and forgets shifts and scales") {

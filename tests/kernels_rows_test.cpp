@@ -247,21 +247,21 @@ TEST_CASE("embedding sum and norm, gather, scatter_add, pick") {
       for (int64_t r = 0; r < rows; ++r) dpick[r] = gain[r % cols];
       const Numbers want = joined({sum, norm.y, gathered, gathered, plus(scattered, initial, accumulate), picked,
                                    plus(spread, wide, accumulate)});
-      check_kernel("tables", want, 500, [&, rows = rows, cols = cols](const auto& table) {
-        using T = type_of<decltype(table)>;
+      check_kernel("tables", want, 500, [&, rows = rows, cols = cols](const auto& kernels) {
+        using T = type_of<decltype(kernels)>;
         const auto t = cast<T>(table), g = cast<T>(gain), b = cast<T>(bias), in = cast<T>(x), dp = cast<T>(dpick);
         std::vector<T> s(n), y(n), mean(rows), rstd(rows), plain(n), looked(n), value(rows);
         auto to = before<T>(initial, accumulate), dx = before<T>(wide, accumulate);
         const T* none = nullptr;
         T* nowhere = nullptr;
-        table.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), t.data(), position.data(), t.data(), segment.data(), g.data(),
+        kernels.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), t.data(), position.data(), t.data(), segment.data(), g.data(),
                             b.data(), s.data(), y.data(), mean.data(), rstd.data());
-        table.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), none, nullptr, none, nullptr, none, none, plain.data(), nowhere,
+        kernels.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), none, nullptr, none, nullptr, none, none, plain.data(), nowhere,
                             nowhere, nowhere);
-        table.gather(rows, cols, word.data(), t.data(), looked.data());
-        table.scatter_add(rows, cols, words, word.data(), in.data(), to.data(), accumulate);
-        table.pick(rows, cols, column.data(), in.data(), value.data());
-        table.pick_backward(rows, cols, column.data(), dp.data(), dx.data(), accumulate);
+        kernels.gather(rows, cols, word.data(), t.data(), looked.data());
+        kernels.scatter_add(rows, cols, words, word.data(), in.data(), to.data(), accumulate);
+        kernels.pick(rows, cols, column.data(), in.data(), value.data());
+        kernels.pick_backward(rows, cols, column.data(), dp.data(), dx.data(), accumulate);
         return joined({s, y, plain, looked, to, value, dx});
       });
     }
