@@ -217,10 +217,10 @@ TEST_CASE("a run without validation, labels or a folder still ends well") {
 
 TEST_CASE("dry_run reports the size of the run") {
   TinyRun run;
-  const DryRun dry_run = dry_run(run.setup());
-  CHECK(dry_run.parameters == 12 * 4 + 2 * 4 + 2);
-  CHECK(dry_run.steps == 40);
-  CHECK(dry_run.steps_per_epoch == 8);
-  CHECK(dry_run.seconds_per_step > 0);
-  CHECK(total(dry_run.memory.peak) > 0);
+  const DryRun size = dry_run(run.setup());
+  CHECK(size.parameters == 12 * 4 + 2 * 4 + 2);
+  CHECK(size.steps == 40);
+  CHECK(size.steps_per_epoch == 8);
+  CHECK(size.seconds_per_step > 0);
+  CHECK(total(size.memory.peak) > 0);
 }
