@@ -1,5 +1,5 @@
 // The binder as a table of broken experiments: for each the code, the place and the words a person should see.
-// Why: every mistake must be reported at once and at its place. Next: experiment_source_test.cpp.
+// Why: every mistake must be reported at once and at its place. Next: config_source_test.cpp.
 #include <doctest/doctest.h>
 
 #include <algorithm>

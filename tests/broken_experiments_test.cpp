@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/run/run.h>
 
 #include "support/process.h"
 

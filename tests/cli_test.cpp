@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include <tapedeck/base/error_codes.h>
-#include <tapedeck/experiment/experiment.h>
-#include <tapedeck/experiment/schema.h>
+#include <tapedeck/config/schema.h>
+#include <tapedeck/run/run.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "support/process.h"

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include <tapedeck/experiment/experiment.h>
-#include <tapedeck/experiment/schema.h>
+#include <tapedeck/config/schema.h>
+#include <tapedeck/run/run.h>
 
 #include "support/json_schema.h"
 #include "support/run_contents.h"

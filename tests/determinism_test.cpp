@@ -2,7 +2,7 @@
 // end with the same checkpoint, figures and records. Timings alone may differ.
 #include <doctest/doctest.h>
 
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/run/run.h>
 
 #include "support/run_contents.h"
 

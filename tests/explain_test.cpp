@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <tapedeck/experiment/check_part.h>
+#include <tapedeck/check/check_part.h>
 
 #include "support/process.h"
 #include "support/sources.h"

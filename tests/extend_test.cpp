@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <tapedeck/experiment/experiment.h>
-#include <tapedeck/experiment/plugin.h>
+#include <tapedeck/config/plugin.h>
+#include <tapedeck/run/run.h>
 
 #include "support/process.h"
 #include "support/sources.h"

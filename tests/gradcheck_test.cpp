@@ -1,12 +1,12 @@
 // `tapedeck gradcheck` on every name that `tapedeck list` has and that has derivatives, and on parts with mistakes, each of which it
-// must find. Next: outside/wrong.cpp for the mistakes, experiment/check_part.h for the promises.
+// must find. Next: outside/wrong.cpp for the mistakes, check/check_part.h for the promises.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include <tapedeck/experiment/check_part.h>
+#include <tapedeck/check/check_part.h>
 
 #include "support/process.h"
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/run/run.h>
 
 #include "support/data_files.h"
 #include "support/model_fixture.h"

@@ -12,7 +12,7 @@
 #include <tapedeck/ops/ops.h>
 
 #include "kernels/parallel.h"
-#include "src/experiment/sha256.h"
+#include "src/config/sha256.h"
 #include "src/look/contributions.h"
 #include "src/look/html_page.h"
 #include "support/hostile_names.h"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <iostream>
 
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/run/run.h>
 
 #include "support/run_contents.h"
 

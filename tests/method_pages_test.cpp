@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <set>
 
-#include <tapedeck/experiment/experiment.h>
-#include <tapedeck/experiment/schema.h>
+#include <tapedeck/config/schema.h>
+#include <tapedeck/run/run.h>
 
 #include "support/temp_folder.h"
 

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/run/run.h>
 
 #include "support/run_contents.h"
 

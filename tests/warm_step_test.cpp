@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/run/run.h>
 #include <tapedeck/tensor/pool.h>
 
 #include "src/train/plan.h"

@@ -3,8 +3,8 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
-#include <tapedeck/experiment/look.h>
 #include <tapedeck/look/views.h>
+#include <tapedeck/run/record_step.h>
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/tensor/roofline.h>
 #include <tapedeck/train/checkpoint.h>

@@ -3,8 +3,8 @@
 #include <iostream>
 #include <unistd.h>
 
-#include <tapedeck/experiment/look.h>
 #include <tapedeck/look/cursor.h>
+#include <tapedeck/run/record_step.h>
 
 #include "src/app/commands.h"
 

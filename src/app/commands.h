@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <tapedeck/experiment/experiment.h>
-#include <tapedeck/experiment/schema.h>
+#include <tapedeck/config/schema.h>
+#include <tapedeck/run/run.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "src/app/command_line.h"

@@ -5,7 +5,7 @@
 
 #include <tapedeck/look/recording.h>
 
-#include "src/experiment/fixture.h"
+#include "src/check/fixture.h"
 
 namespace tapedeck::app {
 

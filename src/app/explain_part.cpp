@@ -7,7 +7,7 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
-#include <tapedeck/experiment/check_part.h>
+#include <tapedeck/check/check_part.h>
 
 #include "src/app/commands.h"
 #include "src/app/demonstration.h"

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/experiment/plugin.h>
+#include <tapedeck/config/plugin.h>
 
 #include "src/app/commands.h"
 

@@ -1,4 +1,4 @@
-// Names that two parts want: noted while registering, reported once somebody can hear it. Next: experiment/plugin.h.
+// Names that two parts want: noted while registering, reported once somebody can hear it. Next: config/plugin.h.
 #include <tapedeck/base/registry.h>
 
 #include <utility>

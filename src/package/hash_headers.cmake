@@ -8,7 +8,7 @@ foreach(header IN LISTS headers)
 endforeach()
 string(SHA256 hash "${all}")
 string(SUBSTRING ${hash} 0 16 hash)
-set(text "// Made by the build: what a plugin was compiled against. Read by experiment/plugin_tag.h.
+set(text "// Made by the build: what a plugin was compiled against. Read by config/plugin_tag.h.
 #pragma once
 #define TAPEDECK_VERSION \"${VERSION}\"
 #define TAPEDECK_HEADERS_HASH \"${hash}\"

@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <new>
 
-#include <tapedeck/experiment/check_part.h>
-#include <tapedeck/experiment/experiment.h>
+#include <tapedeck/check/check_part.h>
 #include <tapedeck/ops/check.h>
+#include <tapedeck/run/run.h>
 
 namespace {
 int64_t allocations = 0;                          // calls of operator new, for check 11

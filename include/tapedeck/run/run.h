@@ -1,0 +1,121 @@
+// What one does with an experiment file or a run folder: run, resume, evaluate, predict, dry run. The command line is a
+// thin layer over this. Next: docs/guide/run.md for the run folder.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tapedeck/config/config.h>
+#include <tapedeck/config/source.h>
+
+namespace tapedeck {
+
+std::string_view version();                       // "0.1.0"
+
+/// The data of an experiment, read and encoded once for all seeds.
+struct ExperimentData {
+  Splits rows;
+  Dataset train, validation, test;
+  ModelInput input;
+  Json tokenizer_state;
+  std::string vocabulary_hash;
+};
+
+/// A checked experiment with its data: what everything else starts from.
+struct Experiment {
+  LoadedExperiment loaded;
+  ExperimentConfig config;                        // ${seed} still in place when there are several seeds
+  std::string hash;
+  std::shared_ptr<const ExperimentData> data;
+};
+/// Loads, binds, reads the data and checks; throws Error{config} with every mistake at once, Error{data} for the data.
+/// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first returned.
+Experiment prepare(const std::string& path, const std::vector<std::string>& sets);
+/// One experiment for each stage; the experiment itself without stages.
+std::vector<Experiment> prepare_all(const std::string& path, const std::vector<std::string>& sets);
+
+/// Threads, GEMM backend and precision of everything that follows.
+void use_runtime(const RuntimeOptions& runtime);
+
+/// Everything of one seed: fresh parts, parameters drawn from root_key(seed) / "init".
+struct RunState {
+  ExperimentConfig config;
+  std::shared_ptr<const ExperimentData> data;
+  ParamStore store;
+  std::unique_ptr<Model> model;
+  std::vector<std::pair<std::string, std::string>> places;   // of its parts in the experiment: look/recording.h
+};
+/// All seeds share one split, so that their differences are differences of training.
+Key data_key();
+std::unique_ptr<RunState> build(const Experiment& experiment, uint64_t seed);
+
+enum class ProgressMode { automatic, live, plain, json, none };
+struct RunOptions {
+  std::vector<std::string> sets = {};
+  std::string output = {};                        // -o: folder that receives the run instead of "output" or runs/
+  ProgressMode progress = ProgressMode::automatic;
+  bool verbose = false;                           // also say when checkpoints are saved
+  std::vector<std::string> command_line = {};     // for environment.json
+  const std::atomic<int>* stop_signal = nullptr;
+  std::function<void(int64_t step)> after_step = {};  // called after every update, for programs that embed a run
+};
+
+/// What became of one seed; failure is empty unless it failed.
+struct SeedResult {
+  uint64_t seed = 0;
+  std::string folder = {}, stop_reason = {}, failure = {};
+  int exit_code = 0;
+  int64_t steps = 0;
+  double seconds = 0;
+  std::map<std::string, double> best = {}, last = {}, test = {};
+  std::map<std::string, double> memory = {};      // bytes at the peak by purpose, their sum "peak", and "resident_peak"
+};
+std::map<std::string, double> memory_values(const MemoryUse& use);
+struct RunResult {
+  std::string folder, name;
+  std::vector<SeedResult> seeds;
+  bool nothing_left = false;                      // resume found every seed finished
+  int exit_code = 0;                              // 0, 7 when some seeds failed, 128 + signal
+};
+/// The exit codes of errors are those of the errors thrown; a single seed's failure is thrown, those of several are collected.
+RunResult run_experiment(const std::string& path, const RunOptions& options);
+/// Goes on from the last checkpoint. Error{checkpoint} listing the differences if anything but the free options changed.
+RunResult resume_run(const std::string& folder, const RunOptions& options);
+
+/// n, mean, standard deviation (n - 1), extremes and the 95 % interval of the mean by Student's t.
+struct Statistics { int64_t n = 0; double mean = 0, sd = 0, low = 0, high = 0, interval_low = 0, interval_high = 0; };
+Statistics statistics(const std::vector<double>& values);
+
+/// A checkpoint of a run folder (or of its seed-N folder), ready to be used.
+struct LoadedRun {
+  std::string folder, checkpoint;                 // the seed's folder; the checkpoint's
+  ExperimentConfig config;
+  std::vector<std::string> labels;
+  ModelInput input;
+  LabelKind label_kind = LabelKind::classes;
+  ParamStore store;
+  std::unique_ptr<Model> model;
+};
+/// which: "best" or "last". Needs no training data. Error{checkpoint} if there is none.
+std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string& which);
+/// Folders with checkpoints: the run itself, or its seeds.
+std::vector<std::string> seed_folders(const std::string& run_folder);
+
+/// Metrics of a split ("validation", "test") of the run's own data, or of a file in the same format.
+std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split);
+/// Both of them, as far as the data have them; the data are read once.
+std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run);
+std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path);
+/// One JSON object per row: text, predicted, probabilities (or score), and label where there is one. Error{usage} for a
+/// language model, which has none of these.
+void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
+
+/// One step on the longest batch, nothing kept.
+struct Check { Experiment experiment; DryRun dry_run; };
+Check check_experiment(const std::string& path, const std::vector<std::string>& sets);
+
+}  // namespace tapedeck

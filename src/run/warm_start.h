@@ -1,0 +1,13 @@
+// The parameters of an earlier run as the start of this one.
+#pragma once
+#include <string>
+
+#include <tapedeck/run/run.h>
+
+namespace tapedeck {
+
+/// Copies the parameters of an earlier run's best checkpoint (else its last) that this model has under the same name in the same
+/// shape; says how many. Error{checkpoint} when the vocabularies differ or nothing fits.
+std::string start_from(RunState& run, const std::string& seed_folder);
+
+}  // namespace tapedeck
