@@ -125,7 +125,7 @@ namespace {
 
 /// Every broadcast pattern on either side, and one tensor in both places. Divisors stay away from 0.
 template <class F>
-std::vector<OpCase> table(DType t, F op, bool divides) {
+std::vector<OpCase> arithmetic_table(DType t, F op, bool divides) {
   struct Row { const char* name; Shape a, b; };
   const Row rows[] = {
       {"same 3x5", {3, 5}, {3, 5}},        {"scalars", {}, {}},         {"row", {7, 17}, {17}},
@@ -166,19 +166,19 @@ struct Call {
   }
 };
 template <int which>
-std::vector<OpCase> cases(DType t) {
-  auto rows = table(t, Call<which>{}, which == 3);
+std::vector<OpCase> arithmetic_cases(DType t) {
+  auto rows = arithmetic_table(t, Call<which>{}, which == 3);
   if (which == 1)                                                  // a small left operand becomes -b + a: no row named sub
     std::erase_if(rows, [](const OpCase& c) { return c.name.find("on the left") != std::string::npos; });
   return rows;
 }
 template <int which>
-std::vector<OpMisuse> misuses() { return wrong(Call<which>{}); }
+std::vector<OpMisuse> arithmetic_misuses() { return wrong(Call<which>{}); }
 
-TAPEDECK_OP(add, "y = a + b; b may be a row, a column or one number (or a may, against b)", cases<0>, misuses<0>);
-TAPEDECK_OP(sub, "y = a - b; b may be a row, a column or one number (or a may, against b)", cases<1>, misuses<1>);
-TAPEDECK_OP(mul, "y = a b elementwise; b may be a row, a column or one number (or a may, against b)", cases<2>, misuses<2>);
-TAPEDECK_OP(div, "y = a / b elementwise; b may be a row, a column or one number (or a may, against b)", cases<3>, misuses<3>);
+TAPEDECK_OP(add, "y = a + b; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<0>, arithmetic_misuses<0>);
+TAPEDECK_OP(sub, "y = a - b; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<1>, arithmetic_misuses<1>);
+TAPEDECK_OP(mul, "y = a b elementwise; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<2>, arithmetic_misuses<2>);
+TAPEDECK_OP(div, "y = a / b elementwise; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<3>, arithmetic_misuses<3>);
 
 }  // namespace
 }  // namespace tapedeck

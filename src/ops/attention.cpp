@@ -85,7 +85,7 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
   }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> attention_cases(DType t) {
   std::vector<OpCase> rows;
   const auto row = [&](std::string name, std::initializer_list<int32_t> lengths, int64_t heads, int64_t head_dim, bool causal,
                        double p) {
@@ -106,7 +106,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> attention_misuses() {
   const Tensor qkv = Tensor::zeros({4, 12}), offsets = case_offsets({3, 1});
   return {{"columns do not split", [=] { attention(qkv, offsets, {3, false, {}}); },
            ErrorKind::shape, "12 columns do not split into 3 x 3 heads"},
@@ -127,7 +127,7 @@ Tensor attention(const Tensor& qkv, const Tensor& offsets, const AttentionSpec& 
   return apply(Attention(spec), {qkv, offsets});
 }
 
-TAPEDECK_OP(attention, "y_i = sum_j dropout(softmax_j(q_i k_j / sqrt(head_dim))) v_j per head, inside each sequence", cases,
-            misuses);
+TAPEDECK_OP(attention, "y_i = sum_j dropout(softmax_j(q_i k_j / sqrt(head_dim))) v_j per head, inside each sequence", attention_cases,
+            attention_misuses);
 
 }  // namespace tapedeck

@@ -117,7 +117,7 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
   }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> cross_entropy_cases(DType t) {
   std::vector<OpCase> rows;
   const auto row = [&](std::string name, int64_t n, int64_t classes, Smoothing smoothing, bool weights,
                        std::initializer_list<int> ignored, int32_t ignore) {
@@ -142,7 +142,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> cross_entropy_misuses() {
   const Tensor x = Tensor::zeros({2, 3}), labels = Tensor::of<int32_t>({0, 2}, {2});
   return {{"label too large", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({0, 3}, {2})); },
            ErrorKind::index, "labels[1] is 3"},
@@ -163,6 +163,6 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, Smoothing smoot
   return weights ? apply(op, {x, labels, weights}) : apply(op, {x, labels});
 }
 
-TAPEDECK_OP(cross_entropy_rows, "y = -weight sum_c q_c log softmax(x)_c, q = (1 - total) onehot(label) + each", cases, misuses);
+TAPEDECK_OP(cross_entropy_rows, "y = -weight sum_c q_c log softmax(x)_c, q = (1 - total) onehot(label) + each", cross_entropy_cases, cross_entropy_misuses);
 
 }  // namespace tapedeck

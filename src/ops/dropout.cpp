@@ -48,7 +48,7 @@ Tensor dropout(const Tensor& x, double p, Key key, uint64_t first) {
 // ---- cases -----------------------------------------------------------------------------------------------------------------
 namespace {
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> dropout_cases(DType t) {
   struct Row { const char* name; Shape shape; double p; uint64_t first; };
   const Row rows[] = {{"scalar", {}, 0.5, 3},
                       {"15", {15}, 0.1, 0},
@@ -65,7 +65,7 @@ std::vector<OpCase> cases(DType t) {
   }));
   return cases;
 }
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> dropout_misuses() {
   return {
       {"p above 1", [] { dropout(Tensor::zeros({2}), 1.5, root_key(0)); }, ErrorKind::value, "1.5"},
       {"p below 0", [] { dropout(Tensor::zeros({2}), -0.1, root_key(0)); }, ErrorKind::value, "-0.1"},
@@ -74,7 +74,7 @@ std::vector<OpMisuse> misuses() {
   };
 }
 
-TAPEDECK_OP(dropout, "y = x mask / keep, mask a function of (key, element)", cases, misuses);
+TAPEDECK_OP(dropout, "y = x mask / keep, mask a function of (key, element)", dropout_cases, dropout_misuses);
 
 }  // namespace
 }  // namespace tapedeck

@@ -188,13 +188,13 @@ Gathered gathered(std::string_view op, const Tensor& word, const Tensor& word_in
   return g;
 }
 
-struct Layout { const char* name; bool position, segment; int64_t tokens, cols; };
-std::vector<OpCase> cases(DType t, bool normalised) {
+struct EmbeddingCase { const char* name; bool position, segment; int64_t tokens, cols; };
+std::vector<OpCase> embedding_cases(DType t, bool normalised) {
   std::vector<OpCase> rows;
-  for (const Layout& l : {Layout{"word only", false, false, 5, 3}, Layout{"word and position", true, false, 4, 4},
-                          Layout{"word and segment", false, true, 3, 2}, Layout{"all three", true, true, 6, 3},
-                          Layout{"one token", true, true, 1, 4}, Layout{"no tokens", true, true, 0, 3},
-                          Layout{"many tokens", true, true, 200, 70}}) {
+  for (const EmbeddingCase& l : {EmbeddingCase{"word only", false, false, 5, 3}, EmbeddingCase{"word and position", true, false, 4, 4},
+                          EmbeddingCase{"word and segment", false, true, 3, 2}, EmbeddingCase{"all three", true, true, 6, 3},
+                          EmbeddingCase{"one token", true, true, 1, 4}, EmbeddingCase{"no tokens", true, true, 0, 3},
+                          EmbeddingCase{"many tokens", true, true, 200, 70}}) {
     const Shape table{7, l.cols};
     std::vector<Tensor> in{case_input(table, "word", t), case_indices(l.tokens, 7, "word_index")};
     if (l.position)
@@ -212,8 +212,8 @@ std::vector<OpCase> cases(DType t, bool normalised) {
   }
   return rows;
 }
-std::vector<OpCase> sum_cases(DType t) { return cases(t, false); }
-std::vector<OpCase> norm_cases(DType t) { return cases(t, true); }
+std::vector<OpCase> sum_cases(DType t) { return embedding_cases(t, false); }
+std::vector<OpCase> norm_cases(DType t) { return embedding_cases(t, true); }
 
 std::vector<OpMisuse> sum_misuses() {
   const Tensor word = Tensor::zeros({7, 3}), index = Tensor::of<int32_t>({0, 6, 2}, {3});

@@ -62,7 +62,7 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
   void attributes(Attributes& a) const override { a("epsilon", epsilon); }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> layer_norm_cases(DType t) {
   std::vector<OpCase> rows;
   const auto row = [&](std::string name, Shape x, double epsilon) {
     const int64_t c = x.cols();
@@ -79,7 +79,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> layer_norm_misuses() {
   const Tensor x = Tensor::zeros({2, 3}), three = Tensor::zeros({3});
   return {{"gain of the wrong size", [=] { layer_norm(x, Tensor::zeros({2}), three); },
            ErrorKind::shape, "gain has shape [2]; needs [3]"},
@@ -95,6 +95,6 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
   return apply(LayerNorm(epsilon), {x, gain, bias});
 }
 
-TAPEDECK_OP(layer_norm, "y = (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis", cases, misuses);
+TAPEDECK_OP(layer_norm, "y = (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis", layer_norm_cases, layer_norm_misuses);
 
 }  // namespace tapedeck

@@ -118,7 +118,7 @@ struct LinearOp final : Op {                        // in: x[...,k], w[n,k], bia
   void attributes(Attributes& a) const override { a("act", activation().name)("bias", has_bias); }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> linear_cases(DType t) {
   std::vector<OpCase> rows;
   const auto row = [&](std::string name, Shape x, int64_t n, Activation act, bool bias) {
     std::vector<Tensor> in{case_input(x, "x", t), case_input({n, x.cols()}, "w", t)};
@@ -138,7 +138,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> linear_misuses() {
   const Tensor x = Tensor::zeros({2, 3});
   return {{"inner sizes differ", [=] { linear(x, Tensor::zeros({4, 5})); }, ErrorKind::shape, "w takes 5 columns and x has 3"},
           {"w is a vector", [=] { linear(x, Tensor::zeros({3})); }, ErrorKind::shape, "rank 2"},
@@ -155,6 +155,6 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Activation a
   return bias ? apply(op, {x, w, bias}) : apply(op, {x, w});
 }
 
-TAPEDECK_OP(linear, "y = act(x w^T + bias)", cases, misuses);
+TAPEDECK_OP(linear, "y = act(x w^T + bias)", linear_cases, linear_misuses);
 
 }  // namespace tapedeck

@@ -151,7 +151,7 @@ Shape stored(Shape lead, int64_t rows, int64_t cols, bool transposed) {
   return transposed ? lead.push(cols).push(rows) : lead.push(rows).push(cols);
 }
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> matmul_cases(DType t) {
   struct Row { const char* name; Shape a_lead, b_lead; int64_t m, k, n; };
   const Row rows[] = {
       {"7x17x15", {}, {}, 7, 17, 15},        {"batches", {3}, {3}, 5, 4, 7},           {"b shared", {3}, {}, 5, 4, 7},
@@ -177,7 +177,7 @@ std::vector<OpCase> cases(DType t) {
   return cases;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> matmul_misuses() {
   return {
       {"inner sizes", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({4, 5})); },
        ErrorKind::shape, "inner sizes 3 and 4 differ"},
@@ -191,7 +191,7 @@ std::vector<OpMisuse> misuses() {
 }
 
 TAPEDECK_OP(matmul, "y[...,m,n] = sum_k a[...,m,k] b[...,k,n]; flags read an operand transposed, a rank-2 operand is shared",
-            cases, misuses);
+            matmul_cases, matmul_misuses);
 
 }  // namespace
 }  // namespace tapedeck

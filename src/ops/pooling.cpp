@@ -9,7 +9,7 @@ namespace {
 
 enum class Pooling : uint8_t { first, mean };
 
-const char* const where_sequences_begin = "where sequences begin";
+const char* const segment_starts = "where sequences begin";
 
 /// Numbers that the first tokens of all sequences hold; none where a sequence is empty.
 double first_numbers(const Tensor& offsets, int64_t cols) {
@@ -58,7 +58,7 @@ struct SegmentSpread final : Op {                 // in: y[B,d], offsets; out: [
     dispatch(x[0].dtype(), [&](auto tag) { spread_rows<decltype(tag)>(pool, x[1], x[0], y[0], false); });
   }
   Tensors vjp(In x, In, In dy, Wanted) const override;
-  Saves saves() const override { return {{Save::input, 1, where_sequences_begin}}; }
+  Saves saves() const override { return {{Save::input, 1, segment_starts}}; }
   Cost cost(In x) const override { return {spread_flops(pool, x[1], x[0].shape()[1]), Op::cost(x).bytes}; }
 };
 
@@ -91,7 +91,7 @@ struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [
     return true;
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {apply(SegmentSpread(pool), {dy[0], x[1]}), Tensor{}}; }
-  Saves saves() const override { return {{Save::input, 1, where_sequences_begin}}; }
+  Saves saves() const override { return {{Save::input, 1, segment_starts}}; }
   Cost cost(In x) const override {
     const int64_t cols = x[0].shape()[1], out = sequences_of(x[1]) * cols;
     if (pool == Pooling::mean) return {double(x[0].size() + out + sequences_of(x[1])), Op::cost(x).bytes};
@@ -193,13 +193,13 @@ struct SegmentMax final : Op {                    // in: x[T,d], offsets; out: [
   }
 };
 
-struct Layout { const char* name; std::initializer_list<int32_t> lengths; int64_t cols; };
+struct SegmentCase { const char* name; std::initializer_list<int32_t> lengths; int64_t cols; };
 /// Rows of inputs with as many rows as there are tokens, or as many as there are sequences.
 std::vector<OpCase> cases_of(DType t, bool per_token, Tensor (*call)(const Tensor&, const Tensor&)) {
   std::vector<OpCase> rows;
-  for (const Layout& l :
-       {Layout{"lengths 3 1 5", {3, 1, 5}, 4}, Layout{"one token", {1}, 2}, Layout{"an empty sequence", {0, 2}, 3},
-        Layout{"many", {60, 0, 70, 3}, 40}, Layout{"no tokens", {0, 0}, 2}}) {
+  for (const SegmentCase& l :
+       {SegmentCase{"lengths 3 1 5", {3, 1, 5}, 4}, SegmentCase{"one token", {1}, 2}, SegmentCase{"an empty sequence", {0, 2}, 3},
+        SegmentCase{"many", {60, 0, 70, 3}, 40}, SegmentCase{"no tokens", {0, 0}, 2}}) {
     const Tensor offsets = case_offsets(l.lengths);
     rows.push_back(case_of(l.name,
                            {case_input({per_token ? tokens_of(offsets) : sequences_of(offsets), l.cols}, "x", t), offsets},
@@ -207,9 +207,9 @@ std::vector<OpCase> cases_of(DType t, bool per_token, Tensor (*call)(const Tenso
   }
   return rows;
 }
-std::vector<OpCase> first_cases(DType t) { return cases_of(t, true, segment_first); }
-std::vector<OpCase> mean_cases(DType t) { return cases_of(t, true, segment_mean); }
-std::vector<OpCase> max_cases(DType t) { return cases_of(t, true, segment_max); }
+std::vector<OpCase> segment_first_cases(DType t) { return cases_of(t, true, segment_first); }
+std::vector<OpCase> segment_mean_cases(DType t) { return cases_of(t, true, segment_mean); }
+std::vector<OpCase> segment_max_cases(DType t) { return cases_of(t, true, segment_max); }
 std::vector<OpCase> first_transposed_cases(DType t) {
   return cases_of(t, false, [](const Tensor& x, const Tensor& offsets) {
     return apply(SegmentSpread(Pooling::first), {x, offsets});
@@ -241,9 +241,9 @@ std::vector<OpMisuse> misuses_of(Tensor (*call)(const Tensor&, const Tensor&)) {
           {"x is a vector", [=] { call(Tensor::zeros({4}), case_offsets({4})); }, ErrorKind::shape, "rank 2"},
           {"floating offsets", [=] { call(x, Tensor::zeros({2})); }, ErrorKind::dtype, "needs i32"}};
 }
-std::vector<OpMisuse> first_misuses() { return misuses_of(segment_first); }
-std::vector<OpMisuse> mean_misuses() { return misuses_of(segment_mean); }
-std::vector<OpMisuse> max_misuses() { return misuses_of(segment_max); }
+std::vector<OpMisuse> segment_first_misuses() { return misuses_of(segment_first); }
+std::vector<OpMisuse> segment_mean_misuses() { return misuses_of(segment_mean); }
+std::vector<OpMisuse> segment_max_misuses() { return misuses_of(segment_max); }
 template <Pooling pool>
 std::vector<OpMisuse> spread_misuses() {
   return {{"one row too many", [] { apply(SegmentSpread(pool), {Tensor::zeros({3, 2}), case_offsets({1, 4})}); },
@@ -264,9 +264,9 @@ Tensor segment_first(const Tensor& x, const Tensor& offsets) { return apply(Segm
 Tensor segment_mean(const Tensor& x, const Tensor& offsets) { return apply(SegmentPool(Pooling::mean), {x, offsets}); }
 Tensor segment_max(const Tensor& x, const Tensor& offsets) { return apply(SegmentMax(), {x, offsets}); }
 
-TAPEDECK_OP(segment_first, "y_b = x at the first token of sequence b", first_cases, first_misuses);
-TAPEDECK_OP(segment_mean, "y_b = mean of the rows of sequence b", mean_cases, mean_misuses);
-TAPEDECK_OP(segment_max, "y_bc = largest x_tc of sequence b; gradient to the first maximum", max_cases, max_misuses);
+TAPEDECK_OP(segment_first, "y_b = x at the first token of sequence b", segment_first_cases, segment_first_misuses);
+TAPEDECK_OP(segment_mean, "y_b = mean of the rows of sequence b", segment_mean_cases, segment_mean_misuses);
+TAPEDECK_OP(segment_max, "y_bc = largest x_tc of sequence b; gradient to the first maximum", segment_max_cases, segment_max_misuses);
 TAPEDECK_OP(segment_first_transposed, "row b goes to the first token of sequence b", first_transposed_cases,
             spread_misuses<Pooling::first>);
 TAPEDECK_OP(segment_mean_transposed, "row b goes in equal parts to the tokens of sequence b", mean_transposed_cases,

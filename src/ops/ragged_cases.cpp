@@ -5,13 +5,13 @@
 namespace tapedeck {
 namespace {
 
-struct Layout { const char* name; std::initializer_list<int32_t> lengths; int64_t heads; bool causal; };
+struct RaggedCase { const char* name; std::initializer_list<int32_t> lengths; int64_t heads; bool causal; };
 /// Calls add(label, offsets, heads, causal) for ragged lengths, an empty sequence, one token, and sizes above one tile.
 template <class Add>
 void each_layout(Add&& add) {
-  for (const Layout& l : {Layout{"lengths 3 1 2, 2 heads", {3, 1, 2}, 2, false}, Layout{"one token", {1}, 1, false},
-                          Layout{"an empty sequence, 3 heads", {0, 2}, 3, false}, Layout{"causal", {3, 1, 2}, 2, true},
-                          Layout{"long, causal", {40, 0, 21}, 2, true}, Layout{"long", {35, 9}, 3, false}})
+  for (const RaggedCase& l : {RaggedCase{"lengths 3 1 2, 2 heads", {3, 1, 2}, 2, false}, RaggedCase{"one token", {1}, 1, false},
+                          RaggedCase{"an empty sequence, 3 heads", {0, 2}, 3, false}, RaggedCase{"causal", {3, 1, 2}, 2, true},
+                          RaggedCase{"long, causal", {40, 0, 21}, 2, true}, RaggedCase{"long", {35, 9}, 3, false}})
     add(std::string(l.name), case_offsets(l.lengths), l.heads, l.causal);
 }
 constexpr int64_t head_dim = 3;
@@ -29,7 +29,7 @@ std::vector<OpCase> score_cases(DType t) {
   return rows;
 }
 
-std::vector<OpCase> softmax_cases(DType t) {
+std::vector<OpCase> ragged_softmax_cases(DType t) {
   std::vector<OpCase> rows;
   each_layout([&](std::string name, const Tensor& offsets, int64_t heads, bool causal) {
     rows.push_back(case_of(std::move(name), {case_input({pairs_of(offsets, heads)}, "scores", t), offsets},
@@ -77,7 +77,7 @@ std::vector<OpMisuse> score_misuses() {
            ErrorKind::shape, "4 columns do not split into 3 heads"},
           {"offsets end late", [=] { ragged_scores(q, q, case_offsets({5}), 2, false, 1); }, ErrorKind::index, "end at 5"}};
 }
-std::vector<OpMisuse> softmax_misuses() {
+std::vector<OpMisuse> ragged_softmax_misuses() {
   return {{"wrong number of pairs", [] { ragged_softmax(Tensor::zeros({8}), case_offsets({3}), 1, false); },
            ErrorKind::shape, "needs [9]"},
           {"offsets are floating", [] { ragged_softmax(Tensor::zeros({9}), Tensor::zeros({2}), 1, false); },
@@ -115,7 +115,7 @@ std::vector<OpMisuse> row_spread_misuses() {
 
 TAPEDECK_OP(ragged_scores, "s_ij = scale q_i k_j inside each sequence and head, -inf where causality masks", score_cases,
             score_misuses);
-TAPEDECK_OP(ragged_softmax, "p_ij = exp(s_ij) / sum_j exp(s_ij) over each row's own keys", softmax_cases, softmax_misuses);
+TAPEDECK_OP(ragged_softmax, "p_ij = exp(s_ij) / sum_j exp(s_ij) over each row's own keys", ragged_softmax_cases, ragged_softmax_misuses);
 TAPEDECK_OP(ragged_weighted_sum, "y_i = sum_j p_ij v_j", weighted_sum_cases, weighted_sum_misuses);
 TAPEDECK_OP(ragged_weighted_sum_transposed, "y_j = sum_i p_ij q_i", transposed_cases, transposed_misuses);
 TAPEDECK_OP(ragged_row_sum, "y_i = sum_j x_ij inside each sequence and head", row_sum_cases, row_sum_misuses);

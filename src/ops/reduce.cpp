@@ -95,7 +95,7 @@ struct Mean {
 };
 
 template <class F>
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> reduce_cases(DType t) {
   struct Row { const char* name; Shape shape; int axis; bool keep; };
   const Row rows[] = {
       {"rows of 7x17", {7, 17}, 0, false},
@@ -123,7 +123,7 @@ std::vector<OpCase> cases(DType t) {
 }
 
 template <class F>
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> reduce_misuses() {
   return {
       {"axis too large", [] { F{}(Tensor::zeros({2, 3}), 2, false); },
        ErrorKind::shape, "axis 2 is out of range for shape [2,3]"},
@@ -134,13 +134,13 @@ std::vector<OpMisuse> misuses() {
   };
 }
 std::vector<OpMisuse> mean_misuses() {
-  auto rows = misuses<Mean>();
+  auto rows = reduce_misuses<Mean>();
   rows.push_back({"empty axis", [] { mean(Tensor::zeros({0, 3}), 0); }, ErrorKind::shape, "nothing to average"});
   return rows;
 }
 
-TAPEDECK_OP(sum, "y = sum of x over an axis, or over everything", cases<Sum>, misuses<Sum>);
-TAPEDECK_OP(mean, "y = mean of x over an axis, or over everything", cases<Mean>, mean_misuses);
+TAPEDECK_OP(sum, "y = sum of x over an axis, or over everything", reduce_cases<Sum>, reduce_misuses<Sum>);
+TAPEDECK_OP(mean, "y = mean of x over an axis, or over everything", reduce_cases<Mean>, mean_misuses);
 
 }  // namespace
 }  // namespace tapedeck

@@ -96,7 +96,7 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
   }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> residual_norm_cases(DType t) {
   std::vector<OpCase> rows;
   enum Used { both, norm_only, sum_only };
   const auto row = [&](std::string name, Shape x, double p, Used used) {
@@ -121,7 +121,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> residual_norm_misuses() {
   const Tensor x = Tensor::zeros({2, 3}), three = Tensor::zeros({3});
   return {{"residual of another shape", [=] { residual_norm(x, Tensor::zeros({3, 2}), three, three, 1e-5); },
            ErrorKind::shape, "needs [2,3]"},
@@ -140,6 +140,6 @@ ResidualNorm residual_norm(const Tensor& x, const Tensor& residual, const Tensor
   return {y[0], y[1]};
 }
 
-TAPEDECK_OP(residual_norm, "sum = residual + dropout(x); norm = layer_norm(sum)", cases, misuses);
+TAPEDECK_OP(residual_norm, "sum = residual + dropout(x); norm = layer_norm(sum)", residual_norm_cases, residual_norm_misuses);
 
 }  // namespace tapedeck

@@ -53,7 +53,7 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   void attributes(Attributes& a) const override { a("columns", columns)("head_dim", head_dim)("base", base)("inverse", inverse); }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> rotary_cases(DType t) {
   std::vector<OpCase> rows;
   const auto row = [&](std::string name, Shape x, int64_t columns, int64_t head_dim, double base, bool inverse) {
     rows.push_back(case_of(std::move(name), {case_input(x, "x", t), case_indices(x[0], 40, "positions")},
@@ -68,7 +68,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> rotary_misuses() {
   const Tensor x = Tensor::zeros({2, 6}), positions = Tensor::zeros({2}, DType::i32);
   return {{"odd head", [=] { rotary(x, positions, 6, 3); }, ErrorKind::value, "must be even"},
           {"more columns than there are", [=] { rotary(x, positions, 8, 2); }, ErrorKind::shape, "columns is 8"},
@@ -84,6 +84,6 @@ Tensor rotary(const Tensor& x, const Tensor& positions, int64_t columns, int64_t
   return apply(Rotary(columns, head_dim, base, inverse), {x, positions});
 }
 
-TAPEDECK_OP(rotary, "each pair (i, i + head_dim/2) of a head turns by position base^(-2i/head_dim)", cases, misuses);
+TAPEDECK_OP(rotary, "each pair (i, i + head_dim/2) of a head turns by position base^(-2i/head_dim)", rotary_cases, rotary_misuses);
 
 }  // namespace tapedeck

@@ -80,8 +80,8 @@ Tensor max(const Tensor& x, int axis, bool keep) {
 // ---- cases -----------------------------------------------------------------------------------------------------------------
 namespace {
 
-struct Row { const char* name; Shape shape; int axis; bool keep; };
-const Row rows[] = {
+struct ExtremumRow { const char* name; Shape shape; int axis; bool keep; };
+const ExtremumRow extremum_rows[] = {
     {"vector", {15}, 0, false},         {"columns of 5x17", {5, 17}, -1, false},   {"kept", {3, 33}, 1, true},
     {"rows of 7x3", {7, 3}, 0, false},  {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false},
     {"rank 4", {1, 2, 3, 7}, 2, false}, {"empty result", {0, 3}, 1, false},
@@ -97,20 +97,20 @@ Tensor distinct(const Shape& shape, DType t) {
 
 std::vector<OpCase> max_cases(DType t) {
   std::vector<OpCase> cases;
-  for (const Row& r : rows)
+  for (const ExtremumRow& r : extremum_rows)
     cases.push_back(
         case_of(r.name, {distinct(r.shape, t)}, [axis = r.axis, keep = r.keep](In x) { return max(x[0], axis, keep); }));
   return cases;
 }
 std::vector<OpCase> argmax_cases(DType t) {
   std::vector<OpCase> cases;
-  for (const Row& r : rows)
+  for (const ExtremumRow& r : extremum_rows)
     cases.push_back(case_of(r.name, {distinct(r.shape, t)}, [axis = r.axis](In x) { return argmax(x[0], axis); }));
   return cases;
 }
 
 template <class F>
-std::vector<OpMisuse> misuses(F f) {
+std::vector<OpMisuse> extremum_misuses(F f) {
   return {
       {"axis", [f] { f(Tensor::zeros({2, 3}), 2); }, ErrorKind::shape, "axis 2"},
       {"empty axis", [f] { f(Tensor::zeros({2, 0}), 1); }, ErrorKind::shape, "axis 1 is empty"},
@@ -119,8 +119,8 @@ std::vector<OpMisuse> misuses(F f) {
       {"undefined", [f] { f(Tensor{}, 0); }, ErrorKind::value, "undefined"},
   };
 }
-std::vector<OpMisuse> max_misuses() { return misuses([](const Tensor& x, int axis) { return max(x, axis); }); }
-std::vector<OpMisuse> argmax_misuses() { return misuses([](const Tensor& x, int axis) { return argmax(x, axis); }); }
+std::vector<OpMisuse> max_misuses() { return extremum_misuses([](const Tensor& x, int axis) { return max(x, axis); }); }
+std::vector<OpMisuse> argmax_misuses() { return extremum_misuses([](const Tensor& x, int axis) { return argmax(x, axis); }); }
 
 TAPEDECK_OP(max, "y = the largest entry along an axis; the gradient goes to the first maximum", max_cases, max_misuses);
 TAPEDECK_OP(argmax, "position of the first maximum along an axis; not differentiable", argmax_cases, argmax_misuses);

@@ -46,7 +46,7 @@ struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: di
   }
 };
 
-std::vector<OpCase> cases(DType t) {
+std::vector<OpCase> symmetric_kl_cases(DType t) {
   std::vector<OpCase> rows;
   const auto row = [&](std::string name, Tensor a, Tensor b) {
     rows.push_back(case_of(std::move(name), {std::move(a), std::move(b)}, [](In v) { return symmetric_kl_rows(v[0], v[1]); }));
@@ -61,7 +61,7 @@ std::vector<OpCase> cases(DType t) {
   return rows;
 }
 
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> symmetric_kl_misuses() {
   const Tensor a = Tensor::zeros({2, 3});
   return {{"shapes differ", [=] { symmetric_kl_rows(a, Tensor::zeros({2, 4})); }, ErrorKind::shape, "needs [2,3]"},
           {"rank 1", [=] { symmetric_kl_rows(Tensor::zeros({3}), Tensor::zeros({3})); }, ErrorKind::shape, "rank 2"},
@@ -72,7 +72,7 @@ std::vector<OpMisuse> misuses() {
 
 Tensor symmetric_kl_rows(const Tensor& a, const Tensor& b) { return apply(SymmetricKl(), {a, b}); }
 
-TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)", cases,
-            misuses);
+TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)", symmetric_kl_cases,
+            symmetric_kl_misuses);
 
 }  // namespace tapedeck

@@ -27,10 +27,10 @@ std::vector<OpCase> table(DType t, Domain domain, Function f) {
 }
 
 template <Function f, Domain domain = Domain::all>
-std::vector<OpCase> cases(DType t) { return table(t, domain, f); }
+std::vector<OpCase> unary_cases(DType t) { return table(t, domain, f); }
 
 template <Function f>
-std::vector<OpMisuse> misuses() {
+std::vector<OpMisuse> unary_misuses() {
   return {
       {"integers", [] { f(Tensor::zeros({2}, DType::i32)); }, ErrorKind::dtype, "i32[2]; needs f32 or f64"},
       {"undefined", [] { f(Tensor{}); }, ErrorKind::value, "undefined"},
@@ -66,34 +66,34 @@ std::vector<OpMisuse> bound_misuses() {
   };
 }
 
-TAPEDECK_OP(exp, "y = e^x", (cases<exp>), misuses<exp>);
-TAPEDECK_OP(log, "y = ln x; -inf at 0, NaN below", (cases<log, Domain::positive>), misuses<log>);
-TAPEDECK_OP(tanh, "y = tanh x", (cases<tanh>), misuses<tanh>);
-TAPEDECK_OP(sigmoid, "y = 1 / (1 + e^-x)", (cases<sigmoid>), misuses<sigmoid>);
-TAPEDECK_OP(relu, "y = max(x, 0); derivative 0 at 0", (cases<relu, Domain::away_from_zero>), misuses<relu>);
-TAPEDECK_OP(gelu, "y = x Phi(x) = x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016)", (cases<gelu>), misuses<gelu>);
-TAPEDECK_OP(gelu_tanh, "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel 2016)", (cases<gelu_tanh>),
-            misuses<gelu_tanh>);
-TAPEDECK_OP(silu, "y = x sigmoid(x)", (cases<silu>), misuses<silu>);
-TAPEDECK_OP(softplus, "y = ln(1 + e^x)", (cases<softplus>), misuses<softplus>);
-TAPEDECK_OP(sqrt, "y = sqrt x; derivative inf at 0: add an epsilon inside", (cases<sqrt, Domain::positive>), misuses<sqrt>);
-TAPEDECK_OP(rsqrt, "y = 1 / sqrt x", (cases<rsqrt, Domain::positive>), misuses<rsqrt>);
-TAPEDECK_OP(square, "y = x^2", (cases<square>), misuses<square>);
-TAPEDECK_OP(abs, "y = |x|; derivative 0 at 0", (cases<abs, Domain::away_from_zero>), misuses<abs>);
-TAPEDECK_OP(sin, "y = sin x", (cases<sin>), misuses<sin>);
-TAPEDECK_OP(cos, "y = cos x", (cases<cos>), misuses<cos>);
-TAPEDECK_OP(erf, "y = 2/sqrt(pi) integral of e^(-t^2), t from 0 to x", (cases<erf>), misuses<erf>);
-TAPEDECK_OP(reciprocal, "y = 1 / x", (cases<reciprocal, Domain::positive>), misuses<reciprocal>);
-TAPEDECK_OP(sign, "y = 1, 0 or -1; gradient 0", (cases<sign, Domain::away_from_zero>), misuses<sign>);
-TAPEDECK_OP(step, "y = 1 where x > 0, else 0; gradient 0", (cases<step, Domain::away_from_zero>), misuses<step>);
-TAPEDECK_OP(inside, "y = 1 where low <= x <= high, else 0; gradient 0", (cases<inside_at, Domain::away_from_bounds>),
+TAPEDECK_OP(exp, "y = e^x", (unary_cases<exp>), unary_misuses<exp>);
+TAPEDECK_OP(log, "y = ln x; -inf at 0, NaN below", (unary_cases<log, Domain::positive>), unary_misuses<log>);
+TAPEDECK_OP(tanh, "y = tanh x", (unary_cases<tanh>), unary_misuses<tanh>);
+TAPEDECK_OP(sigmoid, "y = 1 / (1 + e^-x)", (unary_cases<sigmoid>), unary_misuses<sigmoid>);
+TAPEDECK_OP(relu, "y = max(x, 0); derivative 0 at 0", (unary_cases<relu, Domain::away_from_zero>), unary_misuses<relu>);
+TAPEDECK_OP(gelu, "y = x Phi(x) = x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016)", (unary_cases<gelu>), unary_misuses<gelu>);
+TAPEDECK_OP(gelu_tanh, "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel 2016)", (unary_cases<gelu_tanh>),
+            unary_misuses<gelu_tanh>);
+TAPEDECK_OP(silu, "y = x sigmoid(x)", (unary_cases<silu>), unary_misuses<silu>);
+TAPEDECK_OP(softplus, "y = ln(1 + e^x)", (unary_cases<softplus>), unary_misuses<softplus>);
+TAPEDECK_OP(sqrt, "y = sqrt x; derivative inf at 0: add an epsilon inside", (unary_cases<sqrt, Domain::positive>), unary_misuses<sqrt>);
+TAPEDECK_OP(rsqrt, "y = 1 / sqrt x", (unary_cases<rsqrt, Domain::positive>), unary_misuses<rsqrt>);
+TAPEDECK_OP(square, "y = x^2", (unary_cases<square>), unary_misuses<square>);
+TAPEDECK_OP(abs, "y = |x|; derivative 0 at 0", (unary_cases<abs, Domain::away_from_zero>), unary_misuses<abs>);
+TAPEDECK_OP(sin, "y = sin x", (unary_cases<sin>), unary_misuses<sin>);
+TAPEDECK_OP(cos, "y = cos x", (unary_cases<cos>), unary_misuses<cos>);
+TAPEDECK_OP(erf, "y = 2/sqrt(pi) integral of e^(-t^2), t from 0 to x", (unary_cases<erf>), unary_misuses<erf>);
+TAPEDECK_OP(reciprocal, "y = 1 / x", (unary_cases<reciprocal, Domain::positive>), unary_misuses<reciprocal>);
+TAPEDECK_OP(sign, "y = 1, 0 or -1; gradient 0", (unary_cases<sign, Domain::away_from_zero>), unary_misuses<sign>);
+TAPEDECK_OP(step, "y = 1 where x > 0, else 0; gradient 0", (unary_cases<step, Domain::away_from_zero>), unary_misuses<step>);
+TAPEDECK_OP(inside, "y = 1 where low <= x <= high, else 0; gradient 0", (unary_cases<inside_at, Domain::away_from_bounds>),
             bound_misuses<inside>);
 TAPEDECK_OP(pow, "y = x^exponent", pow_cases, pow_misuses);
-TAPEDECK_OP(clamp, "y = min(max(x, low), high); derivative 0 outside", (cases<clamp_at, Domain::away_from_bounds>),
+TAPEDECK_OP(clamp, "y = min(max(x, low), high); derivative 0 outside", (unary_cases<clamp_at, Domain::away_from_bounds>),
             bound_misuses<clamp>);
-TAPEDECK_OP(scale, "y = factor x", (cases<scale_by>), misuses<scale_by>);
-TAPEDECK_OP(add_scalar, "y = x + addend", (cases<add_to>), misuses<add_to>);
-TAPEDECK_OP(negate, "y = -x", (cases<negate>), misuses<negate>);
+TAPEDECK_OP(scale, "y = factor x", (unary_cases<scale_by>), unary_misuses<scale_by>);
+TAPEDECK_OP(add_scalar, "y = x + addend", (unary_cases<add_to>), unary_misuses<add_to>);
+TAPEDECK_OP(negate, "y = -x", (unary_cases<negate>), unary_misuses<negate>);
 
 }  // namespace
 }  // namespace tapedeck
