@@ -8,8 +8,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 /// Logits and labels with what every loss of the family needs of them.
 class Answers {
  public:

@@ -7,8 +7,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 void require_chain(std::string_view loss, const Tensor& emissions, const Transitions& t, const Tensor& offsets) {
   require_matrix(loss, "emissions", emissions);
   const int64_t c = emissions.shape()[1];

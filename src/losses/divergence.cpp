@@ -9,10 +9,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-Tensor as_rows(const Tensor& x) { return x.shape().rank() == 2 ? x : reshape(x, {x.shape().rows(), x.shape().cols()}); }
-
 /// What the divisors of a reduction are made of.
 struct Divisor {
   int64_t classes;

@@ -1,13 +1,12 @@
 // cross_entropy: which rows count and what their sum is divided by; the op does the rest.
 #include <algorithm>
-#include <limits>
 
 #include <tapedeck/losses/loss.h>
 
+#include "support.h"
+
 namespace tapedeck {
 namespace {
-
-Tensor as_rows(const Tensor& x) { return x.shape().rank() == 2 ? x : reshape(x, {x.shape().rows(), x.shape().cols()}); }
 
 /// Labels without the rows that are -inf throughout: they have no probabilities. Usually a row's first entry answers.
 Tensor answerable(const Tensor& x, const Tensor& labels, int32_t ignore) {

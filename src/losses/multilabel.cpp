@@ -6,8 +6,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 /// log(1 + sum_c e^x over the cells of a row that the mask names).
 Tensor softplus_of_sum(const Tensor& x /*[r,c]*/, const Tensor& mask) {
   const Tensor threshold = Tensor::zeros({x.shape()[0], 1}, x.dtype());

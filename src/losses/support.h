@@ -11,6 +11,10 @@
 
 namespace tapedeck {
 
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+
+inline Tensor as_rows(const Tensor& x) { return x.shape().rank() == 2 ? x : reshape(x, {x.shape().rows(), x.shape().cols()}); }
+
 /// Weights and targets that no gradient reaches: element i is value(i).
 template <class F>
 Tensor constant(const Shape& shape, DType dtype, F value) {
