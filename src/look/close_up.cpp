@@ -159,12 +159,12 @@ struct Projection {
 };
 
 /// The derivative along one direction: exact by the op's backward; numeric by the two step lengths that agree best.
-struct Slope { double exact = 0, numeric = 0, doubt = HUGE_VAL; };
+struct ProbedSlope { double exact = 0, numeric = 0, doubt = HUGE_VAL; };
 
 /// A step moves each element by a share of itself, so that none leaves the op's domain or crosses 0; zeros by a share of the rest.
-Slope slope(Projection& f, In start, In gradient, Key key) {
+ProbedSlope slope(Projection& f, In start, In gradient, Key key) {
   Tensors u;
-  Slope result;
+  ProbedSlope result;
   for (size_t k = 0; k < start.size(); ++k) {
     u.push_back({});
     if (!start[k] || !is_floating(start[k].dtype())) continue;
@@ -202,7 +202,7 @@ std::string verdict(const Moment& m) {
   int64_t elements = 0;
   for (auto& t : f.in) if (t && is_floating(t.dtype())) elements += t.size();
   if (elements == 0) return text(m.op.name(), " reads no floating values\n");
-  std::vector<Slope> slopes;
+  std::vector<ProbedSlope> slopes;
   double scale = 1e-5 * f.size();                  // less is lost in the rounding of the sum
   for (int d = 0; d < testing::directions; ++d) {
     slopes.push_back(slope(f, start, gradient, root_key(7) / "direction" / d));

@@ -18,7 +18,7 @@ namespace {
 using namespace look;
 
 
-std::string quoted(std::string_view s) {
+std::string script_json(std::string_view s) {
   std::string out;
   for (char c : Json::of(plain(s)).dump(-1)) out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : c == '&' ? "\\u0026" : std::string(1, c);
   return out;
@@ -48,10 +48,10 @@ class PageData {
     about.erase(about.find_last_not_of('\n') + 1);
     size_t sampled = 1;
     for (auto& v : r_.values) sampled = std::max(sampled, v.sample.size());
-    return "{\"title\":" + quoted(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) +
-           ",\"purposes\":" + list(memory_names, [](auto s) { return quoted(s); }) + ",\"docs\":" + docs() +
+    return "{\"title\":" + script_json(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) +
+           ",\"purposes\":" + list(memory_names, [](auto s) { return script_json(s); }) + ",\"docs\":" + docs() +
            ",\"buffers\":" + list(r_.buffers, buffer) + ",\"values\":" + values + ",\"records\":" + records +
-           ",\"texts\":" + list(texts_, [](auto& s) { return quoted(s); }) + "}";
+           ",\"texts\":" + list(texts_, [](auto& s) { return script_json(s); }) + "}";
   }
 
  private:
@@ -122,7 +122,7 @@ class PageData {
     for (auto& entry : op_table()) if (known.contains(entry.name)) known[entry.name] = entry.doc;
     std::erase_if(known, [](auto& entry) { return entry.second.empty(); });
     std::string out = "{";
-    for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + quoted(op) + ":" + quoted(doc);
+    for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + script_json(op) + ":" + script_json(doc);
     return out + "}";
   }
 

@@ -41,7 +41,7 @@ Few<Grad, max_inputs> fresh_gradients(const OpCall& call, In entries, DType dtyp
   return dx;
 }
 
-Tensors copies(In side) {
+Tensors clones_of(In side) {
   Tensors out;
   for (auto& t : side) out.push_back(t ? t.clone() : t);
   return out;
@@ -54,7 +54,7 @@ void Recorder::keep_copies(const OpCall& call) {
   paused_ = true;
   dy_copies_ = dx_copies_ = {};
   if (call.kind == OpCall::Kind::backward) {
-    dy_copies_ = copies(call.dy);
+    dy_copies_ = clones_of(call.dy);
     for (auto& g : call.dx) dx_copies_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
   }
   if (call.kind == OpCall::Kind::add) dx_copies_.push_back(call.in[0].clone());
@@ -65,7 +65,7 @@ void Recorder::compute_again(const OpCall& call) {
   bool equal = true;
   const auto compare = [&](const Tensor& a, const Tensor& b) { equal = equal && same_bits(a, b); };
   if (call.kind == OpCall::Kind::backward) {
-    const Tensors dy = copies(dy_copies_);
+    const Tensors dy = clones_of(dy_copies_);
     Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, call.dx.empty() ? DType::f32 : call.in[0].dtype());
     for (size_t k = 0; k < dx.size(); ++k)
       if (dx[k].wanted) dx[k].into = dx[k].accumulate ? dx_copies_[k].clone() : Tensor::empty(call.dx[k].into.shape(), call.dx[k].into.dtype());

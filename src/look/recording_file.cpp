@@ -13,7 +13,7 @@ namespace tapedeck {
 namespace {
 
 constexpr std::string_view magic = "TAPEDECK";
-constexpr size_t head = 8 + 4 + 8, tail = 8;      // magic, version, length of the content; checksum
+constexpr size_t header_size = 8 + 4 + 8, footer_size = 8;      // magic, version, length of the content; checksum
 static_assert(std::endian::native == std::endian::little, "recordings are little-endian");
 
 class Writer {
@@ -203,19 +203,19 @@ std::string encode(const Recording& recording) {
 }
 
 Recording decode(std::string_view bytes, const std::string& name) {
-  if (bytes.size() < head + tail || bytes.substr(0, magic.size()) != magic)
+  if (bytes.size() < header_size + footer_size || bytes.substr(0, magic.size()) != magic)
     throw Error(ErrorKind::data, name + " is not a recording", "make one with: tapedeck look list EXPERIMENT --save tape.tdt");
-  Reader opening(bytes.substr(magic.size(), head - magic.size()), name);
+  Reader opening(bytes.substr(magic.size(), header_size - magic.size()), name);
   uint32_t version = 0;
   uint64_t length = 0, sum = 0;
   opening(version), opening(length);
   if (version != recording_version)
     throw Error(ErrorKind::data, text(name, ": a recording of format ", version, "; this program reads format ", recording_version),
                 "record it again with this program");
-  if (length != bytes.size() - head - tail) opening.fail("it was cut short or grew");
-  std::memcpy(&sum, bytes.data() + bytes.size() - tail, sizeof sum);
-  if (sum != hash_bits(bytes.data(), bytes.size() - tail)) opening.fail("its checksum is wrong");
-  Reader content(bytes.substr(head, length), name);
+  if (length != bytes.size() - header_size - footer_size) opening.fail("it was cut short or grew");
+  std::memcpy(&sum, bytes.data() + bytes.size() - footer_size, sizeof sum);
+  if (sum != hash_bits(bytes.data(), bytes.size() - footer_size)) opening.fail("its checksum is wrong");
+  Reader content(bytes.substr(header_size, length), name);
   Recording recording;
   fields(content, recording);
   if (!content.done()) content.fail("there is more than it says");

@@ -16,7 +16,7 @@ std::string micro(uint64_t ns) {
   return out;
 }
 
-std::string quoted(std::string_view s) { return Json::of(plain(s)).dump(-1); }
+std::string json_string(std::string_view s) { return Json::of(plain(s)).dump(-1); }
 
 class Trace {
  public:
@@ -51,7 +51,7 @@ class Trace {
 
   void record(uint32_t i) {
     const OpRecord& x = r_.records[i];
-    slice(x.op, phase(x), starts_[i], ends_[i], text(R"(,"args":{"record":)", i, R"(,"call":)", quoted(call(x)), R"(,"flops":)", x.flops, R"(,"bytes":)", x.bytes, "}"));
+    slice(x.op, phase(x), starts_[i], ends_[i], text(R"(,"args":{"record":)", i, R"(,"call":)", json_string(call(x)), R"(,"flops":)", x.flops, R"(,"bytes":)", x.bytes, "}"));
     if (has_arrow(i)) arrow("f", i, starts_[i]);
     for (uint32_t later : arrows_[i]) arrow("s", later, starts_[i]);
     std::string alive;
@@ -68,7 +68,7 @@ class Trace {
   }
 
   void slice(std::string_view name, std::string_view category, uint64_t start, uint64_t end, const std::string& more) {
-    event(text(R"({"ph":"X","pid":1,"tid":1,"name":)", quoted(name), R"(,"cat":")", category, R"(","ts":)", micro(start), R"(,"dur":)",
+    event(text(R"({"ph":"X","pid":1,"tid":1,"name":)", json_string(name), R"(,"cat":")", category, R"(","ts":)", micro(start), R"(,"dur":)",
                micro(end - start), more, "}"));
   }
   void event(std::string_view line) { out_ += (out_.empty() ? "\n" : ",\n") + std::string(line); }
