@@ -32,7 +32,7 @@ constexpr Form forms[] = {
     {"TN", "dw += dy^T x", [](auto& x, auto&, auto& y, auto&, auto& dw) { multiply_into(dw, y, true, x, false, true); }}};
 
 /// peak: of multiply-adds on operands of that precision.
-struct Row { Product product; std::string backend, precision; const Form* form; double seconds, peak; };
+struct GemmRow { Product product; std::string backend, precision; const Form* form; double seconds, peak; };
 
 Product parse_shape(const std::string& text) {
   Product p{};
@@ -54,8 +54,8 @@ std::vector<std::pair<std::string, std::string>> ways(const GemmFlags& flags) {
   return all;
 }
 
-std::vector<Row> measure(const GemmFlags& flags) {
-  std::vector<Row> rows;
+std::vector<GemmRow> measure(const GemmFlags& flags) {
+  std::vector<GemmRow> rows;
   const auto all = ways(flags);
   const auto peak_of = [&](const std::string& precision) {
     return *fma_peak(precision == "bf16" ? DType::bf16 : DType::f32, threads(), flags.seconds);
@@ -80,12 +80,12 @@ std::vector<Row> measure(const GemmFlags& flags) {
   return rows;
 }
 
-int run(const GemmFlags& flags) {
+int bench_gemm(const GemmFlags& flags) {
   use_threads(flags);
-  const std::vector<Row> rows = measure(flags);
+  const std::vector<GemmRow> rows = measure(flags);
   Json out = Json::dict(), list = Json::list();
   std::vector<std::vector<std::string>> table = {{"m x n x k", "form", "backend", "us", "GF/s", "peak", "share"}};
-  for (const Row& row : rows) {
+  for (const GemmRow& row : rows) {
     const Product& p = row.product;
     const double rate = 2.0 * double(p.m) * double(p.n) * double(p.k) / row.seconds;
     Json entry = Json::dict();
@@ -114,7 +114,7 @@ int run(const GemmFlags& flags) {
 
 void add_bench_gemm(CommandLine& line) {
   auto flags = std::make_shared<GemmFlags>();
-  Command command = line.add("bench gemm", "matrix products of linear layers, forward and gradients", [flags] { return run(*flags); });
+  Command command = line.add("bench gemm", "matrix products of linear layers, forward and gradients", [flags] { return bench_gemm(*flags); });
   command.list("--shape", flags->shapes, "m x n x k of y[m,n] = x[m,k] w[n,k]^T, e.g. 1024x384x384; may be repeated", "MxNxK")
       .number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
       .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);

@@ -44,7 +44,7 @@ double seconds_of(const Mode& mode, StepRunner& runner, const BenchRun& run, int
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-int run(const TrainFlags& flags) {
+int bench_look(const TrainFlags& flags) {
   use_products(flags);
   const BenchRun run(flags);
   StepRunner runner(run.setup);
@@ -85,7 +85,7 @@ int run(const TrainFlags& flags) {
 
 void add_bench_look(CommandLine& line) {
   auto flags = std::make_shared<TrainFlags>();
-  Command command = line.add("bench look", "what a recorder costs a training step", [flags] { return run(*flags); });
+  Command command = line.add("bench look", "what a recorder costs a training step", [flags] { return bench_look(*flags); });
   add_train_flags(command, *flags);
   add_product_flags(command, *flags);
 }

@@ -12,8 +12,8 @@
 namespace tapedeck::app {
 namespace {
 
-struct Size { const char* name; int64_t layers, width, heads, feed_forward, batch, length; };
-constexpr Size sizes[] = {{"tiny", 2, 128, 4, 512, 32, 32}, {"mini", 6, 384, 6, 1536, 32, 64}, {"base", 4, 768, 12, 3072, 16, 128}};
+struct ModelSize { const char* name; int64_t layers, width, heads, feed_forward, batch, length; };
+constexpr ModelSize sizes[] = {{"tiny", 2, 128, 4, 512, 32, 32}, {"mini", 6, 384, 6, 1536, 32, 64}, {"base", 4, 768, 12, 3072, 16, 128}};
 
 /// One length per example: all the same, or those of the file in turn.
 std::vector<int64_t> example_lengths(const TrainFlags& flags) {
@@ -74,7 +74,7 @@ Json parts_json(const TrainFlags& flags, Diagnostics& diagnostics) {
 }  // namespace
 
 TrainFlags filled_in(TrainFlags flags) {
-  const Size& size = *std::find_if(std::begin(sizes), std::end(sizes), [&](const Size& s) { return flags.model == s.name; });
+  const ModelSize& size = *std::find_if(std::begin(sizes), std::end(sizes), [&](const ModelSize& s) { return flags.model == s.name; });
   const auto otherwise = [](int64_t& value, int64_t preset) { if (!value) value = preset; };
   otherwise(flags.feed_forward, flags.width ? 4 * flags.width : size.feed_forward);
   otherwise(flags.layers, size.layers);

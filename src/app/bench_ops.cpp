@@ -22,7 +22,7 @@ struct Subject {
   std::function<Tensor(In)> call;
 };
 /// elements: of the activation that goes in or comes out, whichever is larger.
-struct Row { std::string name, direction; int64_t elements; double seconds, flops, bytes; };
+struct OpRow { std::string name, direction; int64_t elements; double seconds, flops, bytes; };
 
 /// What the machine does at best: flops a second, and bytes a second from each level, the better of triad and in place.
 struct Roof {
@@ -87,7 +87,7 @@ std::vector<Subject> subjects(const TrainFlags& f) {
 }
 
 /// The op's own kernels on the tensors of its row, with the costs that it states.
-void measure(const Subject& subject, const OpsFlags& flags, std::vector<Row>& rows) {
+void measure(const Subject& subject, const OpsFlags& flags, std::vector<OpRow>& rows) {
   Tape tape;
   Tensors leaves;
   for (const Tensor& input : subject.inputs) leaves.push_back(is_floating(input.dtype()) ? tape.leaf(input) : input);
@@ -116,7 +116,7 @@ void measure(const Subject& subject, const OpsFlags& flags, std::vector<Row>& ro
 }
 
 /// Clipping's norm and the update of every parameter of the model.
-void measure_update(const OpsFlags& flags, std::vector<Row>& rows) {
+void measure_update(const OpsFlags& flags, std::vector<OpRow>& rows) {
   const BenchRun run(flags);
   const ParamStore& store = run.store;
   Optimizer& optimizer = *run.setup.optimizer;
@@ -129,18 +129,18 @@ void measure_update(const OpsFlags& flags, std::vector<Row>& rows) {
   rows.push_back({"adamw", "", store.values().size(), update, 14 * double(store.values().size()), 8 * bytes});
 }
 
-int run(const OpsFlags& given) {
+int bench_ops(const OpsFlags& given) {
   use_products(given);
   OpsFlags flags = given;
   static_cast<TrainFlags&>(flags) = filled_in(given);
   const Roof roof = measure_roof();
-  std::vector<Row> rows;
+  std::vector<OpRow> rows;
   for (const Subject& subject : subjects(flags)) measure(subject, flags, rows);
   measure_update(flags, rows);
   Json out = Json::dict(), list = Json::list();
   std::vector<std::vector<std::string>> table = {{"op", "", "us", "ns/element", "GF/s", "GB/s", "share of the roofline"}};
   std::string name;
-  for (const Row& row : rows) {
+  for (const OpRow& row : rows) {
     const double share = roof.seconds(row.flops, row.bytes) / row.seconds;
     if (!row.name.empty()) name = row.name;
     Json entry = Json::dict();
@@ -172,7 +172,7 @@ int run(const OpsFlags& given) {
 
 void add_bench_ops(CommandLine& line) {
   auto flags = std::make_shared<OpsFlags>();
-  Command command = line.add("bench ops", "the hot ops at the sizes of a model, forward and backward", [flags] { return run(*flags); });
+  Command command = line.add("bench ops", "the hot ops at the sizes of a model, forward and backward", [flags] { return bench_ops(*flags); });
   add_size_flags(command, *flags);
   command.number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
       .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);

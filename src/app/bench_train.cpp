@@ -125,7 +125,7 @@ std::string to_table(const Json& json) {
                 {"  working memory of kernels", mib("scratch")}});
 }
 
-int run(TrainFlags flags) {
+int bench_train(TrainFlags flags) {
   if (flags.once_loss) flags.dropout = 0, flags.warmup = 0, flags.steps = 1;
   use_products(flags);
   const int64_t resident_before = peak_resident_bytes();
@@ -142,7 +142,7 @@ int run(TrainFlags flags) {
 
 void add_bench_train(CommandLine& line) {
   auto flags = std::make_shared<TrainFlags>();
-  Command command = line.add("bench train", "time whole training steps: forward, loss, backward, clip, AdamW", [flags] { return run(*flags); });
+  Command command = line.add("bench train", "time whole training steps: forward, loss, backward, clip, AdamW", [flags] { return bench_train(*flags); });
   add_train_flags(command, *flags);
   add_product_flags(command, *flags);
 }

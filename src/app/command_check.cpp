@@ -43,7 +43,7 @@ std::string parameter_table(const Experiment& experiment) {
   return align(rows);
 }
 
-int run(const std::string& file, const std::vector<std::string>& sets, bool json, bool parameters) {
+int check(const std::string& file, const std::vector<std::string>& sets, bool json, bool parameters) {
   const Check check = check_experiment(file, sets);
   if (parameters) {
     print(parameter_table(check.experiment));
@@ -82,7 +82,7 @@ void add_check(CommandLine& line) {
   struct Flags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
   auto flags = std::make_shared<Flags>();
   Command command = line.add("check", "check an experiment and dry_run one step: parameters, memory, time",
-                             [flags] { return run(flags->file, flags->sets, flags->json, flags->parameters); });
+                             [flags] { return check(flags->file, flags->sets, flags->json, flags->parameters); });
   command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE");
   add_sets(command, flags->sets);
   command.flag("--parameters", flags->parameters, "list the parameters instead: path and shape");

@@ -65,7 +65,7 @@ std::vector<Finding> examine() {
           {"parts", fmt::format("{}", all_parts().size())}};
 }
 
-int run(bool json) {
+int doctor(bool json) {
   const std::vector<Finding> findings = examine();
   Json out = Json::dict();
   std::vector<std::vector<std::string>> rows;
@@ -88,7 +88,7 @@ int run(bool json) {
 void add_doctor(CommandLine& line) {
   auto json = std::make_shared<bool>(false);
   Command command =
-      line.add("doctor", "look at this machine and test the parts that results rest on", [json] { return run(*json); });
+      line.add("doctor", "look at this machine and test the parts that results rest on", [json] { return doctor(*json); });
   add_json(command, *json);
 }
 

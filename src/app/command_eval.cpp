@@ -8,20 +8,20 @@
 namespace tapedeck::app {
 namespace {
 
-struct Flags {
+struct EvalFlags {
   std::string run, data, checkpoint = "best", split;
   bool json = false;
 };
 
 /// Metrics by split of one seed.
-std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const Flags& flags) {
+std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const EvalFlags& flags) {
   const auto run = open_run(folder, flags.checkpoint);
   if (!flags.data.empty()) return {{shown_path(flags.data), evaluate_file(*run, flags.data)}};
   if (!flags.split.empty()) return {{flags.split, evaluate_split(*run, flags.split)}};
   return evaluate_splits(*run);
 }
 
-int evaluate(const Flags& flags) {
+int evaluate(const EvalFlags& flags) {
   Json all = Json::list();
   std::string text;
   for (const std::string& folder : seed_folders(flags.run)) {
@@ -49,7 +49,7 @@ int evaluate(const Flags& flags) {
 }  // namespace
 
 void add_eval(CommandLine& line) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<EvalFlags>();
   Command command = line.add("eval", "measure a checkpoint of a run", [flags] { return evaluate(*flags); });
   command.required("run", flags->run, "folder of the run, or of one of its seeds")
       .text("--data", flags->data, "a file in the format of the run's data", "FILE")

@@ -24,7 +24,7 @@ std::string explain_topic(const std::string& topic, const std::vector<std::strin
   return out.empty() ? explain(docs, topic) : out;
 }
 
-int run(const std::string& topic, const std::vector<std::string>& sets, bool json) {
+int explain(const std::string& topic, const std::vector<std::string>& sets, bool json) {
   Json examples = Json::list();
   const std::string text = explain_topic(topic, sets, examples);
   if (!sets.empty() && examples.items.empty()) throw Error(ErrorKind::usage, "--set gives options to an example, and " + in_quotes(topic) + " has none", "leave it out");
@@ -48,7 +48,7 @@ void add_explain(CommandLine& line) {
   Command command = line.add("explain", "explain a part, an option, an op or the code of an error",
                              [flags] {
     load(flags->plugins);
-    return run(flags->topic, flags->sets, flags->json);
+    return explain(flags->topic, flags->sets, flags->json);
   });
   command.required("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...");
   command.list("--set", flags->sets, "an option of the part, for its example: --set alpha=2; may be repeated", "OPTION=VALUE");

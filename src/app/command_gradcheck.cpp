@@ -92,7 +92,7 @@ struct Tally {
   }
 };
 
-int run(const std::vector<std::string>& words, const std::vector<std::string>& sets, bool json) {
+int gradcheck(const std::vector<std::string>& words, const std::vector<std::string>& sets, bool json) {
   std::vector<Named> all;
   for (const std::string& word : words) for (Named& one : named(word)) all.push_back(std::move(one));
   if (!sets.empty() && std::ranges::find(all, "op", &Named::kind) != all.end())
@@ -120,7 +120,7 @@ void add_gradcheck(CommandLine& line) {
   auto flags = std::make_shared<Flags>();
   Command command = line.add("gradcheck", "hold an op to its promises, the derivatives of any other part to differences", [flags] {
     load(flags->plugins);
-    return run(flags->names, flags->sets, flags->json);
+    return gradcheck(flags->names, flags->sets, flags->json);
   });
   command.several("name", flags->names, "softmax, cross_entropy, r_drop, head.linear, your own, ...");
   command.list("--set", flags->sets, "an option of the part: --set alpha=2; may be repeated", "OPTION=VALUE");

@@ -14,24 +14,24 @@
 namespace tapedeck::app {
 namespace {
 
-struct Flags {
+struct LookFlags {
   std::string from, other, save, output;
   StepToRecord step;
   int64_t order = 1;
   LookOptions view;
 };
 
-Recording recording_of(const std::string& from, const Flags& flags) {
+Recording recording_of(const std::string& from, const LookFlags& flags) {
   return is_recording(from) ? load_recording(from) : record_step(from, flags.step);
 }
 
-int finish(const std::string& text, const Flags& flags) {
+int finish(const std::string& text, const LookFlags& flags) {
   if (flags.output.empty()) print(text);
   else write_file_atomically(flags.output, text);
   return 0;
 }
 
-int show(const LookView& view, Flags& flags) {
+int show(const LookView& view, LookFlags& flags) {
   flags.step.recorder.replay = view.replay;
   flags.step.recorder.shadow = view.shadow;
   flags.step.recorder.derivatives = view.derivatives;
@@ -46,7 +46,7 @@ int show(const LookView& view, Flags& flags) {
   return finish(view.show(recording, flags.view), flags);
 }
 
-void add_recording_flags(Command& command, Flags& flags) {
+void add_recording_flags(Command& command, LookFlags& flags) {
   add_sets(command, flags.step.sets);
   command.number("--step", flags.step.step, "that many updates come first", 0)
       .number("--order", flags.order, "2: adds a gradient penalty, so that the backward pass is differentiated", 1)
@@ -60,7 +60,7 @@ void add_recording_flags(Command& command, Flags& flags) {
 void add_look(CommandLine& line) {
   line.group("look", "record one training step and look inside");
   for (const LookView& view : look_views()) {
-    auto flags = std::make_shared<Flags>();
+    auto flags = std::make_shared<LookFlags>();
     Command command = line.add("look " + std::string(view.name), std::string(view.doc), [flags, &view] { return show(view, *flags); });
     command.required("from", flags->from, "experiment file, or a recording that --save kept");
     add_recording_flags(command, *flags);
@@ -72,7 +72,7 @@ void add_look(CommandLine& line) {
         .flag("--structure", flags->view.structure, "only what shapes decide, the same on every machine: no times, no values (list, roof)");
     add_json(command, flags->view.json);
   }
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<LookFlags>();
   Command command = line.add("look diff", "the first record in which two recordings differ", [flags] {
     const Recording a = recording_of(flags->from, *flags);
     return finish(look_diff(a, recording_of(flags->other, *flags)), *flags);

@@ -9,9 +9,9 @@
 namespace tapedeck::app {
 namespace {
 
-struct Flags { std::string run, input, output, checkpoint = "best"; };
+struct PredictFlags { std::string run, input, output, checkpoint = "best"; };
 
-int predict(const Flags& flags) {
+int predict(const PredictFlags& flags) {
   const std::vector<std::string> folders = seed_folders(flags.run);
   if (folders.size() > 1)
     throw Error(ErrorKind::usage, fmt::format("{} holds {} seeds; predictions come from one", flags.run, folders.size()),
@@ -27,7 +27,7 @@ int predict(const Flags& flags) {
 }  // namespace
 
 void add_predict(CommandLine& line) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<PredictFlags>();
   Command command = line.add("predict", "predict the rows of a file", [flags] { return predict(*flags); });
   command.required("run", flags->run, "folder of the run, or of one of its seeds")
       .required("input", flags->input, "file in the format of the run's data")

@@ -14,7 +14,7 @@ void collect(const Json& json, const std::string& path, const Json& from, std::v
   rows.push_back({path + " = " + json.dump(-1), origin ? origin->value.string : "default"});
 }
 
-int run(const std::string& file, const std::vector<std::string>& sets, bool origin, bool json) {
+int show(const std::string& file, const std::vector<std::string>& sets, bool origin, bool json) {
   Diagnostics diagnostics;
   LoadedExperiment loaded = load_experiment(file, sets, diagnostics);
   ExperimentConfig config;
@@ -38,7 +38,7 @@ void add_show(CommandLine& line) {
   struct Flags { std::string file; std::vector<std::string> sets; bool origin = false, json = false; };
   auto flags = std::make_shared<Flags>();
   Command command = line.add("show", "print every value of an experiment that is in force",
-                             [flags] { return run(flags->file, flags->sets, flags->origin, flags->json); });
+                             [flags] { return show(flags->file, flags->sets, flags->origin, flags->json); });
   command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE")
       .flag("--origin", flags->origin, "where each value came from: file:line, --set or default");
   add_sets(command, flags->sets);

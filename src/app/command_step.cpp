@@ -11,13 +11,13 @@
 namespace tapedeck::app {
 namespace {
 
-struct Flags {
+struct StepFlags {
   std::string from;
   StepToRecord step;
   int64_t order = 1;
 };
 
-Cursor cursor_over(const Flags& flags) {
+Cursor cursor_over(const StepFlags& flags) {
   if (is_recording(flags.from)) return Cursor(load_recording(flags.from));
   const auto again = [from = flags.from, step = flags.step](RecordVisitor& visitor) {
     StepToRecord closer = step;
@@ -28,7 +28,7 @@ Cursor cursor_over(const Flags& flags) {
   return Cursor(record_step(flags.from, flags.step), again);
 }
 
-int walk(Flags& flags) {
+int walk(StepFlags& flags) {
   flags.step.order = int(flags.order);
   Cursor cursor = cursor_over(flags);
   const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
@@ -48,7 +48,7 @@ int walk(Flags& flags) {
 }  // namespace
 
 void add_step(CommandLine& line) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<StepFlags>();
   Command command = line.add("step", "walk through one recorded training step, record by record", [flags] { return walk(*flags); });
   command.required("from", flags->from, "experiment file, or a recording that `look --save` kept");
   add_sets(command, flags->step.sets);

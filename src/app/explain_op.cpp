@@ -15,7 +15,7 @@ namespace {
 std::string type_of(const Tensor& t) { return t ? fmt::format("{}{}", name_of(t.dtype()), t.shape().str()) : "-"; }
 
 /// "%3 f32[2,4] = softmax(%1, p=0.1)" for the rows from `begin` on.
-std::string rows_text(const Tape& tape, NodeId begin, NodeId end) {
+std::string steps_text(const Tape& tape, NodeId begin, NodeId end) {
   std::string out;
   for (NodeId i = begin; i < end; ++i) {
     const Node& node = tape.node(i);
@@ -56,7 +56,7 @@ std::string reference_text(const Node& node) {
   Tensors x;
   for (const Tensor& t : node.in) x.push_back(t && is_floating(t.dtype()) ? tape.leaf(t.detach()) : t);
   node.op->reference(x);
-  return "\nthe same mathematics in smaller ops (its reference)\n" + rows_text(tape, 0, tape.size());
+  return "\nthe same mathematics in smaller ops (its reference)\n" + steps_text(tape, 0, tape.size());
 }
 
 /// The sweep as it is recorded for second derivatives: seeded at the op's first floating output.
@@ -66,7 +66,7 @@ std::string backward_text(Example& example) {
     gradients(y, example.leaves, Order::differentiable, Tensor::full(y.shape(), 1, y.dtype()));
     return example.tape.size() == example.after
                ? ""
-               : "\nbackward in ops, as a differentiable sweep records it\n" + rows_text(example.tape, example.after, example.tape.size());
+               : "\nbackward in ops, as a differentiable sweep records it\n" + steps_text(example.tape, example.after, example.tape.size());
   }
   return "\nnot differentiable\n";
 }
@@ -99,7 +99,7 @@ std::string explain_op(const OpEntry& op) {
   std::string out = fmt::format("op {}\n  {}\n", op.name, op.doc);
   if (!cases.empty()) {
     Example example(cases.front());
-    out += fmt::format("\nexample: the case \"{}\"\n{}", cases.front().name, rows_text(example.tape, 0, example.after));
+    out += fmt::format("\nexample: the case \"{}\"\n{}", cases.front().name, steps_text(example.tape, 0, example.after));
     if (const Node* node = example.row_of(op.name)) {
       const Cost cost = node->op->cost(node->in);
       out += fmt::format("\ncost there: {:.0f} flops, {:.0f} bytes\nbackward: {}\n", cost.flops, cost.bytes, backward_way(*node));
