@@ -156,8 +156,8 @@ Json parse(std::string_view text, std::shared_ptr<const Source> source, Diagnost
 
 Json parse_json(std::shared_ptr<const Source> source, Diagnostics& diagnostics) {
   if (source->text.size() > size_limit) {
-    diagnostics.add(
-        {"TD0105", text("larger than ", size_limit >> 20, " MiB, which no experiment file needs"), {source, 1, 1, 0}, "", ""});
+    const Location start{source, 1, 1, 0};
+    diagnostics.add({"TD0105", text("larger than ", size_limit >> 20, " MiB, which no experiment file needs"), start, "", ""});
     return {};
   }
   return parse(source->text, source, diagnostics);
