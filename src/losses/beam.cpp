@@ -1,5 +1,5 @@
-// What to do about exposure bias in a chain that is normalised step by step: beam search, and trusting the gold tag less and less.
-// Next: crf.cpp, a chain normalised as a whole, which needs neither.
+// What to do about exposure bias in a chain that is normalised step by step: beam search, and trusting the gold tag less and
+// less. Next: crf.cpp, a chain normalised as a whole, which needs neither.
 #include <tapedeck/losses/sequence.h>
 
 #include "packed_rows.h"
@@ -55,9 +55,12 @@ Tensor memm_decode(const Tensor& emissions, const Tensor& between, const Tensor&
 double gold_share(Decay decay, int64_t update, double k, double slope, double floor) {
   const double i = double(update);
   switch (decay) {
-    case Decay::linear: return std::max(floor, k - slope * i);
-    case Decay::exponential: return std::pow(k, i);
-    case Decay::inverse_sigmoid: break;
+    case Decay::linear:
+      return std::max(floor, k - slope * i);
+    case Decay::exponential:
+      return std::pow(k, i);
+    case Decay::inverse_sigmoid:
+      break;
   }
   return k / (k + std::exp(i / k));
 }

@@ -1,5 +1,5 @@
 // What the parts for class labels have in common: weights per class, a class that does not count, the labels of a batch.
-// Used by parts.cpp and parts_classes.cpp.
+// Next: classification.cpp.
 #pragma once
 #include <tapedeck/base/error.h>
 #include <tapedeck/losses/classification.h>
@@ -59,7 +59,7 @@ struct ClassLoss : Loss {
   }
 
  private:
-  mutable RowWeights average_;                       // kept, so that a warm step takes nothing from the heap
+  mutable RowWeights average_;  // kept, so that a warm step takes nothing from the heap
 };
 
 }  // namespace tapedeck

@@ -1,8 +1,8 @@
-// The cross-entropy family. Answers brings rows that do not count out of the way once, so that each loss is its formula.
-#include <tapedeck/losses/classification.h>
-
+// The relatives of cross-entropy, as functions and as the losses of these names. Answers brings rows that do not count out of the
+// way once, so that each is its formula. Next: proxies.cpp.
 #include <tapedeck/tensor/list.h>
 
+#include "class_loss.h"
 #include "support.h"
 
 namespace tapedeck {
@@ -56,13 +56,10 @@ class Answers {
 
   void weigh(std::string_view loss, const Tensor& given, int64_t i, const RowWeights& average) {
     int32_t& y = label.raw<int32_t>()[i];
-    if (y >= classes_)
-      throw Error(ErrorKind::index, text(loss, ": label ", y, " of row ", i, " is not one of ", classes_, " classes"));
+    require_class(loss, y, i, classes_);
     const double weight = y < 0 ? 0 : size_t(y) < average.class_weights.size() ? average.class_weights[size_t(y)] : 1;
     total_ += weight;
-    bool some = false;  // usually the first entry answers
-    for (int64_t c = 0; c < classes_ && !some; ++c) some = given.item(i * classes_ + c) != -infinity;
-    weight_[size_t(i)] = some ? weight : 0;
+    weight_[size_t(i)] = excludes_all(given, i) ? 0 : weight;
     if (y < 0 || !active(i)) y = 0;
   }
 
@@ -123,41 +120,125 @@ Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double al
   return a.mean(1.0 - (overlap * 2.0 + smooth) / (overlap + (1 + smooth)), 1 - smooth / (1 + smooth));
 }
 
-Tensor soft_cross_entropy(const Tensor& logits, const Tensor& q, double total) {
-  require_same("soft_cross_entropy", logits, q);
-  const int64_t classes = logits.shape().cols(), rows = logits.shape().rows();
-  const Tensor log_p = log_softmax(logits);
-  const Tensor asked = mask_of(q.shape(), [&](int64_t e) { return q.item(e) != 0 && log_p.item(e) != -infinity; });
-  const Tensor impossible = mask_of({rows}, [&](int64_t r) {
-    bool never = false, some = false;
-    for (int64_t e = r * classes; e < (r + 1) * classes; ++e)
-      never |= q.item(e) != 0 && log_p.item(e) == -infinity, some |= log_p.item(e) != -infinity;
-    return never && some;
-  });
-  const Tensor each = -sum(reshape(only(asked, log_p) * q.detach(), {rows, classes}), 1);
-  return share(where(impossible, Tensor::full({rows}, infinity, each.dtype()), each), total > 0 ? total : double(rows));
-}
+namespace {
 
-Tensor entropy(const Tensor& logits, const Tensor& counts, double total) {
-  const int64_t rows = logits.shape().rows();
-  const Tensor x = reshape(logits, {rows, logits.shape().cols()}), log_p = log_softmax(x);
-  const Tensor seen = only(above_minus_infinity(log_p), log_p);
-  Tensor each = -sum(only(above_minus_infinity(log_p), exp(seen) * seen), 1);
-  if (!counts) return share(each, total > 0 ? total : double(rows));
-  double sum_of_counts = 0;
-  for (int64_t i = 0; i < rows; ++i) sum_of_counts += counts.item(i);
-  each = only(mask_of({rows}, [&](int64_t i) { return counts.item(i) != 0; }), each);
-  return share(each * counts, total > 0 ? total : sum_of_counts);
-}
+struct FocalLoss final : ClassLoss {
+  double gamma = 2;
+  void options(Fields& f) override { f("gamma", gamma, "how much easy examples fade; 0 is cross-entropy").at_least(0); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return focal(x, y, gamma, a); }
+};
+TAPEDECK_PART(Loss, FocalLoss, "focal", "(1 - p_y)^gamma (-log p_y): easy examples fade (Lin et al. 2017, eq. 4).",
+              {.equation = "L = (1/n) sum_i w_y (1 - p_y)^gamma (-log p_y), p = softmax(x)",
+               .source = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv 1708.02002, eq. 4",
+               .cost = "1F + 1B; a few passes over the logits",
+               .pitfalls = "With gamma above 0 its values are not comparable with cross-entropy: compare accuracy.\n"
+                           "It leaves probabilities under-confident on easy examples.\n"
+                           "Wrong labels are hard examples, so it dwells on them."});
 
-std::vector<double> class_balanced_weights(const std::vector<double>& counts, double beta) {
-  if (!(beta >= 0 && beta < 1))
-    throw Error(ErrorKind::value, text("class_balanced_weights: beta is ", beta), "give 0 <= beta < 1");
-  std::vector<double> weights;
-  double total = 0;
-  for (double n : counts) total += weights.emplace_back(n > 0 ? (1 - beta) / (1 - std::pow(beta, n)) : 0);
-  for (double& w : weights) w *= total > 0 ? double(counts.size()) / total : 0;
-  return weights;
-}
+struct PolyLoss final : ClassLoss {
+  double epsilon = 1;
+  void options(Fields& f) override { f("epsilon", epsilon, "weight of 1 - p_y").at_least(-1); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return poly1(x, y, epsilon, a); }
+};
+TAPEDECK_PART(Loss, PolyLoss, "poly",
+              "-log p_y + epsilon (1 - p_y): the first term of the series re-weighted (Leng et al. 2022, eq. 5).",
+              {.equation = "L = (1/n) sum_i w_y [-log p_y + epsilon (1 - p_y)]",
+               .source = "Leng et al., PolyLoss, ICLR 2022, arXiv 2204.12511, eq. 5",
+               .cost = "1F + 1B",
+               .pitfalls = "The best epsilon depends on the task and may be negative (at least -1)."});
 
+struct AsymmetricLoss final : ClassLoss {
+  double gamma_positive = 0, gamma_negative = 4, label_smoothing = 0.1;
+  void options(Fields& f) override {
+    f("gamma_positive", gamma_positive, "focusing of the label's term").at_least(0);
+    f("gamma_negative", gamma_negative, "focusing of the terms that smoothing gives the other classes").at_least(0);
+    f("label_smoothing", label_smoothing, "probability mass spread over all classes").at_least(0).below(1);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
+    return asymmetric(x, y, gamma_positive, gamma_negative, label_smoothing, a);
+  }
+};
+TAPEDECK_PART(
+    Loss, AsymmetricLoss, "asymmetric",
+    "-sum_c t_c w_c log p_c, t the smoothed label, w_y = (1-p_y)^gamma_positive, else p_c^gamma_negative (Ridnik et al. 2021).",
+    {.equation = "L = -(1/n) sum_i sum_c t_c w_c log p_c, t_y = 1 - e + e/C, others e/C; w_y = (1 - p_y)^gamma_positive, others "
+                 "p_c^gamma_negative",
+     .source = "Ridnik et al., Asymmetric Loss for Multi-Label Classification, ICCV 2021, arXiv 2009.14119; the single-label "
+               "form of its code",
+     .cost = "1F + 1B",
+     .pitfalls = "Without label_smoothing the other classes carry no weight and it is focal.\n"
+                 "For several labels per row use asymmetric_multilabel, whose probabilities are sigmoids."});
+
+struct SymmetricCrossEntropyLoss final : ClassLoss {
+  double alpha = 0.1, beta = 1, log_zero = -4;
+  void options(Fields& f) override {
+    f("alpha", alpha, "weight of cross-entropy").at_least(0);
+    f("beta", beta, "weight of reverse cross-entropy").at_least(0);
+    f("log_zero", log_zero, "stands for log 0 in the reverse term").below(0);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
+    return symmetric_cross_entropy(x, y, alpha, beta, log_zero, a);
+  }
+};
+TAPEDECK_PART(
+    Loss, SymmetricCrossEntropyLoss, "symmetric_cross_entropy",
+    "alpha (-log p_y) + beta (-log_zero) (1 - p_y): robust to wrong labels (Wang et al. 2019, eq. 7).",
+    {.equation = "L = (1/n) sum_i w_y [alpha (-log p_y) + beta (-log_zero) (1 - p_y)]",
+     .source = "Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019, arXiv 1908.06112, eq. 7",
+     .cost = "1F + 1B",
+     .pitfalls = "The reverse term is bounded, so alone (alpha 0) it learns slowly on hard data.\n"
+                 "log_zero is a convention of the paper (-4): beta and log_zero only enter as their product."});
+
+struct GeneralisedCrossEntropyLoss final : ClassLoss {
+  double q = 0.7;
+  void options(Fields& f) override { f("q", q, "towards 0: cross-entropy; 1: mean absolute error").above(0).range(1e-6, 1); }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
+    return generalised_cross_entropy(x, y, q, a);
+  }
+};
+TAPEDECK_PART(
+    Loss, GeneralisedCrossEntropyLoss, "generalised_cross_entropy",
+    "(1 - p_y^q) / q: between cross-entropy and absolute error (Zhang and Sabuncu 2018, eq. 6).",
+    {.equation = "L = (1/n) sum_i w_y (1 - p_y^q) / q",
+     .source = "Zhang and Sabuncu, Generalized Cross Entropy Loss, NeurIPS 2018, arXiv 1805.07836, eq. 6",
+     .cost = "1F + 1B",
+     .pitfalls = "Its gradient is p_y^q times that of cross-entropy: from a random start with many classes it hardly moves."});
+
+struct HingeLoss final : ClassLoss {
+  double margin = 1;
+  int64_t power = 1;
+  void options(Fields& f) override {
+    f("margin", margin, "how far the label's logit must lead").at_least(0);
+    f("power", power, "1, or 2 for the squared hinge").range(1, 2);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
+    return hinge(x, y, margin, int(power), a);
+  }
+};
+TAPEDECK_PART(Loss, HingeLoss, "hinge", "1/c sum_{k != y} max(0, margin - x_y + x_k)^power (Weston and Watkins 1999).",
+              {.equation = "L = (1/n) sum_i w_y (1/C) sum_{k != y} max(0, margin - x_y + x_k)^power",
+               .source = "Weston and Watkins, ESANN 1999; PyTorch's multi_margin_loss",
+               .cost = "1F + 1B",
+               .pitfalls = "Logits are no log-probabilities afterwards: calibration means nothing.\n"
+                           "The division by C makes the loss small with many classes."});
+
+struct DiceLoss final : ClassLoss {
+  double alpha = 1, smooth = 1;
+  void options(Fields& f) override {
+    f("alpha", alpha, "how much easy examples fade").at_least(0);
+    f("smooth", smooth, "added above and below the fraction").above(0);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
+    return self_adjusting_dice(x, y, alpha, smooth, a);
+  }
+};
+TAPEDECK_PART(Loss, DiceLoss, "dice",
+              "1 - (2 s p_y + smooth) / (s p_y + 1 + smooth), s = (1 - p_y)^alpha: self-adjusting dice (Li et al. 2020, eq. 10).",
+              {.equation = "L = (1/n) sum_i w_y [1 - (2 s p_y + smooth) / (s p_y + 1 + smooth)], s = (1 - p_y)^alpha",
+               .source = "Li et al., Dice Loss for Data-imbalanced NLP Tasks, ACL 2020, arXiv 1911.02855, eq. 10",
+               .cost = "1F + 1B",
+               .pitfalls = "The gradient vanishes both where p_y is near 0 and near 1: start from a model that knows something, "
+                           "or add cross-entropy."});
+
+}  // namespace
 }  // namespace tapedeck

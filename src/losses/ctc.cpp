@@ -86,7 +86,7 @@ Tensor ctc(const Tensor& logits, const Tensor& offsets, const Tensor& targets, c
   if (table.count() == 0) return nothing(logits);
   const Tensor all = log_alignments(log_softmax(logits), table, extended);
   const Tensor possible = mask_where(all, [&](auto v) { return !(v <= absent(logits.dtype()) / 2); });
-  return share(only(possible, -all, std::numeric_limits<double>::infinity()), double(sequences));
+  return share(only(possible, -all, infinity), double(sequences));
 }
 
 }  // namespace tapedeck

@@ -46,13 +46,6 @@ Tensor with_fixed(const Tensor& each, const List<double>& fixed) {
   return where(own, each, value);
 }
 
-bool excludes_all(const Tensor& x, int64_t row) {
-  const int64_t cols = x.shape()[1];
-  for (int64_t c = 0; c < cols; ++c)
-    if (x.item(row * cols + c) != -infinity) return false;
-  return true;
-}
-
 /// Rows of symmetric_kl_rows that came out +inf or NaN, again without their logits.
 Tensor settled(const Tensor& a, const Tensor& b, const Tensor& each) {
   const int64_t cols = a.shape()[1];

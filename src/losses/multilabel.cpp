@@ -1,6 +1,9 @@
-// Multi-label losses. Each sum of exponentials has a 0 among its exponents: the threshold that positives and negatives meet.
+// Multi-label losses, as functions and as the losses of these names. Each sum of exponentials has a 0 among its exponents: the
+// threshold that positives and negatives meet.
 #include <tapedeck/losses/multilabel.h>
+#include <tapedeck/nn/global_pointer.h>
 
+#include "class_loss.h"
 #include "support.h"
 
 namespace tapedeck {
@@ -133,4 +136,122 @@ Tensor dice(const Tensor& p, const Tensor& target, double smooth, bool squared, 
   return share(1.0 - overlap / (sizes + smooth), total > 0 ? total : double(p.shape()[0]));
 }
 
+namespace {
+
+/// A yes or no for every class: the label's cell is positive, all others are negative. Unlabelled rows are left out.
+struct OneAgainstRest : ClassLoss {
+  virtual Tensor cells(const Tensor& logits /*[n,c]*/, const Tensor& target /*[n,c]*/, double rows) const = 0;
+  void describe(Fields& f) final {
+    options(f);
+    f("ignore_index", ignore_index, "class index that does not count (default: unlabelled examples only)").at_least(-1);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& average) const final {
+    const int64_t classes = x.shape().cols();
+    const auto labelled = [](int32_t label) { return label >= 0; };
+    const Tensor index = Tensor::empty({std::count_if(y.raw<int32_t>(), y.raw<int32_t>() + y.size(), labelled)}, DType::i32);
+    int32_t* rows = index.raw<int32_t>();
+    for (int64_t i = 0, k = 0; i < y.size(); ++i)
+      if (labelled(y.raw<int32_t>()[i])) rows[k++] = int32_t(i);
+    const Tensor target = constant({index.size(), classes}, x.dtype(),
+                                   [&](int64_t e) { return y.raw<int32_t>()[rows[e / classes]] == e % classes ? 1.0 : 0.0; });
+    return cells(gather(reshape(x, {y.size(), classes}), index), target,
+                 average.total > 0 ? average.total : double(index.size()));
+  }
+};
+
+struct BceLoss final : OneAgainstRest {
+  Tensor cells(const Tensor& x, const Tensor& t, double rows) const override {
+    return bce_with_logits(x, t, rows * double(x.shape()[1]));
+  }
+};
+TAPEDECK_PART(Loss, BceLoss, "bce",
+              "-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) of every class against the rest, mean over classes and examples.",
+              {.equation = "L = (1/(n C)) sum_i sum_c softplus(-x_c) t_c + softplus(x_c) (1 - t_c), t the label against the rest",
+               .source = "Bernoulli likelihood of every class",
+               .cost = "1F + 1B",
+               .pitfalls = "With many classes the negatives dominate: asymmetric_multilabel or zlpr balance them.\n"
+                           "Probabilities of classes need not add up to 1."});
+
+struct AsymmetricMultilabelLoss final : OneAgainstRest {
+  double gamma_positive = 1, gamma_negative = 4, clip = 0.05;
+  void options(Fields& f) override {
+    f("gamma_positive", gamma_positive, "focusing of the positive cell").at_least(0);
+    f("gamma_negative", gamma_negative, "focusing of the negative cells").at_least(0);
+    f("clip", clip, "probability below which a negative costs nothing").at_least(0).below(1);
+  }
+  Tensor cells(const Tensor& x, const Tensor& t, double rows) const override {
+    return asymmetric_multilabel(x, t, gamma_positive, gamma_negative, clip, rows * double(x.shape()[1]));
+  }
+};
+TAPEDECK_PART(
+    Loss, AsymmetricMultilabelLoss, "asymmetric_multilabel",
+    "-t (1-p)^gamma_positive log p - (1-t) m^gamma_negative log(1-m), m = max(p - clip, 0), p = sigmoid(x) (Ridnik et al. 2021).",
+    {.equation = "L = -(1/(n C)) sum t (1-p)^gamma_positive log p + (1-t) m^gamma_negative log(1-m), m = max(p - clip, 0), p = "
+                 "sigmoid(x)",
+     .source = "Ridnik et al., Asymmetric Loss for Multi-Label Classification, ICCV 2021, arXiv 2009.14119, eq. 7",
+     .cost = "1F + 1B",
+     .pitfalls = "Negatives below clip have no gradient at all: with clip 0 they fade only."});
+
+struct ZlprLoss final : OneAgainstRest {
+  Tensor cells(const Tensor& x, const Tensor& t, double rows) const override {
+    return zlpr(x, mask_where(t, [](auto v) { return v > 0; }), rows);
+  }
+};
+TAPEDECK_PART(
+    Loss, ZlprLoss, "zlpr",
+    "log(1 + sum_negative e^s) + log(1 + sum_positive e^-s): softmax with a threshold at 0 (Su et al. 2022, eq. 11).",
+    {.equation = "L = (1/n) sum_i log(1 + sum_negative e^s) + log(1 + sum_positive e^-s)",
+     .source =
+         "Su et al., ZLPR: A Novel Loss for Multi-label Classification, 2022, arXiv 2208.02955, eq. 11; kexue.fm/archives/7359",
+     .cost = "1F + 1B",
+     .pitfalls = "Decide by s > 0, never by a softmax or by a sigmoid above another threshold.\n"
+                 "The first losses are large when negatives are many: log of their number."});
+
+struct GlobalPointerLoss final : Loss {
+  Tensor operator()(const Tensor& logits, const Batch& batch) const override {
+    if (!batch.span_labels)
+      throw Error(ErrorKind::config, "global_pointer needs marked spans, but the data have none",
+                  "use data \"spans\" or \"bio\"");
+    if (!logits || logits.shape().rank() != 1)
+      throw Error(ErrorKind::config, "global_pointer needs a score for every span, which the model does not give",
+                  "use the model \"span\"");
+    const int32_t* o = batch.offsets.raw<int32_t>();
+    int64_t pairs = 0;
+    for (int64_t s = 0; s < batch.sequences(); ++s) pairs += int64_t(o[s + 1] - o[s]) * (o[s + 1] - o[s]);
+    const int64_t types = pairs > 0 ? logits.size() / pairs : 1;
+    const auto labels = batch.labels.data<int32_t>();
+    const auto marked = std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
+    const double texts = batch.total_weight > 0 ? batch.total_weight : double(marked);
+    return global_pointer(known(logits, batch, types), batch.span_labels, GlobalPointer::cells(batch.offsets, types),
+                          texts * double(types));
+  }
+  bool spans() const override { return true; }
+
+ private:
+  /// A text whose spans are not known has no cells: its scores are left out of both sums.
+  static Tensor known(const Tensor& scores, const Batch& batch, int64_t types) {
+    const int32_t *labels = batch.labels.raw<int32_t>(), *o = batch.offsets.raw<int32_t>();
+    if (std::none_of(labels, labels + batch.labels.size(), [](int32_t label) { return label < 0; })) return scores;
+    const Tensor mask = Tensor::zeros({scores.size()}, DType::u8);
+    uint8_t* at = mask.raw<uint8_t>();
+    for (int64_t s = 0; s < batch.sequences(); ++s) {
+      const int64_t cells = types * int64_t(o[s + 1] - o[s]) * (o[s + 1] - o[s]);
+      std::fill_n(at, cells, uint8_t(labels[s] >= 0));
+      at += cells;
+    }
+    return only(mask, scores, -infinity);
+  }
+};
+TAPEDECK_PART(Loss, GlobalPointerLoss, "global_pointer",
+              "log(1 + sum_negative e^s) + log(1 + sum_positive e^-s) over the spans of a text, mean over texts and types (Su et "
+              "al. 2022).",
+              {.equation = "L = (1/(n A)) sum_i sum_a log(1 + sum_{(j,k) not in P_a} e^{s_a(j,k)}) + log(1 + sum_{(j,k) in P_a} "
+                           "e^{-s_a(j,k)}), j <= k",
+               .source = "Su et al., Global Pointer, 2022, arXiv 2208.03054, eq. 5; kexue.fm/archives/8373",
+               .cost = "1F + 1B; tokens squared times types exponentials a text",
+               .pitfalls = "The first losses are large: a text of n tokens has n^2 / 2 negatives of each type.\n"
+                           "A span is predicted where its score is above 0: no other threshold.\n"
+                           "bert4keras divides by texts times types as here; a sum over types needs a smaller learning rate."});
+
+}  // namespace
 }  // namespace tapedeck

@@ -1,8 +1,9 @@
-// Losses against class vectors: margins on the angle to the own class, and Proxy Anchor.
+// Losses against class vectors, as functions and as the losses of these names: margins on the angle to the own class, Proxy
+// Anchor.
 #include <tapedeck/losses/contrastive.h>
-#include <tapedeck/losses/loss.h>
 #include <tapedeck/losses/proxies.h>
 
+#include "class_loss.h"
 #include "support.h"
 
 namespace tapedeck {
@@ -19,8 +20,7 @@ Tensor with_margin(std::string_view loss, const Tensor& cosines, const Tensor& l
   const Tensor label = labels.clone();
   for (int64_t i = 0; i < n; ++i) {
     int32_t& y = label.raw<int32_t>()[i];
-    if (y >= classes)
-      throw Error(ErrorKind::index, text(loss, ": label ", y, " of row ", i, " is not one of ", classes, " classes"));
+    require_class(loss, y, i, classes);
     y = std::max(y, 0);
   }
   if (n == 0) return nothing(cosines);
@@ -75,4 +75,43 @@ Tensor proxy_anchor(const Tensor& x, const Tensor& proxies, const Tensor& labels
   return share(pull, double(std::count(named.begin(), named.end(), 1))) + share(push, double(classes));
 }
 
+namespace {
+
+struct ArcFaceLoss final : ClassLoss {
+  double margin = 0.5, scale = 64;
+  void options(Fields& f) override {
+    f("margin", margin, "angle added to the own class, in radians").at_least(0).below(3.14159);
+    f("scale", scale, "what cosines are multiplied with").above(0);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return arc_face(x, y, margin, scale, a); }
+};
+TAPEDECK_PART(Loss, ArcFaceLoss, "arc_face",
+              "Cross-entropy of scale cos(theta), the own class at cos(theta + margin); needs cosines: head \"cosine\" (Deng et "
+              "al. 2019, eq. 3).",
+              {.equation = "L = cross-entropy of scale cos(theta_c), the own class at cos(theta_y + margin); beyond pi - margin "
+                           "cos(theta_y) - margin sin(margin)",
+               .source = "Deng et al., ArcFace, CVPR 2019, arXiv 1801.07698, eq. 3",
+               .cost = "1F + 1B",
+               .pitfalls = "It reads cosines: use head \"cosine\" with scale 1.\n"
+                           "scale 64 is for thousands of classes; with few, 8 to 16 train better.\n"
+                           "Start with a small margin: at random start a large one pushes every class away."});
+
+struct CosFaceLoss final : ClassLoss {
+  double margin = 0.35, scale = 64;
+  void options(Fields& f) override {
+    f("margin", margin, "taken from the cosine of the own class").at_least(0);
+    f("scale", scale, "what cosines are multiplied with").above(0);
+  }
+  Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override { return cos_face(x, y, margin, scale, a); }
+};
+TAPEDECK_PART(Loss, CosFaceLoss, "cos_face",
+              "Cross-entropy of scale cos(theta), the own class at cos(theta) - margin; needs cosines: head \"cosine\" (Wang et "
+              "al. 2018, eq. 4).",
+              {.equation = "L = cross-entropy of scale cos(theta_c), the own class at cos(theta_y) - margin",
+               .source = "Wang et al., CosFace, CVPR 2018, arXiv 1801.09414, eq. 4",
+               .cost = "1F + 1B",
+               .pitfalls = "It reads cosines: use head \"cosine\" with scale 1.\n"
+                           "scale bounds the logits: below log((C - 1)/tolerance) the loss cannot become small."});
+
+}  // namespace
 }  // namespace tapedeck

@@ -11,9 +11,18 @@
 
 namespace tapedeck {
 
-inline constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
+/// [..., c] as [rows, c].
 inline Tensor as_rows(const Tensor& x) { return x.shape().rank() == 2 ? x : reshape(x, {x.shape().rows(), x.shape().cols()}); }
+
+/// Whether a row of x[rows, c] is -inf throughout, so that it has no probabilities. Usually its first entry answers.
+inline bool excludes_all(const Tensor& x, int64_t row) {
+  const int64_t cols = x.shape()[1];
+  for (int64_t e = row * cols; e < (row + 1) * cols; ++e)
+    if (x.item(e) != -infinity) return false;
+  return true;
+}
 
 /// Weights and targets that no gradient reaches: element i is value(i).
 template <class F>
@@ -43,7 +52,7 @@ Tensor mask_where(const Tensor& x, F holds) {
 }
 /// u8, 1 where x is not -inf.
 inline Tensor above_minus_infinity(const Tensor& x) {
-  return mask_where(x, [](auto v) { return v != -std::numeric_limits<double>::infinity(); });
+  return mask_where(x, [](auto v) { return v != -infinity; });
 }
 
 /// Stands for -inf inside a logsumexp: its exponential is 0 beside any score, and it is finite, so that no difference is NaN
@@ -77,6 +86,11 @@ inline void require_labels(std::string_view loss, const Tensor& labels, int64_t 
     throw Error(ErrorKind::shape,
                 text(loss, ": labels are ", labels ? text(name_of(labels.dtype()), labels.shape().str()) : "undefined",
                      "; needs i32[", rows, "]"));
+}
+/// Label y of a row against the number of classes.
+inline void require_class(std::string_view loss, int32_t y, int64_t row, int64_t classes) {
+  if (y >= classes)
+    throw Error(ErrorKind::index, text(loss, ": label ", y, " of row ", row, " is not one of ", classes, " classes"));
 }
 inline void require_positive(std::string_view loss, std::string_view what, double value) {
   if (!(value > 0) || !std::isfinite(value))

@@ -1,4 +1,4 @@
-// Losses of numbers against numbers: means over elements. Next: loss.h, where mse and huber can be named.
+// Losses of numbers against numbers: means over elements. Next: src/losses/regression.cpp.
 //
 // Hard cases: a square beyond the range of the type is +inf, and so is its gradient in mse; an empty batch gives 0; NaN gives NaN.
 #pragma once
