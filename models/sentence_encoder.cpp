@@ -17,7 +17,7 @@ struct SentenceModel final : Model {
   Output forward(Pass& pass) const override {
     const Tensor hidden = pass.site("hidden", encoder->forward(pass));
     const Tensor pooled = pass.site(
-        "pooled", read_mask ? gather(hidden, pass.batch().stands) : pool(hidden, pass.batch().offsets, pooling));
+        "pooled", read_mask ? gather(hidden, pass.batch().mask_rows) : pool(hidden, pass.batch().offsets, pooling));
     Output out{{}, pooled, hidden, {}};
     if (projection && (project_always || pass.training())) out.projection = pass.site("projection", projection->forward(pass, pooled));
     const int64_t texts = pass.batch().texts;

@@ -54,8 +54,8 @@ Batch make_batch(const std::string& name) {
   if (const auto* spans = b.find("spans")) {
     Json flat = Json::list();
     for (auto& span : spans->value.items) for (auto& end : span.items) flat.items.push_back(end);
-    batch.stands = i32(at(b, "stands"));
-    batch.spans = i32(flat).view({batch.sequences(), 2});
+    batch.mask_rows = i32(at(b, "stands"));
+    batch.text_rows = i32(flat).view({batch.sequences(), 2});
   }
   batch.total_sequences = batch.total_labelled = batch.examples();
   return batch;

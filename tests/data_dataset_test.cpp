@@ -8,6 +8,7 @@
 #include <tapedeck/data/dataset.h>
 
 #include "support/data_files.h"
+#include "support/tasks.h"
 
 using namespace tapedeck;
 using namespace tapedeck::testing;
@@ -101,28 +102,28 @@ TEST_CASE("class names: declared order, else numbers by value, else by text") {
   CHECK(label_names(declared) == declared.labels);
   declared.labels = {"b", "b"};
   CHECK(message_of([&] { label_names(declared); }).find("\"b\" twice") != std::string::npos);
-  declared.regression = true;
-  CHECK(label_names(declared).empty());
+  declared.task = "regression";
+  CHECK(fitted(declared)->labels.empty());
 }
 
 TEST_CASE("encode: labels, targets and errors with file and line") {
   const auto tokenizer = make_part<Tokenizer>(R"({"type":"word"})");
   const Splits splits = splits_of({"yes", "no", ""});
   tokenizer->fit(splits.train);
-  const Dataset data = encode(splits.train, *tokenizer, {"no", "yes"}, false, true);
+  const Dataset data = encoded("classification", splits.train, *tokenizer, {"no", "yes"}, true);
   CHECK(data.examples[0].label == 1);
   CHECK(data.examples[1].label == 0);
   CHECK(data.examples[2].label == -1);
   CHECK(data.examples[0].ids.size() == 6);
   CHECK(data.examples[0].segments == std::vector<int32_t>{0, 0, 0, 0, 1, 1});
-  CHECK(encode(splits.train, *tokenizer, {"no", "yes"}, false, false).examples[0].ids.size() == 4);
+  CHECK(encoded("classification", splits.train, *tokenizer, {"no", "yes"}).examples[0].ids.size() == 4);
   CHECK(message_of([&] {
-          encode(splits.train, *tokenizer, {"nope", "yes"}, false, true);
+          encoded("classification", splits.train, *tokenizer, {"nope", "yes"}, true);
         }).find("train.tsv:3: label \"no\"") == 0);
   CHECK(message_of([&] {
-          encode(splits.train, *tokenizer, {}, true, true);
+          encoded("regression", splits.train, *tokenizer, {}, true);
         }).find("train.tsv:2: label \"yes\" is not a number") == 0);
-  const Dataset scores = encode(splits_of({"2.5", ""}).train, *tokenizer, {}, true, true);
+  const Dataset scores = encoded("regression", splits_of({"2.5", ""}).train, *tokenizer, {}, true);
   CHECK(scores.examples[0].target == 2.5);
   CHECK(std::isnan(scores.examples[1].target));
 }
@@ -156,7 +157,7 @@ TEST_CASE("collate: unlabelled data have no labels, regression has targets in th
   CHECK_FALSE(bare.labels);
   CHECK_FALSE(bare.segments);
   CHECK(bare.total_labelled == 0);
-  data.regression = true;
+  data.task = make_task("regression");
   data.examples[0].target = 0.1;
   data.examples[1].target = std::nan("");
   const Batch scores = collate(data, order, 0, 2, DType::f64);

@@ -142,7 +142,7 @@ TEST_CASE("skipped rows are counted, glue knows pairs, order and regression") {
   for (const char* name : {"train.tsv", "dev.tsv"}) put(folder, name, rows);
   const Splits stsb = make_part<Reader>(R"({"type":"glue","task":"stsb","dir":"."})", folder.path())->read({});
   CHECK(stsb.pairs);
-  CHECK(stsb.regression);
+  CHECK(stsb.task == "regression");
   CHECK(stsb.test.rows.empty());
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("the validation share of running text is its end, counted in character
     CHECK(show(one.train) == cut.train);
     CHECK(show(one.validation) == cut.validation);
     CHECK(show(other.validation) == cut.validation);
-    CHECK(one.running);
+    CHECK(one.task == "language_model");
     CHECK_FALSE(one.stride);
   }
 }

@@ -5,6 +5,7 @@
 #include <tapedeck/data/dataset.h>
 
 #include "support/data_files.h"
+#include "support/tasks.h"
 
 using namespace tapedeck;
 using namespace tapedeck::testing;
@@ -69,9 +70,9 @@ TEST_CASE("rows and labels of the real data sets") {
     const auto reader = make_part<Reader>(set.options, folder);
     Splits splits;
     REQUIRE_NOTHROW(splits = reader->read(root_key(1)));
-    CHECK(count(splits.train, splits.regression) == set.train);
-    CHECK(count(splits.validation, splits.regression) == set.validation);
-    CHECK(count(splits.test, splits.regression) == set.test);
+    CHECK(count(splits.train, splits.task == "regression") == set.train);
+    CHECK(count(splits.validation, splits.task == "regression") == set.validation);
+    CHECK(count(splits.test, splits.task == "regression") == set.test);
     CHECK(splits.train.skipped == 0);
   }
 }
@@ -112,9 +113,9 @@ TEST_CASE("tinyshakespeare: nanoGPT's split and its 65 characters") {
   const auto tokenizer = make_part<Tokenizer>(R"({"type":"character","max_length":64})");
   tokenizer->fit(splits.train);
   CHECK(tokenizer->vocabulary_size() == 65 + 5);
-  CHECK(encode_running(splits.train, *tokenizer, 1).running.ids.size() == 1003854);
-  CHECK(encode_running(splits.train, *tokenizer, 1).size() == 1003854 - 64);
-  CHECK(encode_running(splits.validation, *tokenizer).running.ids.size() == 111540);
+  CHECK(stream_of(splits.train, *tokenizer, 1).stream.ids.size() == 1003854);
+  CHECK(stream_of(splits.train, *tokenizer, 1).size() == 1003854 - 64);
+  CHECK(stream_of(splits.validation, *tokenizer).stream.ids.size() == 111540);
 }
 
 TEST_CASE("real text through tokenizer, data set and batches") {
@@ -127,7 +128,7 @@ TEST_CASE("real text through tokenizer, data set and batches") {
           ->read(root_key(1));
   const auto tokenizer = make_part<Tokenizer>(R"({"type":"word","min_count":2,"max_length":40})");
   tokenizer->fit(splits.train);
-  const Dataset data = encode(splits.train, *tokenizer, label_names(splits), false, false);
+  const Dataset data = encode(fitted(splits), {splits.train, *tokenizer});
   CHECK(data.size() == 4907);
   CHECK(data.labels.size() == 6);
   int64_t tokens = 0, batches = 0;

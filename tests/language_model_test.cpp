@@ -8,10 +8,12 @@
 
 #include "support/data_files.h"
 #include "support/model_fixture.h"
+#include "support/tasks.h"
 
 using namespace tapedeck;
 using namespace tapedeck::test;
 using tapedeck::testing::make_part;
+using tapedeck::testing::stream_of;
 using tapedeck::testing::TempFolder;
 using tapedeck::testing::write_raw;
 
@@ -22,8 +24,9 @@ constexpr int64_t vocabulary = 12;
 /// Tokens drawn from a fixed key, read through windows.
 Dataset running(int64_t tokens, int64_t context, int64_t stride) {
   Dataset data;
-  data.running = {{}, context, stride, tokens};
-  for (int64_t i = 0; i < tokens; ++i) data.running.ids.push_back(int32_t(random_below(root_key(4), uint64_t(i), vocabulary)));
+  data.task = make_task("language_model");
+  data.stream = {{}, context, stride, tokens};
+  for (int64_t i = 0; i < tokens; ++i) data.stream.ids.push_back(int32_t(random_below(root_key(4), uint64_t(i), vocabulary)));
   return data;
 }
 
@@ -86,14 +89,13 @@ TEST_CASE("windows: how many, how long, and what follows each token") {
       REQUIRE(ids.size() == next.size());
       CHECK(std::ssize(ids) == (i + 1 < data.size() ? row.context : row.last));
       for (size_t t = 0; t < ids.size(); ++t) {
-        CHECK(ids[t] == data.running.ids[size_t(i * row.stride) + t]);
-        CHECK(next[t] == data.running.ids[size_t(i * row.stride) + t + 1]);
+        CHECK(ids[t] == data.stream.ids[size_t(i * row.stride) + t]);
+        CHECK(next[t] == data.stream.ids[size_t(i * row.stride) + t + 1]);
         ++notified[size_t(i * row.stride) + t + 1];
       }
     }
     for (size_t t = 1; t < notified.size(); ++t) CHECK((row.stride == row.context ? notified[t] == 1 : notified[t] >= 1));
   }
-  CHECK(running(9, 4, 4).label_kind() == LabelKind::tokens);
 }
 
 TEST_CASE("a batch of windows: a label for every token, totals of the whole step") {
@@ -102,7 +104,7 @@ TEST_CASE("a batch of windows: a label for every token, totals of the whole step
   CHECK(values(whole.offsets) == std::vector<int32_t>{0, 7, 14, 17, 24, 31});
   CHECK_FALSE(whole.labels);
   CHECK(values(micro.positions) == std::vector<int32_t>{0, 1, 2, 0, 1, 2, 3, 4, 5, 6});
-  const auto& ids = f.data.running.ids;
+  const auto& ids = f.data.stream.ids;
   std::vector<int32_t> tokens(ids.begin() + 20, ids.begin() + 23), next(ids.begin() + 21, ids.begin() + 24);
   tokens.insert(tokens.end(), ids.begin() + 10, ids.begin() + 17);
   next.insert(next.end(), ids.begin() + 11, ids.begin() + 18);
@@ -129,24 +131,24 @@ TEST_CASE("samplers take windows for examples") {
   CHECK_THROWS_AS(make_part<Sampler>(R"({"type":"balanced"})")->check(data, 8), Error);
 }
 
-TEST_CASE("text to running ids: nothing cut, no special tokens, strides that leave nothing out") {
+TEST_CASE("text to a stream of ids: nothing cut, no special tokens, strides that leave nothing out") {
   const auto tokenizer = make_part<Tokenizer>(R"({"type":"character","max_length":4})");
   Table table;
   table.name = "t";
   table.rows = {{"abcé", "", "", 1}, {"aa", "", "", 1}};
   tokenizer->fit(table);
-  const Dataset data = encode_running(table, *tokenizer);
+  const Dataset data = stream_of(table, *tokenizer);
   std::string spelled;
-  for (int32_t id : data.running.ids) spelled += tokenizer->token(id);
+  for (int32_t id : data.stream.ids) spelled += tokenizer->token(id);
   CHECK(spelled == "abcéaa");
-  CHECK(data.running.characters == 6);
-  CHECK(data.running.context == 4);
-  CHECK(data.running.stride == 4);
-  CHECK(encode_running(table, *tokenizer, 1).size() == 2);
-  CHECK_THROWS_AS(encode_running(table, *tokenizer, 5), Error);
-  CHECK(encode_running({}, *tokenizer).size() == 0);
+  CHECK(data.stream.characters == 6);
+  CHECK(data.stream.context == 4);
+  CHECK(data.stream.stride == 4);
+  CHECK(stream_of(table, *tokenizer, 1).size() == 2);
+  CHECK_THROWS_AS(stream_of(table, *tokenizer, 5), Error);
+  CHECK(stream_of({}, *tokenizer).size() == 0);
   table.rows = {{"a", "", "", 1}};
-  CHECK_THROWS_AS(encode_running(table, *tokenizer), Error);
+  CHECK_THROWS_AS(stream_of(table, *tokenizer), Error);
 }
 
 TEST_CASE("a token's logits depend on it and on earlier tokens of its window, and on nothing else") {

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include <tapedeck/tape/replay.h>
+#include <tapedeck/tasks/task.h>
 
 #include "support/gradcheck.h"
 #include "support/model_fixture.h"
@@ -63,8 +64,7 @@ TEST_CASE("nested methods: every parameter gradient equals finite differences") 
   for (const Nest& nest : nests) {
     CAPTURE(nest.name);
     ModelFixture f(experiment(nest));
-    f.data.regression = f.config.objective->task().regression();
-    f.data.spans = f.config.objective->task().spans();
+    f.data.task = task_asking(f.config.objective->task().answer());
     for (size_t i = 0; i < f.data.examples.size(); ++i) {
       Example& e = f.data.examples[i];
       e.target = std::sin(double(i));

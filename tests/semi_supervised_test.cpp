@@ -62,7 +62,7 @@ TEST_CASE("the semi-supervised reader hides labels and adds texts") {
   CHECK(count_labelled(reader(R"(, "unlabelled": {"type": "labelled_lines", "train": "rows.txt"})")->read(root_key(0)).train) == 20);
   CHECK_THROWS_WITH_AS(reader("")->read(root_key(0)), doctest::Contains("no rows without labels"), Error);
   CHECK_THROWS_WITH_AS(reader(R"(, "unlabelled": {"type": "running_text", "train": "lines.txt"})")->read(root_key(0)),
-                       doctest::Contains("running text"), Error);
+                       doctest::Contains("language_model"), Error);
 }
 
 TEST_CASE("batches hold both kinds, and every labelled example once per epoch") {

@@ -8,6 +8,7 @@
 
 #include "support/data_files.h"
 #include "support/model_fixture.h"
+#include "support/tasks.h"
 
 using namespace tapedeck;
 using namespace tapedeck::testing;
@@ -36,7 +37,7 @@ std::string with(const std::string& objective) { return std::string(R"({"model":
 /// The fixture's data as `texts` sentences per example, cut from its sequences, with scores.
 void cut_texts(ModelFixture& f, int64_t texts, bool scores = false) {
   f.data.texts = texts;
-  f.data.regression = scores;
+  if (scores) f.data.task = make_task("regression");
   for (size_t i = 0; i < f.data.examples.size(); ++i) {
     Example& e = f.data.examples[i];
     e.segments.clear();
@@ -52,7 +53,7 @@ void cut_texts(ModelFixture& f, int64_t texts, bool scores = false) {
 
 TEST_CASE("texts apart become sequences of their own") {
   const Table table = table_of({{"a b c", "d", "3.5", 2}, {"b", "c c c c c c c c", "1", 3}});
-  const Dataset data = encode(table, *words(table), {}, true, true, TextForm{true});
+  const Dataset data = encoded("regression", table, *words(table), {}, true, TextForm{true});
   CHECK(data.texts == 2);
   CHECK_FALSE(data.pairs);
   CHECK(data.examples[0].ends == std::vector<int32_t>{5, 8});
@@ -73,10 +74,10 @@ TEST_CASE("texts apart become sequences of their own") {
 
 TEST_CASE("triplets, and rows with a missing text") {
   const Table triplets = table_of({{"a", "b", "", 2, "c"}, {"d", "e", "", 3, "f"}});
-  CHECK(encode(triplets, *words(triplets), {}, false, true, TextForm{true}).texts == 3);
+  CHECK(encoded("classification", triplets, *words(triplets), {}, true, TextForm{true}).texts == 3);
   const Table broken = table_of({{"a", "b", "", 2}, {"d", "", "", 3}});
   try {
-    encode(broken, *words(broken), {}, false, true, TextForm{true});
+    encoded("classification", broken, *words(broken), {}, true, TextForm{true});
     FAIL("no error");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::data);
@@ -99,7 +100,7 @@ TEST_CASE("the combined reader trains on one source and measures on the other") 
   CHECK(splits.train.rows.size() == 2);
   CHECK(splits.validation.rows.size() == 1);
   CHECK(splits.test.rows.empty());
-  CHECK(splits.regression);
+  CHECK(splits.task == "regression");
   CHECK(splits.pairs);
   CHECK(reader->files().size() == 3);
   CHECK(reader->read_file(folder / "pairs.tsv").rows[0].text_b == "b");

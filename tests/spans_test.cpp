@@ -1,11 +1,11 @@
 // Spans from file to metric: readers, places of tokens, the way back, span_f1, and what refuses spans.
 #include <doctest/doctest.h>
 
-#include <tapedeck/data/dataset.h>
 #include <tapedeck/train/metrics.h>
 
 #include "support/data_files.h"
 #include "support/model_fixture.h"
+#include "support/tasks.h"
 
 using namespace tapedeck;
 using namespace tapedeck::testing;
@@ -15,6 +15,13 @@ namespace {
 std::string shown(const std::vector<TextSpan>& spans) {
   std::string out;
   for (const TextSpan& s : spans) out += text(s.start, "-", s.end, " ", s.label, ";");
+  return out;
+}
+/// The same from the lines of predictions.
+std::string shown(const Json& spans) {
+  std::string out;
+  const auto of = [](const Json& span, const char* key) -> const Json& { return span.find(key)->value; };
+  for (const Json& s : spans.items) out += text(of(s, "start").integer, "-", of(s, "end").integer, " ", of(s, "label").string, ";");
   return out;
 }
 
@@ -46,16 +53,21 @@ TEST_CASE("both formats give the same pieces, and tokens lead back to them") {
     CAPTURE(file.bytes);
     put(folder, "t", file.bytes);
     const Splits splits = make_part<Reader>(file.options, folder.path())->read({});
-    REQUIRE(splits.spans);
+    REQUIRE(splits.task == "spans");
     const Row& row = splits.train.rows.at(0);
     CHECK(row.text == file.text);
     CHECK(shown(*row.spans) == file.spans);
     for (const char* kind : {R"({"type":"word"})", R"({"type":"character"})"}) {
       const auto tokenizer = make_part<Tokenizer>(kind);
       tokenizer->fit(splits.train);
-      const std::vector<std::string> labels = label_names(splits);
-      const Dataset data = encode_spans(splits.train, *tokenizer, labels);
-      CHECK(shown(text_spans(row.text, data.examples[0].spans, *tokenizer, labels)) == file.spans);
+      const auto task = fitted(splits);
+      const Dataset data = encode(task, {splits.train, *tokenizer});
+      Predictions all;
+      all.found = {data.examples[0].spans};
+      Json json = Json::dict();
+      task->write(row, all, 0, *tokenizer, json);
+      CHECK(shown(json.find("spans")->value) == file.spans);
+      CHECK(shown(json.find("predicted")->value) == file.spans);
     }
   }
 }
@@ -69,7 +81,7 @@ TEST_CASE("broken spans end in a data error with the line") {
       const Splits splits = make_part<Reader>(file.options, folder.path())->read({});
       const auto tokenizer = make_part<Tokenizer>(R"({"type":"word"})");
       tokenizer->fit(splits.train);
-      encode_spans(splits.train, *tokenizer, label_names(splits));
+      encode(fitted(splits), {splits.train, *tokenizer});
       FAIL("no error");
     } catch (const Error& e) {
       CHECK(e.kind() == ErrorKind::data);
@@ -80,9 +92,8 @@ TEST_CASE("broken spans end in a data error with the line") {
 
 TEST_CASE("span_f1 counts exact spans of texts that are marked") {
   Predictions p;
-  p.label = {0, 0, -1};
   p.found = {{{1, 2, 0}, {3, 3, 1}}, {}, {{1, 1, 0}}};
-  p.marked = {{{1, 2, 0}, {3, 3, 0}}, {{2, 2, 1}}, {}};
+  p.marked = {std::vector<Span>{{1, 2, 0}, {3, 3, 0}}, std::vector<Span>{{2, 2, 1}}, {}};
   CHECK(Registry<Metric>::find("span_f1")->make()->compute(p) == doctest::Approx(2.0 * 1 / (2 + 3)));
 }
 
@@ -93,7 +104,7 @@ TEST_CASE("what needs probabilities of classes refuses spans") {
                                 R"({"type": "vat", "distance": "kl", "loss": {"type": "supervised", "loss": "global_pointer"}})"}) {
     CAPTURE(objective);
     test::ModelFixture f(text(R"({"model": {"type": "span", "encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2}}, "objective": )", objective, "}"));
-    f.data.spans = true;
+    f.data.task = make_task("spans");
     const Batch batch = f.batch();
     Step step = f.step(batch);
     CHECK_THROWS_WITH_AS(f.config.objective->loss(step), doctest::Contains("scores spans"), Error);

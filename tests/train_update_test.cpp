@@ -210,7 +210,8 @@ TEST_CASE("metrics equal scikit-learn's and scipy's") {
   flat.score = {2, 2, 2};
   flat.target = {1, 2, 3};
   flat.loss = 0.25;
-  words.surprise = std::log(8.0);
+  words.label = {1, 2};
+  words.nll = 2 * std::log(8.0);
   words.characters = 1.5;
   struct Row { const char* metric; const Predictions& predictions; double expected; };
   for (auto& row : std::vector<Row>{{"accuracy", binary, 4. / 6},
@@ -237,9 +238,9 @@ TEST_CASE("metrics equal scikit-learn's and scipy's") {
     CHECK(configured<Metric>(row.metric)->compute(row.predictions) == doctest::Approx(row.expected).epsilon(1e-12));
   }
   CHECK_FALSE(configured<Metric>("loss")->higher_is_better());
-  CHECK(configured<Metric>("spearman")->measures(LabelKind::numbers));
-  CHECK_FALSE(configured<Metric>("spearman")->measures(LabelKind::classes));
-  CHECK(configured<Metric>("perplexity")->measures(LabelKind::tokens));
+  CHECK(configured<Metric>("spearman")->measures(Form::numbers));
+  CHECK_FALSE(configured<Metric>("spearman")->measures(Form::classes));
+  CHECK(configured<Metric>("perplexity")->measures(Form::likelihood));
   CHECK_FALSE(configured<Metric>("perplexity")->higher_is_better());
 }
 

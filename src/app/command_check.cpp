@@ -58,15 +58,10 @@ int check(const std::string& file, const std::vector<std::string>& sets, bool js
     print(to_json(check, seconds).dump() + "\n");
     return 0;
   }
-  const LabelKind kind = data.train.label_kind();
-  const std::string labels = kind == LabelKind::numbers  ? "a number to predict"
-                             : kind == LabelKind::tokens ? fmt::format("windows of {} tokens", data.train.running.context)
-                             : kind == LabelKind::spans  ? fmt::format("spans of {} types", data.train.labels.size())
-                                                         : fmt::format("{} classes", data.train.labels.size());
   print(
       align({{"experiment", fmt::format("{} is good", experiment.config.name)},
              {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
-                                  data.test.size(), labels)},
+                                  data.test.size(), task_of(data.train).summary(data.train))},
              {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
              {"parameters", fmt::format("{}", r.parameters)},
              {"memory", memory_text(memory_values(r.memory)) + " at the longest batch"},

@@ -93,21 +93,22 @@ void check_derivatives(const PartFixture& row, std::vector<PartCheck>& checks) {
 
 /// Micro-batches add up to the batch, and an example without a label counts nothing.
 void check_loss_sums(const PartName& part, std::vector<PartCheck>& checks) {
-  const auto loss = fixture_loss(part);
-  if (loss->spans()) return;
-  const FixtureTexts texts(Size::checked);
-  const int64_t n = texts.size(), columns = loss->regression() ? 1 : texts.classes;
-  const Tensor logits = random({n, columns}, "logits");
+  const auto [loss, task] = fixture_loss(part);
+  const FixtureTexts texts(Size::checked, 1, task);
+  const Answer asked = texts.task().answer();
+  if (asked.rows != Rows::sequences) return;
+  const int64_t n = texts.size();
+  const Tensor logits = random({n, texts.outputs()}, "logits");
   Tensor parts;
   for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 2}, {2, n}}) {
     const Tensor part = (*loss)(slice(logits, 0, begin, end), texts.batch(begin, end, *loss));
     parts = parts ? parts + part : part;
   }
   checks.push_back({text(n, " examples"), "micro-batches add up to the batch", testing::compare(parts, (*loss)(logits, texts.batch(*loss))), sum_limit});
-  if (loss->regression()) return;
+  if (asked.link == Link::identity) return;
   Batch batch = texts.batch(*loss);
   batch.labels.raw<int32_t>()[1] = -1;
-  const Values g = gradients_at([&](In x) { return (*loss)(x[0], batch); }, In(&logits, 1));
+  const Values g = gradients_at([&, &loss = *loss](In x) { return loss(x[0], batch); }, In(&logits, 1));
   const Tensor of_row = slice(g[0], 0, 1, 2);
   checks.push_back({text(n, " examples, one without label"), "an example without label has no gradient", testing::compare(of_row, Tensor::zeros(of_row.shape(), DType::f64)), 0});
 }

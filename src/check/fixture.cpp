@@ -129,12 +129,13 @@ std::vector<PartFixture> both_modes(const std::string& what, const std::shared_p
 }
 
 std::vector<PartFixture> loss_cases(const PartName& part, Size size) {
-  const std::shared_ptr<const Loss> loss = fixture_loss(part);
-  const FixtureTexts texts(size, 1, loss->spans());
+  const auto [loss, task] = fixture_loss(part);
+  const FixtureTexts texts(size, 1, task);
   const Batch batch = texts.batch(*loss);
-  const Shape shape = loss->spans() ? batch.span_labels.shape() : Shape{texts.size(), loss->regression() ? 1 : texts.classes};
-  const std::string what = loss->spans() ? "scores of spans" : loss->regression() ? "predictions" : "logits";
-  return {{text(texts.size(), " examples"), {what}, {random(shape, "logits", texts.dtype())}, [loss, batch](In x) { return Tensors{(*loss)(x[0], batch)}; }}};
+  const Answer asked = batch.answer;
+  const std::string what = asked.rows == Rows::spans ? "scores of spans" : asked.link == Link::identity ? "predictions" : "logits";
+  return {{text(texts.size(), " examples"), {what}, {random(texts.logits(batch), "logits", texts.dtype())},
+           [loss = loss, batch](In x) { return Tensors{(*loss)(x[0], batch)}; }}};
 }
 
 std::vector<PartFixture> head_cases(const PartName& part, Size size) {
@@ -150,7 +151,7 @@ std::vector<PartFixture> head_cases(const PartName& part, Size size) {
     module->head = spec->build(Params(module->store) / "head", width, 0);
   }
   draw(module->store, texts.dtype());
-  return both_modes(text(texts.size(), " rows"), module, texts.batch(*fixture_loss({Loss::kind, "cross_entropy"})), size,
+  return both_modes(text(texts.size(), " rows"), module, texts.batch(), size,
                     {{"pooled", random({texts.size(), width}, "pooled", texts.dtype())}},
                     [head = module->head.get()](Pass& pass, In x) { return Tensors{head->forward(pass, x[0])}; });
 }
@@ -160,39 +161,41 @@ std::vector<PartFixture> encoder_cases(const PartName& part, Size size) {
   auto module = std::make_shared<Module>();
   module->encoder = filled<EncoderSpec>(part, size)->build(Params(module->store) / "encoder", {texts.vocabulary, texts.longest, texts.classes, true});
   draw(module->store, texts.dtype());
-  return both_modes(text(texts.size(), " texts"), module, texts.batch(*fixture_loss({Loss::kind, "cross_entropy"})), size, {},
+  return both_modes(text(texts.size(), " texts"), module, texts.batch(), size, {},
                     [encoder = module->encoder.get()](Pass& pass, In) { return Tensors{encoder->forward(pass)}; });
 }
 
 std::shared_ptr<Module> built(const ModelSpec& spec, int64_t outputs, DType dtype) {
   auto module = std::make_shared<Module>();
-  module->model = spec.build(Params(module->store), {FixtureTexts::vocabulary, FixtureTexts::longest, outputs, !spec.text_form().apart});
-  if (module->model->logit_rows() == Rows::tokens && outputs != FixtureTexts::vocabulary) return built(spec, FixtureTexts::vocabulary, dtype);
+  module->model = spec.build(Params(module->store), {FixtureTexts::vocabulary, FixtureTexts::longest, outputs, !spec.text_form().separate});
   draw(module->store, dtype);
   return module;
 }
 
 std::vector<PartFixture> model_cases(const PartName& part, Size size) {
   const auto spec = filled<ModelSpec>(part, size);
-  const bool apart = spec->text_form().apart;
-  const FixtureTexts texts(size, apart ? 2 : 1);
-  const auto module = built(*spec, texts.classes, texts.dtype());
-  return both_modes(text(texts.size(), apart ? " pairs of texts" : " texts"), module, texts.batch(*fixture_loss({Loss::kind, "cross_entropy"})), size, {},
+  const bool separate = spec->text_form().separate;
+  auto module = built(*spec, FixtureTexts::classes, FixtureTexts(size).dtype());
+  const FixtureTexts texts(size, separate ? 2 : 1, task_asking({module->model->logit_rows(), Link::softmax})->name);
+  if (texts.outputs() != FixtureTexts::classes) module = built(*spec, texts.outputs(), texts.dtype());
+  return both_modes(text(texts.size(), separate ? " pairs of texts" : " texts"), module, texts.batch(), size, {},
                     [model = module->model.get()](Pass& pass, In) {
                       const Output out = model->forward(pass);
                       Tensors given;
-                      for (const Tensor& t : {out.logits, out.pooled, out.hidden, out.projection}) if (t) given.push_back(t);
+                      for (const Tensor& t : {out.logits, out.pooled, out.hidden, out.projection, out.transitions}) if (t) given.push_back(t);
                       return given;
                     });
 }
 
 }  // namespace
 
-FixtureTexts::FixtureTexts(Size size, int64_t texts, bool spans) : dtype_(size == Size::shown ? DType::f32 : DType::f64) {
+FixtureTexts::FixtureTexts(Size size, int64_t texts, const std::string& task) : dtype_(size == Size::shown ? DType::f32 : DType::f64) {
   data_.name = "fixture";
   data_.labels = {"a", "b", "c"};
+  const auto asked = make_task(task);
+  asked->labels = data_.labels;
+  data_.task = asked;
   data_.pairs = texts == 1;
-  data_.spans = spans;
   data_.texts = texts;
   data_.labelled = true;
   for (int64_t i = 0; i < (size == Size::shown ? 2 : 6); ++i) {
@@ -202,32 +205,54 @@ FixtureTexts::FixtureTexts(Size size, int64_t texts, bool spans) : dtype_(size =
       for (int64_t k = 0; k < length; ++k) {
         e.ids.push_back(int32_t(random_below(key / "ids" / i / t, uint64_t(k), vocabulary)));
         e.segments.push_back(2 * k > length);
+        e.words.push_back(int32_t(begin + k));
+        e.classes.push_back(int32_t((i + k) % classes));
       }
       if (texts > 1) e.ends.push_back(int32_t(begin + length));
-      e.marks.push_back({int32_t(begin), int32_t(begin + 1), int32_t(begin + length)});
+      e.masks.push_back({int32_t(begin), int32_t(begin + 1), int32_t(begin + length)});
     }
     e.label = int32_t(i % classes);
     e.target = std::sin(double(i + 1));
     const auto last = int32_t(e.ids.size()) - 1;
-    if (spans) e.spans = {{0, last, e.label}, {last / 2, last / 2, 1}};
+    e.spans = {{0, last, e.label}, {last / 2, last / 2, 1}};
     order_.push_back(i);
   }
 }
 
+Shape FixtureTexts::logits(const Batch& batch) const {
+  switch (batch.answer.rows) {
+    case Rows::spans: return batch.cells.shape();
+    case Rows::tokens: return {batch.token_count(), outputs()};
+    case Rows::words: return {batch.words.size(), outputs()};
+    case Rows::sequences: break;
+  }
+  return {batch.examples(), outputs()};
+}
+
+Batch FixtureTexts::batch() const { return batch(0, size(), *Choice<Loss>("cross_entropy")); }
+
 Batch FixtureTexts::batch(int64_t begin, int64_t end, const Loss& loss) const {
   Batch batch = collate(data_, order_, begin, end, dtype_);
+  batch.labels = Tensor::empty({end - begin}, DType::i32);
   batch.targets = Tensor::empty({end - begin}, dtype_);
-  for (int64_t i = begin; i < end; ++i)
+  for (int64_t i = begin; i < end; ++i) {
+    batch.labels.raw<int32_t>()[i - begin] = data_.examples[size_t(i)].label;
     dispatch(dtype_, [&](auto tag) { batch.targets.raw<decltype(tag)>()[i - begin] = decltype(tag)(data_.examples[size_t(i)].target); });
+  }
   batch.total_weight = 0;
-  for (const Example& e : data_.examples) batch.total_weight += loss.regression() ? 1 : loss.weight(e.label);
+  for (int64_t i = 0; i < size(); ++i) batch.total_weight += task().weight(loss, data_, i);
   return batch;
 }
 
-std::shared_ptr<const Loss> fixture_loss(const PartName& part) {
-  auto loss = filled<Loss>(part, Size::checked);
-  loss->check(loss->regression() ? 1 : FixtureTexts::classes);
-  return loss;
+LossFixture fixture_loss(const PartName& part) {
+  const auto loss = filled<Loss>(part, Size::checked);
+  std::string task = "classification";
+  if (!loss->suits({})) {
+    task = task_asking(loss->answer())->name;
+    for (const auto& [name, entry] : Registry<Task>::entries()) if (entry.make()->defaults().loss == part.name) task = name;
+  }
+  loss->check(FixtureTexts(Size::checked, 1, task).outputs());
+  return {loss, task};
 }
 
 std::vector<PartFixture> part_fixtures(const PartName& part, Size size) {
@@ -283,8 +308,8 @@ std::unique_ptr<MethodFixture> with_model(const PartName& part, const std::strin
   if (const Around* outer = around_kind(part.kind)) m->around = outer->objective;
   m->spec = read_model(model);
   const Loss& task = m->objective->task();
-  m->texts = std::make_unique<FixtureTexts>(size, 1, task.spans());
-  const int64_t outputs = task.regression() ? 1 : FixtureTexts::classes;
+  m->texts = std::make_unique<FixtureTexts>(size, 1, task.suits({}) ? "classification" : task_asking(task.answer())->name);
+  const int64_t outputs = m->texts->outputs();
   task.check(outputs);
   auto module = built(*m->spec, outputs, m->texts->dtype());
   m->store = std::move(module->store);

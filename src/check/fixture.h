@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include <tapedeck/data/dataset.h>
+#include <tapedeck/tasks/task.h>
 #include <tapedeck/objectives/objective.h>
 
 namespace tapedeck {
@@ -17,16 +17,22 @@ namespace tapedeck {
 /// (width, layers, heads, ...) are small, so that differences can be taken for every parameter.
 enum class Size { shown, checked };
 
-/// Short texts with every sort of label at once: classes, numbers, spans.
+/// Short texts with every sort of label at once, and what one task asks of them.
 class FixtureTexts {
  public:
   static constexpr int64_t vocabulary = 12, longest = 9, classes = 3;
-  explicit FixtureTexts(Size size, int64_t texts = 1, bool spans = false);
+  /// task: by default classification.
+  explicit FixtureTexts(Size size, int64_t texts = 1, const std::string& task = "classification");
   int64_t size() const { return data_.size(); }
   /// The examples [begin, end) as a micro-batch of a step on all of them.
   Batch batch(int64_t begin, int64_t end, const Loss& loss) const;
   Batch batch(const Loss& loss) const { return batch(0, size(), loss); }
+  Batch batch() const;                            // as cross_entropy weighs them
   DType dtype() const { return dtype_; }
+  const Task& task() const { return *data_.task; }
+  int64_t outputs() const { return task().outputs(vocabulary); }
+  /// Of the logits that the task asks for.
+  Shape logits(const Batch& batch) const;
 
  private:
   DType dtype_;
@@ -52,8 +58,9 @@ struct PartFixture {
 /// A loss on logits, a head on pooled vectors, an encoder or model on texts; empty for other kinds. Error{config} is the part's own
 /// when it cannot be used like that.
 std::vector<PartFixture> part_fixtures(const PartName& part, Size size);
-/// A loss with what it requires filled in.
-std::shared_ptr<const Loss> fixture_loss(const PartName& part);
+/// A loss with what it requires filled in, and the task that it is tried on.
+struct LossFixture { std::shared_ptr<const Loss> loss; std::string task; };
+LossFixture fixture_loss(const PartName& part);
 
 /// A method with a model, its parameters and a batch. One update went before, so that what is extra_state from step to step holds something.
 struct MethodFixture {

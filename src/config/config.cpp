@@ -39,6 +39,7 @@ void ExperimentConfig::describe(Fields& f) {
   f("output", output, "folder that receives runs (default runs in the working directory)");
   f("plugins", plugins, "shared libraries with further parts and ops: code that runs with the rights of the program");
   f("data", data, "where examples come from");
+  f("task", task, "what is asked of the data and how an answer looks; default: what the data say");
   f("tokenizer", tokenizer, "text to token ids");
   f("model", model, "token ids to logits");
   f("objective", objective, "training method");

@@ -59,15 +59,12 @@ void Columns::describe(Fields& f) {
 
 void RowSink::labelled(Row row) {
   row.label = trimmed(row.label);
-  if (row.label.empty()) {
-    if (!labels_needed()) return unlabelled(std::move(row));
-    return bad(row.line, "the label is empty", "");
-  }
-  if (rules_.label_type == LabelType::number && !parse_number(row.label))
-    return bad(row.line, text("label \"", row.label, "\" is not a number"), "");
-  if (!rules_.labels.empty() && std::find(rules_.labels.begin(), rules_.labels.end(), row.label) == rules_.labels.end())
-    return bad(row.line, text("label \"", row.label, "\" is not one of the declared labels"),
-               text(suggestion(row.label, rules_.labels), "declared: ", quoted_list(rules_.labels), "; "));
+  if (row.label.empty() && !row.labels && !labels_needed()) return unlabelled(std::move(row));
+  if (const std::string problem = rules_.task->check(row); !problem.empty()) return bad(row.line, problem, "");
+  for (const std::string& label : row.labels ? *row.labels : std::vector{row.label})
+    if (!rules_.labels.empty() && std::find(rules_.labels.begin(), rules_.labels.end(), label) == rules_.labels.end())
+      return bad(row.line, text("label \"", label, "\" is not one of the declared labels"),
+                 text(suggestion(label, rules_.labels), "declared: ", quoted_list(rules_.labels), "; "));
   table_.rows.push_back(std::move(row));
 }
 
@@ -99,8 +96,8 @@ void FileReader::describe_rows(Fields& f, bool labels) {
   f("limit", limit_, "read only so many rows of each file").at_least(1);
   if (!labels) return;
   f("labels", labels_, "the classes in index order; default: those of train, sorted");
-  f.names("label_type", label_type_, {{"class", LabelType::name}, {"number", LabelType::number}},
-          "a class name, or a number to regress on");
+  f.names<std::string>("label_type", label_type_, {{"class", "classification"}, {"number", "regression"}, {"set", "multi_label"}},
+                       "a class name, a number to regress on, or several classes: a list, keys of an object, or names with commas between");
 }
 
 SplitFiles FileReader::split_files() const {
@@ -131,7 +128,7 @@ void FileReader::cut_validation(Splits& splits, double share, Key key) const {
 Table FileReader::load(const std::string& path, Need need) const {
   Table table;
   table.name = path;
-  const RowRules rules{on_bad_row_, regression() ? LabelType::number : LabelType::name, need, label_order(), limit_};
+  const RowRules rules{on_bad_row_, make_task(asked_.empty() ? usual_task() : asked_), need, label_order(), limit_};
   RowSink rows(table, rules);
   const TextFile file = load_text(path, encoding_);
   parse(file, rows);
@@ -145,7 +142,7 @@ Splits FileReader::read(Key key) const {
   const SplitFiles files = split_files();
   Splits splits;
   splits.pairs = pairs();
-  splits.regression = regression();
+  splits.task = asked_.empty() ? usual_task() : asked_;
   splits.labels = label_order();
   splits.train = load(files.train, Need::required);
   if (files.validation_share > 0) cut_validation(splits, files.validation_share, key);

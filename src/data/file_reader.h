@@ -6,14 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include <tapedeck/data/reader.h>
+#include <tapedeck/tasks/task.h>
 
 #include "src/data/text_file.h"
 
 namespace tapedeck {
 
 enum class BadRow { error, skip };
-enum class LabelType { name, number };
 enum class Need { required, optional };  // of labels: training data must have them, data to predict may
 
 /// Which columns or keys hold what. Unset: the format's default; empty: there is none.
@@ -24,7 +23,7 @@ struct Columns : Part {
 
 struct RowRules {
   BadRow on_bad_row = BadRow::error;
-  LabelType label_type = LabelType::name;
+  std::shared_ptr<const Task> task;    // knows what a label must be
   Need need = Need::required;
   std::vector<std::string> labels;  // declared; empty: any
   std::optional<int64_t> limit;
@@ -54,7 +53,8 @@ struct SplitFiles { std::string train, validation, test; double validation_share
 struct FileReader : Reader {
   Splits read(Key key) const override;
   Table read_file(const std::string& path) const final { return load(path, Need::optional); }
-  std::vector<std::string> files() const final;
+  std::vector<std::string> files() const override;
+  void ask(std::string_view task) final { asked_ = task; }
 
  protected:
   void describe_files(Fields& f);
@@ -66,7 +66,8 @@ struct FileReader : Reader {
   /// Moves a share of train to validation: rows drawn by key; both keep the order of the file.
   virtual void cut_validation(Splits& splits, double share, Key key) const;
   virtual bool pairs() const { return false; }
-  virtual bool regression() const { return label_type_ == LabelType::number; }
+  /// What such rows are usually asked for.
+  virtual std::string usual_task() const { return label_type_; }
   virtual std::vector<std::string> label_order() const { return labels_; }
   /// Optional: a test file may come without labels and is then left out, since it cannot be evaluated.
   virtual Need test_need() const { return Need::required; }
@@ -76,7 +77,7 @@ struct FileReader : Reader {
   Path train_, validation_, test_;
   Encoding encoding_ = Encoding::utf8;
   BadRow on_bad_row_ = BadRow::error;
-  LabelType label_type_ = LabelType::name;
+  std::string asked_, label_type_ = "classification";
   std::vector<std::string> labels_;
   std::optional<int64_t> limit_;
 };

@@ -1,5 +1,7 @@
 // "combined": one source to train on, another to measure with, for methods that learn from sentences without labels and are
 // judged on pairs with scores. Next: reader_glue.cpp.
+#include <algorithm>
+
 #include <tapedeck/base/error.h>
 
 #include "src/data/file_reader.h"
@@ -15,15 +17,10 @@ struct CombinedReader final : Reader {
 
   Splits read(Key key) const override {
     Splits from = train_->read(key), measured = evaluation_->read(key);
-    if (from.spans || measured.spans)
-      throw Error(ErrorKind::config, "data: spans cannot be combined with another source", "name the files in one source");
-    if (from.running != measured.running)
-      throw Error(ErrorKind::config, text("data.", from.running ? "train" : "evaluation", " is running text, the other is rows of texts"),
-                  "use two sources of one kind");
-    const bool labelled = std::any_of(from.train.rows.begin(), from.train.rows.end(), [](const Row& row) { return !row.label.empty(); });
-    if (labelled && from.regression != measured.regression)
-      throw Error(ErrorKind::config, text("data.train has ", from.regression ? "numbers" : "classes", " as labels, data.evaluation ",
-                                          measured.regression ? "numbers" : "classes"),
+    const auto train = make_task(from.task), evaluation = make_task(measured.task);
+    const bool labelled = std::ranges::any_of(from.train.rows, [&](const Row& row) { return train->answers(row); });
+    if (labelled && from.task != measured.task)
+      throw Error(ErrorKind::config, text("data.train has ", train->noun(), " as labels, data.evaluation ", evaluation->noun()),
                   "use sources whose labels are of one kind, or a training source without labels");
     measured.train = std::move(from.train);
     measured.stride = from.stride;
@@ -32,6 +29,10 @@ struct CombinedReader final : Reader {
     return measured;
   }
 
+  void ask(std::string_view task) override {
+    train_->ask(task);
+    evaluation_->ask(task);
+  }
   Table read_file(const std::string& path) const override { return evaluation_->read_file(path); }
   std::vector<std::string> files() const override {
     std::vector<std::string> all = train_->files();

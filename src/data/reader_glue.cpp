@@ -10,15 +10,15 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
-struct Task {
+struct GlueTask {
   std::string name;
   std::string text, text_b, label;  // columns in the header
   Names labels;                     // index order of published models; empty: a score to regress on
   Names train = {"train.tsv"}, dev = {"dev.tsv"}, test = {"test.tsv"};
 };
 
-const std::vector<Task>& tasks() {
-  static const std::vector<Task> all = {
+const std::vector<GlueTask>& tasks() {
+  static const std::vector<GlueTask> all = {
       {"cola", "sentence", "", "label", {"0", "1"},
        {"train.tsv", "in_domain_train.tsv", "raw/in_domain_train.tsv"},
        {"dev.tsv", "in_domain_dev.tsv", "raw/in_domain_dev.tsv"},
@@ -44,7 +44,7 @@ const std::vector<Task>& tasks() {
 
 Names task_names() {
   Names names;
-  for (const Task& task : tasks()) names.push_back(task.name);
+  for (const GlueTask& task : tasks()) names.push_back(task.name);
   return names;
 }
 
@@ -56,8 +56,8 @@ struct GlueReader final : FileReader {
   }
 
  private:
-  const Task& task() const {
-    for (const Task& t : tasks()) if (t.name == task_) return t;
+  const GlueTask& task() const {
+    for (const GlueTask& t : tasks()) if (t.name == task_) return t;
     throw Error(ErrorKind::config, text("there is no GLUE task \"", task_, "\""), text("tasks: ", quoted_list(task_names())));
   }
 
@@ -75,12 +75,12 @@ struct GlueReader final : FileReader {
   }
 
   SplitFiles split_files() const override {
-    const Task& t = task();
+    const GlueTask& t = task();
     return {find_file(t.train, true), find_file(t.dev, true), find_file(t.test, false)};
   }
 
   void parse(const TextFile& file, RowSink& rows) const override {
-    const Task& t = task();
+    const GlueTask& t = task();
     Columns columns;
     TableFormat format;
     if (file.name.ends_with(".csv") || file.name.ends_with(".csv.gz")) {  // STS-B as CSV: two sentences, score
@@ -96,7 +96,7 @@ struct GlueReader final : FileReader {
   }
 
   bool pairs() const override { return !task().text_b.empty(); }
-  bool regression() const override { return task().labels.empty(); }
+  std::string usual_task() const override { return task().labels.empty() ? "regression" : "classification"; }
   Names label_order() const override { return task().labels; }
   Need test_need() const override { return Need::optional; }
 

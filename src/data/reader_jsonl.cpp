@@ -17,6 +17,18 @@ std::optional<std::string> scalar_text(const Json& value) {
   }
 }
 
+/// The items of a list, or the keys of an object; nothing for other values and for lists of anything but text and numbers.
+std::optional<std::vector<std::string>> list_of(const Json& value) {
+  std::vector<std::string> all;
+  for (const Json::Member& member : value.members) all.push_back(member.key);
+  for (const Json& item : value.items) {
+    const auto one = scalar_text(item);
+    if (!one) return std::nullopt;
+    all.push_back(*one);
+  }
+  return value.is(Json::Kind::array) || value.is(Json::Kind::object) ? std::optional(all) : std::nullopt;
+}
+
 struct JsonlReader final : FileReader {
   void describe(Fields& f) override {
     describe_files(f);
@@ -48,7 +60,8 @@ struct JsonlReader final : FileReader {
     if (!text_c.empty() && !take(object, text_c, row, row.text_c, rows)) return;
     const bool has_label = !label.empty() && (rows.labels_needed() || object.find(label));
     if (!has_label) return rows.unlabelled(std::move(row));
-    if (take(object, label, row, row.label, rows)) rows.labelled(std::move(row));
+    if (const Json::Member* list = object.find(label)) row.labels = list_of(list->value);
+    if (row.labels || take(object, label, row, row.label, rows)) rows.labelled(std::move(row));
   }
 
   /// Copies one key's value; otherwise the row is bad and false comes back.

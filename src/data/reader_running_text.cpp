@@ -1,4 +1,4 @@
-// "running_text": a text without rows or labels, for models that tell the next token. Next: dataset.cpp, which cuts windows.
+// "running_text": a text without rows or labels, a stream of tokens. Next: src/tasks/language_model.cpp, which cuts windows.
 #include <algorithm>
 
 #include "src/data/file_reader.h"
@@ -19,12 +19,12 @@ struct RunningTextReader final : FileReader {
 
   Splits read(Key key) const override {
     Splits splits = FileReader::read(key);
-    splits.running = true;
     splits.stride = stride_;
     return splits;
   }
 
  private:
+  std::string usual_task() const override { return "language_model"; }
   void parse(const TextFile& file, RowSink& rows) const override {
     if (!file.content.empty()) rows.unlabelled({file.content, "", "", 1});
   }

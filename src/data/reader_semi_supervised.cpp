@@ -4,8 +4,6 @@
 #include <cmath>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/data/dataset.h>
-
 #include "src/data/file_reader.h"
 
 namespace tapedeck {
@@ -22,21 +20,25 @@ struct SemiSupervisedReader final : Reader {
     if (!unlabelled_ && keep_ == 1)
       throw Error(ErrorKind::config, "data: semi_supervised has no rows without labels", "give data.unlabelled, or a share data.keep below 1");
     Splits splits = labelled_->read(key);
-    if (splits.running) throw Error(ErrorKind::config, "data.labelled is running text, every token of which has a label", "use a source of rows");
-    if (splits.spans) throw Error(ErrorKind::config, "data.labelled has spans as labels, which cannot be hidden", "use \"spans\": rows without that key have no label");
-    if (splits.labels.empty()) splits.labels = label_names(splits);     // all classes, also those whose every label is hidden
-    hide(splits.train.rows, key / "keep");
+    const auto task = make_task(splits.task);
+    task->fit(splits);
+    if (splits.labels.empty()) splits.labels = task->labels;            // all classes, also those whose every label is hidden
+    hide(splits.train.rows, *task, key / "keep");
     if (!unlabelled_) return splits;
     Splits more = unlabelled_->read(key / "unlabelled");
-    if (more.running) throw Error(ErrorKind::config, "data.unlabelled is running text", "use a source of rows, such as \"lines\"");
+    const auto other = make_task(more.task);
     for (Row& row : more.train.rows) {
-      row.label.clear();
+      hide(row, *other);
       splits.train.rows.push_back(std::move(row));
     }
     splits.pairs = splits.pairs || more.pairs;
     return splits;
   }
 
+  void ask(std::string_view task) override {
+    labelled_->ask(task);
+    if (unlabelled_) unlabelled_->ask(task);
+  }
   Table read_file(const std::string& path) const override { return labelled_->read_file(path); }
   std::vector<std::string> files() const override {
     std::vector<std::string> all = labelled_->files();
@@ -45,10 +47,16 @@ struct SemiSupervisedReader final : Reader {
   }
 
  private:
-  void hide(std::vector<Row>& rows, Key key) const {
+  static void hide(Row& row, const Task& task) {
+    row.label.clear();
+    row.spans.reset();
+    row.labels.reset();
+    if (task.answers(row)) throw Error(ErrorKind::config, text("data: rows of the task \"", task.name, "\" cannot be without an answer"), "use a source of rows such as \"lines\"");
+  }
+  void hide(std::vector<Row>& rows, const Task& task, Key key) const {
     const auto n = int64_t(rows.size()), kept = std::max<int64_t>(1, std::llround(keep_ * double(n)));
     const std::vector<int64_t> order = random_permutation(key, n);
-    for (int64_t i = kept; i < n; ++i) rows[size_t(order[size_t(i)])].label.clear();
+    for (int64_t i = kept; i < n; ++i) hide(rows[size_t(order[size_t(i)])], task);
   }
 
   Choice<Reader> labelled_, unlabelled_;

@@ -1,5 +1,5 @@
 // "spans": texts with labelled pieces, as annotation tools export them; "bio": a word and its tag per line, as CoNLL shared tasks publish
-// them. Next: spans.cpp, which finds the tokens of a piece.
+// them. Next: src/tasks/spans.cpp, which finds the tokens of a piece.
 #include <tapedeck/base/json.h>
 
 #include "src/data/file_reader.h"
@@ -8,15 +8,7 @@
 namespace tapedeck {
 namespace {
 
-struct SpanFileReader : FileReader {
-  Splits read(Key key) const final {
-    Splits splits = FileReader::read(key);
-    splits.spans = true;
-    return splits;
-  }
-};
-
-struct SpanReader final : SpanFileReader {
+struct SpanReader final : FileReader {
   std::string text_key = "text", spans_key = "spans";
   bool inclusive = false;
 
@@ -29,6 +21,7 @@ struct SpanReader final : SpanFileReader {
   }
 
  private:
+  std::string usual_task() const override { return "spans"; }
   void parse(const TextFile& file, RowSink& rows) const override {
     Line line;
     for (Lines lines(file.content); !rows.full() && lines.next(line);)
@@ -69,7 +62,7 @@ struct SpanReader final : SpanFileReader {
 };
 TAPEDECK_PART(Reader, SpanReader, "spans", "One JSON object per line: a text and its labelled pieces, {\"start\", \"end\", \"label\"}.");
 
-struct BioReader final : SpanFileReader {
+struct BioReader final : FileReader {
   int64_t tag_column = 1;
 
   void describe(Fields& f) override {
@@ -79,6 +72,7 @@ struct BioReader final : SpanFileReader {
   }
 
  private:
+  std::string usual_task() const override { return "spans"; }
   void parse(const TextFile& file, RowSink& rows) const override {
     Row row;
     Line line;
@@ -114,10 +108,11 @@ struct BioReader final : SpanFileReader {
       rows.bad(line, text("\"", tag, "\" is not a tag such as O, B-name or I-name"), "");
       return false;
     }
-    if (row.text.empty()) row.line = line, row.spans.emplace();
+    if (row.text.empty()) row.line = line, row.spans.emplace(), row.labels.emplace();
     else row.text += ' ';
     const auto start = int64_t(unicode::count(row.text));
     row.text += cells[0];
+    row.labels->push_back(tag);
     const int64_t end = start + int64_t(unicode::count(cells[0]));
     if (tag == "O") return true;
     const std::string label = tag.substr(2);

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/data/dataset.h>
+#include <tapedeck/tasks/task.h>
 
 namespace tapedeck {
 namespace {
@@ -107,7 +107,7 @@ struct Balanced final : Sampler {
   static std::vector<std::vector<int64_t>> members(const Dataset& data) {
     std::vector<std::vector<int64_t>> classes(data.labels.size());
     for (int64_t i = 0; i < std::ssize(data.examples); ++i)
-      if (const int32_t label = data.examples[size_t(i)].label; label >= 0) classes[size_t(label)].push_back(i);
+      if (const int32_t label = data.examples[size_t(i)].label; label >= 0 && size_t(label) < classes.size()) classes[size_t(label)].push_back(i);
     std::erase_if(classes, [](const auto& c) { return c.empty(); });
     return classes;
   }
@@ -159,10 +159,9 @@ struct SemiSupervised final : Sampler {
   int64_t labelled(int64_t batch_size) const { return labelled_.value_or(std::max<int64_t>(1, batch_size / 2)); }
   static std::vector<int64_t> members(const Dataset& data, bool labelled) {
     std::vector<int64_t> found;
-    for (int64_t i = 0; i < std::ssize(data.examples); ++i) {
-      const Example& e = data.examples[size_t(i)];
-      if ((data.regression ? std::isfinite(e.target) : e.label >= 0) == labelled) found.push_back(i);
-    }
+    const Task& task = task_of(data);
+    for (int64_t i = 0; i < std::ssize(data.examples); ++i)
+      if ((task.labelled_rows(data, i) > 0) == labelled) found.push_back(i);
     return found;
   }
 

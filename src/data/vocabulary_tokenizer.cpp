@@ -27,7 +27,7 @@ void VocabularyTokenizer::require_vocabulary() const {
   if (tokens_.empty()) throw Error(ErrorKind::value, "the tokenizer has no vocabulary yet", "call fit() or restore() first");
 }
 
-std::vector<int32_t> VocabularyTokenizer::running_ids(std::string_view text) const {
+std::vector<int32_t> VocabularyTokenizer::token_ids(std::string_view text) const {
   require_vocabulary();
   std::vector<int32_t> ids;
   append_ids(text, ids);

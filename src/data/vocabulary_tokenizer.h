@@ -22,7 +22,7 @@ struct VocabularyTokenizer : Tokenizer {
   static constexpr std::string_view special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
   Encoded encode(std::string_view a, std::string_view b) const final;
-  std::vector<int32_t> running_ids(std::string_view text) const final;
+  std::vector<int32_t> token_ids(std::string_view text) const final;
   int32_t id(std::string_view token) const final { return id_of(token); }
   int64_t vocabulary_size() const final { return int64_t(tokens_.size()); }
   int64_t max_length() const final { return max_length_; }

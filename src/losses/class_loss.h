@@ -20,7 +20,7 @@ struct ClassLoss : Loss {
     f("class_weights", class_weights, "weight of each class in the mean, in label order").at_least(0);
     f("ignore_index", ignore_index, "class index that does not count (default: unlabelled examples only)").at_least(-1);
   }
-  Tensor operator()(const Tensor& logits, const Batch& batch) const final {
+  Tensor operator()(const Tensor& logits, const Batch& batch) const override {
     average_.class_weights = weights();
     average_.total = batch.total_weight;
     return value(logits, counted(class_labels(batch)), average_);

@@ -1,4 +1,5 @@
 // Linear-chain CRF: likelihood and best path; and the MEMM, its locally normalised sibling.
+#include <tapedeck/base/error.h>
 #include <tapedeck/losses/loss.h>
 #include <tapedeck/losses/sequence.h>
 
@@ -57,24 +58,28 @@ Tensor path_score(const TimeTable& table, const Tensor& emissions, const Transit
   return score;
 }
 
-/// Viterbi: writes the best tags of rows first .. last-1.
-void best_path(const Tensor& emissions, const Transitions& transitions, int64_t first, int64_t last, int32_t* tags) {
+/// Viterbi: writes the best tags of rows first .. last-1. local: each step is normalised by itself, as in a MEMM.
+void best_path(const Tensor& emissions, const Transitions& transitions, int64_t first, int64_t last, int32_t* tags,
+               bool local = false) {
   if (first == last) return;
   const size_t c = size_t(emissions.shape()[1]);
   const auto edge = [](const Tensor& scores, size_t k) { return scores ? scores.item(int64_t(k)) : 0.0; };
-  const auto move = [&](size_t from, size_t to) { return transitions.between.item(int64_t(from * c + to)); };
+  const auto between = [&](size_t from, size_t to) { return transitions.between.item(int64_t(from * c + to)); };
   const auto emission = [&](int64_t row, size_t k) { return emissions.item(row * int64_t(c) + int64_t(k)); };
-  std::vector<double> state(c, 0.0), next(c, 0.0);
+  std::vector<double> state(c, 0.0), next(c, 0.0), step(c, 0.0);
   std::vector<int32_t> came_from(size_t(last - first) * c, 0);
   for (size_t k = 0; k < c; ++k) state[k] = emission(first, k) + edge(transitions.start, k);
-  for (int64_t row = first + 1; row < last; ++row, state.swap(next))
-    for (size_t to = 0; to < c; ++to) {
-      size_t best = 0;
-      for (size_t from = 1; from < c; ++from)
-        if (state[from] + move(from, to) > state[best] + move(best, to)) best = from;
-      next[to] = state[best] + move(best, to) + emission(row, to);
-      came_from[size_t(row - first) * c + to] = int32_t(best);
+  for (int64_t row = first + 1; row < last; ++row, state.swap(next)) {
+    std::fill(next.begin(), next.end(), -infinity);
+    for (size_t from = 0; from < c; ++from) {
+      double most = -infinity, sum = 0;
+      for (size_t to = 0; to < c; ++to) most = std::max(most, step[to] = between(from, to) + emission(row, to));
+      for (size_t to = 0; to < c && local; ++to) sum += std::exp(step[to] - most);
+      const double before = state[from] - (local ? most + std::log(sum) : 0);
+      for (size_t to = 0; to < c; ++to)
+        if (from == 0 || before + step[to] > next[to]) next[to] = before + step[to], came_from[size_t(row - first) * c + to] = int32_t(from);
     }
+  }
   for (size_t k = 0; k < c; ++k) state[k] += edge(transitions.end, k);
   int32_t at = int32_t(std::max_element(state.begin(), state.end()) - state.begin());
   for (int64_t row = last - 1; row >= first; --row) {
@@ -113,6 +118,15 @@ Tensor crf_decode(const Tensor& emissions, const Transitions& transitions, const
   return tags;
 }
 
+Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets) {
+  require_chain("memm_best", emissions, {between, {}, {}}, offsets);
+  const int32_t* begin = offsets.raw<int32_t>();
+  const Tensor tags = Tensor::zeros({emissions.shape()[0]}, DType::i32);
+  for (int64_t b = 0; b + 1 < offsets.size(); ++b)
+    best_path(emissions, {between, {}, {}}, begin[b], begin[b + 1], tags.raw<int32_t>(), /*local=*/true);
+  return tags;
+}
+
 Tensor memm_nll(const Tensor& emissions, const Tensor& between, const Tensor& tags, const Tensor& offsets, PerUnit per,
                 bool reversed) {
   require_chain("memm_nll", emissions, {between, {}, {}}, offsets);
@@ -132,5 +146,72 @@ Tensor memm_nll(const Tensor& emissions, const Tensor& between, const Tensor& ta
   const Tensor table = concat({reversed ? transpose(between) : between, Tensor::zeros({1, c}, between.dtype())}, 0);
   return cross_entropy(emissions + gather(table, history), tags, {}, {}, -1, per == PerUnit::sequence ? sequences : 0);
 }
+
+namespace {
+
+/// Trains whole tag sequences: the model gives the scores of each word and of one tag after another.
+struct ChainLoss : Loss {
+  /// Mean over the words of this batch.
+  virtual Tensor chain(const Tensor& emissions, const Transitions& transitions, const Batch& batch) const = 0;
+  virtual int64_t edges() const = 0;              // rows of transitions beyond those between tags
+
+  Tensor of(const Output& out, const Batch& batch) const override {
+    if (!batch.token_labels || !batch.word_offsets)
+      throw Error(ErrorKind::config, "the loss needs a tag for every word, but the data have none", "use the task \"tagging\"");
+    const auto words = batch.token_labels.data<int32_t>();
+    const auto tagged = double(std::count_if(words.begin(), words.end(), [](int32_t tag) { return tag >= 0; }));
+    return chain(out.logits, transitions_of(out), batch) * (tagged / (batch.total_weight > 0 ? batch.total_weight : std::max(1.0, tagged)));
+  }
+  /// Without transitions, which is as good as with those that are all 0.
+  Tensor operator()(const Tensor& logits, const Batch& batch) const override {
+    const int64_t tags = logits.shape().cols();
+    return of({.logits = logits, .pooled = {}, .hidden = {}, .transitions = Tensor::zeros({tags + edges(), tags}, logits.dtype())}, batch);
+  }
+  Answer answer() const override { return {Rows::words, Link::softmax}; }
+  bool suits(Answer asked) const override { return asked == answer(); }
+
+ protected:
+  Transitions transitions_of(const Output& out) const {
+    const int64_t tags = out.logits.shape().cols();
+    if (!out.transitions || out.transitions.shape() != Shape{tags + edges(), tags})
+      throw Error(ErrorKind::config, text("the loss trains scores of one tag after another, ", edges() ? "the first and the last included, " : "",
+                                          "which the model does not give"),
+                  text("use the model \"tagger\" with the head ", edges() ? "\"crf\"" : "\"memm\""));
+    if (!edges()) return {out.transitions, {}, {}};
+    const auto row = [&](int64_t k) { return reshape(slice(out.transitions, 0, tags + k, tags + k + 1), {tags}); };
+    return {slice(out.transitions, 0, 0, tags), row(0), row(1)};
+  }
+};
+
+struct CrfLoss final : ChainLoss {
+  Tensor chain(const Tensor& emissions, const Transitions& transitions, const Batch& batch) const override {
+    return crf_nll(emissions, transitions, batch.token_labels, batch.word_offsets, PerUnit::token);
+  }
+  int64_t edges() const override { return 2; }
+  Tensor decode(const Output& out, const Batch& batch) const override { return crf_decode(out.logits, transitions_of(out), batch.word_offsets); }
+};
+TAPEDECK_PART(Loss, CrfLoss, "crf",
+              "log sum_y e^score(y) - score(tags) of whole tag sequences, by words; decodes by Viterbi (Lafferty et al. 2001).",
+              {.equation = "L = (1/n) sum_s log sum_y e^{S(y)} - S(y_s), S(y) = start(y_1) + sum_t e_t(y_t) + sum_t T(y_{t-1}, y_t) + end(y_last), n words",
+               .source = "Lafferty, McCallum and Pereira, Conditional Random Fields, ICML 2001; as a layer: Lample et al. 2016, arXiv 1603.01360",
+               .cost = "1F + 1B; for every word C^2 exponentials, one step of all sequences after another",
+               .pitfalls = "Transitions learn slowly next to a fine-tuned encoder: give them a larger learning rate (kexue.fm/archives/7196).\n"
+                           "The mean is over words, as with softmax; code that divides by sentences needs a smaller learning rate."});
+
+struct MemmLoss final : ChainLoss {
+  Tensor chain(const Tensor& emissions, const Transitions& transitions, const Batch& batch) const override {
+    return memm_nll(emissions, transitions.between, batch.token_labels, batch.word_offsets, PerUnit::token);
+  }
+  int64_t edges() const override { return 0; }
+  Tensor decode(const Output& out, const Batch& batch) const override { return memm_best(out.logits, out.transitions, batch.word_offsets); }
+};
+TAPEDECK_PART(Loss, MemmLoss, "memm",
+              "-log softmax(e_t + T(y_{t-1}, .)) of every tag given the one before it; decodes by Viterbi (McCallum et al. 2000).",
+              {.equation = "L = -(1/n) sum_t log softmax(e_t + T(y_{t-1}, .))_{y_t}, n words",
+               .source = "McCallum, Freitag and Pereira, Maximum Entropy Markov Models, ICML 2000; kexue.fm/archives/7213",
+               .cost = "1F + 1B; C exponentials a word",
+               .pitfalls = "It trains on true histories and decodes with its own: early mistakes carry on (exposure and label bias)."});
+
+}  // namespace
 
 }  // namespace tapedeck

@@ -18,6 +18,13 @@ Tensor answerable(const Tensor& x, const Tensor& labels, int32_t ignore) {
 
 }  // namespace
 
+Tensor Loss::of(const Output& out, const Batch& batch) const {
+  if (out.transitions)
+    throw Error(ErrorKind::config, "the model scores one tag after another, which the objective's loss does not train",
+                "use the loss of the model's head, \"crf\" or \"memm\", or the head \"softmax\"");
+  return (*this)(out.logits, batch);
+}
+
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Smoothing smoothing, const std::vector<double>& class_weights,
                      int32_t ignore, double total_weight) {
   const Tensor x = as_rows(logits);
@@ -154,9 +161,9 @@ struct ConfidencePenalty final : Loss {
            entropy(logits, constant({labels.size()}, logits.dtype(), weight_of), batch.total_weight) * beta;
   }
   double weight(int32_t label) const override { return inner->weight(label); }
-  bool regression() const override { return inner->regression(); }
+  Answer answer() const override { return inner->answer(); }
   void check(int64_t outputs) const override {
-    if (inner->regression())
+    if (inner->answer().link != Link::softmax)
       throw Error(ErrorKind::config, "confidence_penalty needs a loss of classes: numbers have no entropy",
                   "name a loss such as \"cross_entropy\"");
     inner->check(outputs);

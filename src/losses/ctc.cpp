@@ -1,4 +1,6 @@
 // Connectionist temporal classification: the forward recursion over a target with a blank at every gap.
+#include <tapedeck/base/error.h>
+#include <tapedeck/losses/loss.h>
 #include <tapedeck/losses/sequence.h>
 
 #include "packed_rows.h"
@@ -88,5 +90,41 @@ Tensor ctc(const Tensor& logits, const Tensor& offsets, const Tensor& targets, c
   const Tensor possible = mask_where(all, [&](auto v) { return !(v <= absent(logits.dtype()) / 2); });
   return share(only(possible, -all, infinity), double(sequences));
 }
+
+namespace {
+
+/// Learns the tags of a text in their order without where they are.
+struct CtcLoss final : Loss {
+  int64_t blank = 0;
+  void describe(Fields& f) override { f("blank", blank, "index of the tag that stands between others (O is 0)").at_least(0); }
+  Tensor operator()(const Tensor& logits, const Batch& batch) const override {
+    if (!batch.token_labels || !batch.word_offsets)
+      throw Error(ErrorKind::config, "ctc needs the tags of every text, but the data have none", "use the task \"tagging\"");
+    std::vector<int32_t> targets, ends{0};
+    const int32_t* first = batch.word_offsets.raw<int32_t>();
+    for (int64_t s = 0; s + 1 < batch.word_offsets.size(); ++s) {
+      for (int32_t w = first[s]; w < first[s + 1]; ++w)
+        if (const int32_t tag = batch.token_labels.raw<int32_t>()[w]; tag >= 0 && tag != blank) targets.push_back(tag);
+      ends.push_back(int32_t(targets.size()));
+    }
+    const double sequences = double(ends.size() - 1), total = batch.total_sequences > 0 ? double(batch.total_sequences) : sequences;
+    return ctc(logits, batch.word_offsets, Tensor::from<int32_t>(targets, {std::ssize(targets)}), Tensor::from<int32_t>(ends, {std::ssize(ends)}),
+               int32_t(blank)) * (sequences / total);
+  }
+  Answer answer() const override { return {Rows::words, Link::softmax}; }
+  bool suits(Answer asked) const override { return asked == answer(); }
+  void check(int64_t outputs) const override {
+    if (blank >= outputs) throw Error(ErrorKind::config, text("ctc: blank ", blank, " is not one of the ", outputs, " tags"));
+  }
+};
+TAPEDECK_PART(Loss, CtcLoss, "ctc",
+              "-log of the probability of all alignments of a text's tags with its words: their order is learnt, their places are found (Graves et al. 2006).",
+              {.equation = "L = -(1/B) sum_s log sum_{a: collapse(a) = y_s} prod_t softmax(x_t)_{a_t}; collapse drops repeats, then blanks",
+               .source = "Graves et al., Connectionist Temporal Classification, ICML 2006, eq. 6 to 8",
+               .cost = "1F + 1B; for every word twice the number of tags in exponentials",
+               .pitfalls = "Nothing says where a tag belongs: span F1 of such a model is low by nature.\n"
+                           "A text with more tags than words (blanks between equal ones included) counts 0."});
+
+}  // namespace
 
 }  // namespace tapedeck

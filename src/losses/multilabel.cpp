@@ -157,6 +157,23 @@ struct OneAgainstRest : ClassLoss {
     return cells(gather(reshape(x, {y.size(), classes}), index), target,
                  average.total > 0 ? average.total : double(index.size()));
   }
+  /// Several classes a row, or none, as the data have them.
+  Tensor operator()(const Tensor& x, const Batch& batch) const final {
+    if (!batch.cells) return ClassLoss::operator()(x, batch);
+    if (x.shape() != batch.cells.shape())
+      throw Error(ErrorKind::config, text("the loss needs a logit for each of the ", batch.cells.shape().cols(), " classes of a text, but the model's are ",
+                                          x.shape().str()));
+    std::vector<int32_t> rows;
+    for (int64_t i = 0; i < x.shape()[0]; ++i)
+      if (!batch.known || batch.known.raw<uint8_t>()[i]) rows.push_back(int32_t(i));
+    const Tensor index = Tensor::from<int32_t>(rows, {std::ssize(rows)});
+    const int64_t classes = x.shape().cols();
+    const Tensor target = constant({index.size(), classes}, x.dtype(), [&](int64_t e) {
+      return double(batch.cells.raw<uint8_t>()[rows[size_t(e / classes)] * classes + e % classes]);
+    });
+    return cells(gather(x, index), target, batch.total_weight > 0 ? batch.total_weight : double(index.size()));
+  }
+  bool suits(Answer asked) const final { return ClassLoss::suits(asked) || asked == Answer{Rows::sequences, Link::sigmoid}; }
 };
 
 struct BceLoss final : OneAgainstRest {
@@ -209,7 +226,7 @@ TAPEDECK_PART(
 
 struct GlobalPointerLoss final : Loss {
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
-    if (!batch.span_labels)
+    if (!batch.cells)
       throw Error(ErrorKind::config, "global_pointer needs marked spans, but the data have none",
                   "use data \"spans\" or \"bio\"");
     if (!logits || logits.shape().rank() != 1)
@@ -219,24 +236,23 @@ struct GlobalPointerLoss final : Loss {
     int64_t pairs = 0;
     for (int64_t s = 0; s < batch.sequences(); ++s) pairs += int64_t(o[s + 1] - o[s]) * (o[s + 1] - o[s]);
     const int64_t types = pairs > 0 ? logits.size() / pairs : 1;
-    const auto labels = batch.labels.data<int32_t>();
-    const auto marked = std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
+    const auto marked = batch.known ? std::ranges::count(batch.known.data<uint8_t>(), 1) : batch.examples();
     const double texts = batch.total_weight > 0 ? batch.total_weight : double(marked);
-    return global_pointer(known(logits, batch, types), batch.span_labels, GlobalPointer::cells(batch.offsets, types),
+    return global_pointer(known(logits, batch, types), batch.cells, GlobalPointer::cells(batch.offsets, types),
                           texts * double(types));
   }
-  bool spans() const override { return true; }
+  Answer answer() const override { return {Rows::spans, Link::sigmoid}; }
 
  private:
   /// A text whose spans are not known has no cells: its scores are left out of both sums.
   static Tensor known(const Tensor& scores, const Batch& batch, int64_t types) {
-    const int32_t *labels = batch.labels.raw<int32_t>(), *o = batch.offsets.raw<int32_t>();
-    if (std::none_of(labels, labels + batch.labels.size(), [](int32_t label) { return label < 0; })) return scores;
+    if (!batch.known || std::ranges::count(batch.known.data<uint8_t>(), 0) == 0) return scores;
+    const int32_t* o = batch.offsets.raw<int32_t>();
     const Tensor mask = Tensor::zeros({scores.size()}, DType::u8);
     uint8_t* at = mask.raw<uint8_t>();
     for (int64_t s = 0; s < batch.sequences(); ++s) {
       const int64_t cells = types * int64_t(o[s + 1] - o[s]) * (o[s + 1] - o[s]);
-      std::fill_n(at, cells, uint8_t(labels[s] >= 0));
+      std::fill_n(at, cells, batch.known.raw<uint8_t>()[s]);
       at += cells;
     }
     return only(mask, scores, -infinity);

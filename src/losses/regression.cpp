@@ -49,7 +49,7 @@ struct NumberLoss : Loss {
     const double total = batch.total_weight > 0 ? batch.total_weight : double(batch.examples());
     return value(reshape(logits, {batch.examples()}), batch.targets, total);
   }
-  bool regression() const final { return true; }
+  Answer answer() const final { return {Rows::sequences, Link::identity}; }
 };
 
 struct MseLoss final : NumberLoss {
@@ -115,7 +115,7 @@ struct SimilarityLoss final : Loss {
     const double total = batch.total_weight > 0 ? batch.total_weight : double(batch.examples());
     return sum(square(reshape(logits, {batch.examples()}) - batch.targets / scale)) / total;
   }
-  bool regression() const override { return true; }
+  Answer answer() const override { return {Rows::sequences, Link::identity}; }
 };
 TAPEDECK_PART(Loss, SimilarityLoss, "similarity",
               "(logit - score / scale)^2, mean over pairs; the logit is a cosine (Reimers and Gurevych 2019).",

@@ -30,8 +30,8 @@ Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
 }  // namespace
 
 void require_classes(const Step& step, std::string_view method) {
-  if (step.task().spans())
-    throw Error(ErrorKind::config, text(method, " reads probabilities of classes, but the model scores spans, each a decision of its own"),
+  if (step.batch().answer.link == Link::sigmoid)
+    throw Error(ErrorKind::config, text(method, " reads probabilities of classes, but the model scores ", name_of(step.batch().answer), ", each a decision of its own"),
                 "between two passes: a distance of \"bernoulli\"");
 }
 
@@ -39,12 +39,13 @@ void Divergence::describe(Fields& f) {
   std::vector<std::string> choices;
   for (auto& [name, value] : names) choices.push_back(name);
   f("distance", distance, "between clean and shifted prediction: kl (clean first), reverse_kl, symmetric_kl, js, hellinger, "
-                          "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for regression, bernoulli for spans")
+                          "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for numbers, bernoulli for spans and sets of classes")
       .one_of(choices);
 }
 
 Tensor Divergence::operator()(const View& clean, const View& other, const Step& step) const {
-  Distance measure = step.task().regression() ? Distance::mse : step.task().spans() ? Distance::bernoulli : usual;
+  const Link link = step.batch().answer.link;
+  Distance measure = link == Link::identity ? Distance::mse : link == Link::sigmoid ? Distance::bernoulli : usual;
   if (distance) for (auto& [name, value] : names) if (name == *distance) measure = value;
   if (measure != Distance::bernoulli) require_classes(step, "this distance");
   const Tensor reference = detach_clean ? clean.logits.detach() : clean.logits;

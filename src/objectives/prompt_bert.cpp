@@ -13,19 +13,19 @@ namespace {
 /// The templates alone, every token at the position it had: rows of the sentences are left out.
 Batch without_texts(const Batch& b) {
   const int64_t sequences = b.sequences();
-  const auto offsets = b.offsets.data<int32_t>(), spans = b.spans.data<int32_t>(), stands = b.stands.data<int32_t>();
+  const auto offsets = b.offsets.data<int32_t>(), spans = b.text_rows.data<int32_t>(), masks = b.mask_rows.data<int32_t>();
   int64_t kept = b.token_count();
   for (int64_t s = 0; s < sequences; ++s) kept -= spans[size_t(2 * s + 1)] - spans[size_t(2 * s)];
   Batch bare;
   bare.texts = b.texts;
   bare.tokens = Tensor::empty({kept}, DType::i32), bare.positions = Tensor::empty({kept}, DType::i32);
-  bare.offsets = Tensor::zeros({sequences + 1}, DType::i32), bare.stands = Tensor::empty({sequences}, DType::i32);
+  bare.offsets = Tensor::zeros({sequences + 1}, DType::i32), bare.mask_rows = Tensor::empty({sequences}, DType::i32);
   int32_t at = 0;
   for (int64_t s = 0; s < sequences; ++s) {
     const int32_t begin = spans[size_t(2 * s)], end = spans[size_t(2 * s + 1)];
     for (int32_t row = offsets[size_t(s)]; row < offsets[size_t(s + 1)]; ++row) {
       if (row >= begin && row < end) continue;
-      if (row == stands[size_t(s)]) bare.stands.raw<int32_t>()[s] = at;
+      if (row == masks[size_t(s)]) bare.mask_rows.raw<int32_t>()[s] = at;
       bare.tokens.raw<int32_t>()[at] = b.tokens.raw<int32_t>()[row];
       bare.positions.raw<int32_t>()[at++] = b.positions.raw<int32_t>()[row];
     }
@@ -50,7 +50,7 @@ struct PromptBert final : Objective {
 
   Tensor loss(Step& step) override {
     const Batch& batch = step.batch();
-    if (!batch.spans)
+    if (!batch.text_rows)
       throw Error(ErrorKind::config, "prompt_bert reads sentences through templates, but this model has none",
                   "use \"model\": { \"type\": \"sentence\", \"pooling\": \"mask\", \"templates\": [\"...\", \"...\"] }");
     const Tensor z = clean(step, batch);

@@ -51,7 +51,7 @@ struct RDrop final : Objective {
     f("kl_weight", kl_weight, "factor between alpha and D = KL12 + KL21, instead of the preset's").at_least(0);
     f("kl_reduction", kl_reduction, "how D is reduced over the batch, instead of the preset's").one_of({"sum", "mean", "batchmean", "tokenmean"});
     f("distance", distance, "D: symmetric_kl; bernoulli, for logits that are decisions of their own (span scores, kexue.fm/archives/9039); mse, the "
-                            "squared difference, the default for regression").one_of({"symmetric_kl", "bernoulli", "mse"});
+                            "squared difference, the default for numbers").one_of({"symmetric_kl", "bernoulli", "mse"});
     f("ramp", ramp, "alpha grows from 0 over so many updates").in({Duration::Unit::steps});
     f("every", every, "apply the agreement term on every k-th update only; other updates make one pass").at_least(1);
     f("passes", passes, "dropout passes per update").range(2, 16);
@@ -65,7 +65,8 @@ struct RDrop final : Objective {
   Tensor loss(Step& step) override {
     if (!dropout.empty() && int64_t(dropout.size()) != passes)
       throw Error(ErrorKind::config, text("r_drop: dropout lists ", dropout.size(), " rates for ", passes, " passes"), "give one rate per pass");
-    if (measure() != "bernoulli") require_classes(step, "this distance of r_drop");
+    const std::string_view measure = measured(step.batch().answer.link);
+    if (measure != "bernoulli") require_classes(step, "this distance of r_drop");
     const Scaling scale = scaling();
     if (step.number() % every != 0) return step.loss(step.forward()) * (scale.ce * double(passes));   // the same size as a full update
     List<Tensor> logits;
@@ -76,7 +77,7 @@ struct RDrop final : Objective {
       ce = ce ? ce + one : one;
       logits.push_back(view.logits);
     }
-    const Tensor d = disagreement(logits, scale.reduction, double(step.batch().total_rows()));
+    const Tensor d = disagreement(measure, logits, scale.reduction, double(step.batch().total_rows()));
     step.report("ce", ce.item() / double(passes));
     step.report("kl", d.item());
     const double grown = ramp.amount > 0 ? std::min(1.0, double(step.number()) / ramp.amount) : 1;
@@ -95,19 +96,21 @@ struct RDrop final : Objective {
     return s;
   }
 
-  std::string_view measure() const { return distance ? std::string_view(*distance) : task_loss->regression() ? "mse" : task_loss->spans() ? "bernoulli" : "symmetric_kl"; }
+  std::string_view measured(Link link) const {
+    return distance ? std::string_view(*distance) : link == Link::identity ? "mse" : link == Link::sigmoid ? "bernoulli" : "symmetric_kl";
+  }
   /// D of two passes; the squared difference (paper, section 2.2) counts once per direction.
-  Tensor between(const Tensor& a, const Tensor& b, Reduction reduction, double rows) const {
-    if (measure() == "mse") return reduce(square(a - b) * 2.0, reduction, {}, rows);
-    return measure() == "bernoulli" ? sigmoid_divergence(a, b, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
+  static Tensor between(std::string_view measure, const Tensor& a, const Tensor& b, Reduction reduction, double rows) {
+    if (measure == "mse") return reduce(square(a - b) * 2.0, reduction, {}, rows);
+    return measure == "bernoulli" ? sigmoid_divergence(a, b, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
   }
 
-  Tensor disagreement(const List<Tensor>& logits, Reduction reduction, double rows) const {
+  Tensor disagreement(std::string_view measure, const List<Tensor>& logits, Reduction reduction, double rows) const {
     Tensor total;
     auto add = [&](const Tensor& d) { total = total ? total + d : d; };
     if (pool == PairPool::to_mean) {
-      if (measure() != "symmetric_kl")
-        throw Error(ErrorKind::config, text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", measure()),
+      if (measure != "symmetric_kl")
+        throw Error(ErrorKind::config, text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", measure),
                     "use pair_pool \"mean\" or \"sum\"");
       const Tensor mean = mean_log_probability(logits);
       for (auto& l : logits) {
@@ -116,7 +119,7 @@ struct RDrop final : Objective {
       }
       return total;
     }
-    for (size_t i = 0; i < logits.size(); ++i) for (size_t j = i + 1; j < logits.size(); ++j) add(between(logits[i], logits[j], reduction, rows));
+    for (size_t i = 0; i < logits.size(); ++i) for (size_t j = i + 1; j < logits.size(); ++j) add(between(measure, logits[i], logits[j], reduction, rows));
     const double pairs = double(logits.size() * (logits.size() - 1) / 2);
     return pool == PairPool::mean && pairs > 1 ? total / pairs : total;
   }

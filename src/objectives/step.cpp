@@ -22,19 +22,17 @@ View Step::forward(std::optional<double> dropout) {
   Pass pass(*store_, *batch_, mode_, key_ / "pass" / (first_pass_ + passes_++), leaves_, deltas_, dropout);
   for (auto& site : watched_) pass.watch(site);
   const NodeId begin = tape_->mark().node;
-  Output out = model_->forward(pass);
+  const View view = model_->forward(pass);
   for (auto& s : pass.sites()) ledger_->crossings.push_back({id_, begin, s});
   ++ledger_->passes.forward;
   ledger_->live.push_back(tape_->mark().node);
-  const View view{out.logits, out.pooled, out.hidden, out.projection};
   if (passes_ == 1) first_ = view;
   return view;
 }
 
 View Step::forward(const Batch& other) {
   Pass pass(*store_, other, mode_, key_ / "other" / (first_pass_ + passes_), leaves_);
-  const Output out = model_->forward(pass);
-  return {out.logits, out.pooled, out.hidden, out.projection};
+  return model_->forward(pass);
 }
 
 View Step::first() { return passes_ > 0 ? first_ : forward(); }
@@ -42,14 +40,13 @@ View Step::first() { return passes_ > 0 ? first_ : forward(); }
 View Step::observe(std::span<const Tensor> values, Mode mode, DropoutMasks masks) {
   const Key key = key_ / (masks == DropoutMasks::same ? "pass" : "observe") / first_pass_;
   Pass pass(*store_, *batch_, mode, key, values, deltas_);
-  const Output out = model_->forward(pass);
   ++ledger_->passes.forward;
-  return {out.logits, out.pooled, out.hidden, out.projection};
+  return model_->forward(pass);
 }
 
 Tensor Step::loss(const View& view) const {
-  const Tensor own = (*loss_)(view.logits, *batch_);
-  return partners_ ? own * keep_ + (*loss_)(view.logits, *partners_) * (1 - keep_) : own;
+  const Tensor own = loss_->of(view, *batch_);
+  return partners_ ? own * keep_ + loss_->of(view, *partners_) * (1 - keep_) : own;
 }
 
 void Step::watch(std::string_view site) { watched_.push_back(interned(site)); }

@@ -18,15 +18,14 @@ namespace {
 
 std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   auto data = std::make_shared<ExperimentData>();
+  if (config.task) config.data->ask(config.task.name());
   data->rows = config.data->read(data_key());
   const Splits& rows = data->rows;
   Tokenizer& tokenizer = *config.tokenizer;
   tokenizer.fit(rows.train);
-  const std::vector<std::string> labels = label_names(rows);
+  const std::shared_ptr<const Task> task = fitted_task(config.task, rows);
   const auto encoded = [&](const Table& table, bool training = false) {
-    if (rows.running) return encode_running(table, tokenizer, training ? rows.stride : std::nullopt);
-    if (rows.spans) return encode_spans(table, tokenizer, labels);
-    return encode(table, tokenizer, labels, rows.regression, rows.pairs, config.model->text_form(), training);
+    return encode(task, {table, tokenizer, rows.pairs, config.model->text_form(), training, training ? rows.stride : std::nullopt});
   };
   data->train = encoded(rows.train, true);
   data->validation = encoded(rows.validation);
@@ -34,7 +33,7 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   data->tokenizer_state = tokenizer.state();
   data->vocabulary_hash = sha256(data->tokenizer_state.dump(-1));
   data->input = {.vocabulary = tokenizer.vocabulary_size(), .max_length = tokenizer.max_length(),
-                 .outputs = outputs_for(data->train.label_kind(), labels.size(), tokenizer.vocabulary_size()),
+                 .outputs = task->outputs(tokenizer.vocabulary_size()),
                  .pairs = data->train.pairs};
   return data;
 }
@@ -42,13 +41,13 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
 /// The part of the tree that decides what the data are: several seeds read them once unless ${seed} is in there.
 std::string data_text(const Json& tree) {
   std::string out;
-  for (const char* section : {"data", "tokenizer"})
+  for (const char* section : {"data", "task", "tokenizer"})
     if (const Json::Member* member = tree.find(section)) out += member->value.dump(-1) + "\n";
   return out;
 }
 
 void check_data(const Json& tree, ExperimentConfig& config, std::shared_ptr<const ExperimentData>& data, Diagnostics& diagnostics) {
-  if (!binds(tree, "data", Choice<Reader>("builtin")) || !binds(tree, "tokenizer", Choice<Tokenizer>("word"))) return;
+  if (!binds(tree, "data", Choice<Reader>("builtin")) || !binds(tree, "tokenizer", Choice<Tokenizer>("word")) || !binds(tree, "task", Choice<Task>())) return;
   try {
     data = read_data(config);
   } catch (const Error& error) {

@@ -50,27 +50,11 @@ class DataCheck {
   void task() {
     if (!config_.objective->needs_labels()) return;
     const Loss& loss = config_.objective->task();
-    const Dataset& train = *data_.train;
-    const Location where = locate(tree_, "objective");
-    if (loss.regression() && !train.regression)
-      return report("TD0319", "the objective's loss needs numbers as targets, but the labels of the data are classes", where,
-                      "use a loss for classes: \"cross_entropy\"",
-                      "labels that are numbers: \"data\": { ..., \"label_type\": \"number\" }");
-    if (train.spans && !loss.spans())
-      return report("TD0319", "the objective's loss needs a class per text, but the labels of the data are spans", where, "use the loss \"global_pointer\"");
-    if (!train.spans && loss.spans())
-      return report("TD0319", text("the objective's loss needs marked spans, but the labels of the data are ", name_of(train.label_kind())), where,
-                      "use data \"spans\" or \"bio\"");
-    if (!loss.regression() && train.regression)
-      return report("TD0319", "the objective's loss needs classes, but the labels of the data are numbers", where,
-                      "use the loss \"mse\"");
-    const bool labelled = train.label_kind() != LabelKind::classes || train.labels.size() >= 2;
-    if (train.spans && train.labels.empty()) return report("TD0319", "no span is marked in the training data", locate(tree_, "data"));
-    if (!labelled)
-      return report("TD0319",
-                      text("the training data have ", train.labels.size(), train.labels.size() == 1 ? " class" : " classes",
-                           "; a classifier needs at least two"),
-                      locate(tree_, "data"), "check the column of the labels");
+    const Task& task = task_of(*data_.train);
+    if (const std::string problem = mismatch(loss, task); !problem.empty())
+      return report("TD0319", problem, locate(tree_, "objective"), text("use the loss ", in_quotes(task.defaults().loss)),
+                    text(name_of(loss.answer()), " as labels: ", task_asking(loss.answer())->defaults().data));
+    if (!attempt("TD0319", "data", [&] { task.check(*data_.train); })) return;
     attempt("TD0319", "objective", [&] { loss.check(data_.input.outputs); });
   }
 
@@ -79,11 +63,10 @@ class DataCheck {
     for (size_t i = 0; i < names.size(); ++i) {
       const std::string name = metric_name(names[i]);
       const auto* entry = Registry<Metric>::find(name);
-      const LabelKind labels = data_.train->label_kind();
-      if (!entry || entry->make()->measures(labels)) continue;
-      report("TD0314",
-               text("metric ", in_quotes(name), " does not measure ", name_of(labels), ", which the data have as labels"),
-               locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics(labels)));
+      const Task& task = task_of(*data_.train);
+      const std::string problem = entry ? mismatch(*entry->make(), name, task) : "";
+      if (!problem.empty())
+        report("TD0314", problem, locate(tree_, text("evaluation.metrics.", i)), "", "suited: " + join(suited_metrics(task)));
     }
     const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");
     if (chosen && data_.validation->size() == 0)
@@ -95,9 +78,11 @@ class DataCheck {
     ParamStore store;
     std::unique_ptr<Model> model;
     if (!attempt("TD0320", "model", [&] { model = config_.model->build(Params(store), data_.input); })) return;
-    const LabelKind kind = data_.train->label_kind();
-    if (model->logit_rows() != (kind == LabelKind::tokens ? Rows::tokens : kind == LabelKind::spans ? Rows::spans : Rows::sequences))
-      return logit_rows(*model);
+    const Task& task = task_of(*data_.train);
+    if (model->logit_rows() != task.answer().rows)
+      return report("TD0320", text("the model answers for ", name_of(model->logit_rows()), ", but the task ", in_quotes(task.name), " asks about ", name_of(task.answer().rows)),
+                    locate(tree_, "model"), text("use the model ", in_quotes(task.defaults().model)),
+                    text("for this model: ", task_asking({model->logit_rows(), Link::softmax})->defaults().data));
     memory(store);
     for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store.paths(), "parameter", config_.freeze[i], "freeze", text("freeze.", i));
     const auto& recompute = config_.training.recompute;
@@ -122,22 +107,6 @@ class DataCheck {
       report("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"),
                "leave some parameters free");
     if (binds(tree_, "objective", Choice<Objective>("cross_entropy"))) sites(store, *model);
-  }
-
-  /// The data label every token and the model answers once per text, or the other way round.
-  void logit_rows(const Model& model) {
-    const bool tokens = model.logit_rows() == Rows::tokens;
-    if (data_.train->spans || model.logit_rows() == Rows::spans)
-      return report("TD0320",
-                      data_.train->spans ? "the labels of the data are spans, which the model does not score"
-                                         : text("the model scores spans, but the labels of the data are ", name_of(data_.train->label_kind())),
-                      locate(tree_, "model"), data_.train->spans ? "use the model \"span\"" : "use the model \"text\"",
-                      data_.train->spans ? "" : "marked spans: \"data\": { \"type\": \"spans\", ... } or \"bio\"");
-    report("TD0320",
-             tokens ? "the model tells the next token, but the data have labelled texts"
-                    : "the data are running text, but the model gives one answer per text",
-             locate(tree_, "model"), tokens ? "use the model \"text\"" : "use the model \"language_model\"",
-             tokens ? "a text without labels: \"data\": { \"type\": \"running_text\", ... }" : "");
   }
 
   /// Values, gradients and two moments have to fit; better said now than by the kernel of the operating system.

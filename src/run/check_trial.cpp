@@ -40,12 +40,7 @@ void try_step(RunState& run) {
 
 /// Two examples of the split that decides, through every metric.
 void try_metrics(RunState& run) {
-  const Dataset& data = run.data->validation;
-  Dataset few;
-  few.name = data.name, few.labels = data.labels, few.regression = data.regression, few.pairs = data.pairs, few.spans = data.spans,
-  few.texts = data.texts;
-  few.examples.assign(data.examples.begin(), data.examples.begin() + std::min<int64_t>(2, std::ssize(data.examples)));
-  Evaluator(setup_of(run)).measure(few);
+  Evaluator(setup_of(run)).measure(run.data->validation.first(2));
 }
 
 }  // namespace

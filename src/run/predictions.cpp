@@ -19,45 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json span_list(const std::vector<TextSpan>& spans) {
-  Json list = Json::list();
-  for (const TextSpan& span : spans) {
-    Json one = Json::dict();
-    one.set("start", Json::of(span.start));
-    one.set("end", Json::of(span.end));
-    one.set("label", Json::of(span.label));
-    list.items.push_back(std::move(one));
-  }
-  return list;
-}
-
-/// What is marked and what was found, as pieces of the text.
-Json span_prediction(const Row& row, const std::vector<Span>& found, const Tokenizer& tokenizer, const std::vector<std::string>& labels) {
-  Json json = Json::dict();
-  json.set("line", Json::of(row.line));
-  json.set("text", Json::of(row.text));
-  if (row.spans) json.set("spans", span_list(*row.spans));
-  json.set("predicted", span_list(text_spans(row.text, found, tokenizer, labels)));
-  return json;
-}
-
-Json prediction(const Row& row, const Example& example, const Predictions& all, size_t i, const std::vector<std::string>& labels,
-                bool regression) {
+/// Prediction i as a line of JSON.
+std::string line_of(const Task& task, const Row& row, const Predictions& all, size_t i, const Tokenizer& tokenizer) {
   Json json = Json::dict();
   json.set("line", Json::of(row.line));
   json.set("text", Json::of(row.text));
   if (!row.text_b.empty()) json.set("text_b", Json::of(row.text_b));
-  if (regression) {
-    if (std::isfinite(example.target)) json.set("label", Json::of(example.target));
-    json.set("score", Json::of(all.score[i]));
-    return json;
-  }
-  if (example.label >= 0) json.set("label", Json::of(labels[size_t(example.label)]));
-  json.set("predicted", Json::of(labels[size_t(all.predicted[i])]));
-  Json probabilities = Json::dict();
-  for (size_t c = 0; c < labels.size(); ++c) probabilities.set(labels[c], Json::of(all.probabilities[i][c]));
-  json.set("probabilities", std::move(probabilities));
-  return json;
+  task.write(row, all, i, tokenizer, json);
+  return json.dump(-1);
 }
 
 /// The folder that holds resolved.json: the seed's folder itself, or the one above it.
@@ -70,19 +39,14 @@ std::string run_folder_of(const std::string& seed_folder) {
 
 void read_labels(LoadedRun& run) {
   const Json json = read_json_file(run.folder + "/labels.json");
-  const auto flag = [&](const char* key) { return json.find(key) && json.find(key)->value.boolean; };
-  run.label_kind = flag("running") ? LabelKind::tokens : flag("regression") ? LabelKind::numbers
-                   : flag("spans") ? LabelKind::spans : LabelKind::classes;
-  run.input.pairs = flag("pairs");
-  if (const auto* labels = json.find("labels"))
-    for (const Json& label : labels->value.items) run.labels.push_back(label.string);
+  const auto* pairs = json.find("pairs");
+  run.input.pairs = pairs && pairs->value.boolean;
+  run.task = restored_task(run.config.task, json);
+  if (run.config.task) run.config.data->ask(run.config.task.name());
 }
 
 Dataset encode_for(const LoadedRun& run, const Table& table) {
-  if (run.label_kind == LabelKind::tokens) return encode_running(table, *run.config.tokenizer);
-  if (run.label_kind == LabelKind::spans) return encode_spans(table, *run.config.tokenizer, run.labels);
-  return encode(table, *run.config.tokenizer, run.labels, run.label_kind == LabelKind::numbers, run.input.pairs,
-                run.config.model->text_form());
+  return encode(run.task, {table, *run.config.tokenizer, run.input.pairs, run.config.model->text_form()});
 }
 
 std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
@@ -91,7 +55,7 @@ std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
   setup.model = run.model.get();
   setup.store = &run.store;
   setup.objective = run.config.objective.get();
-  setup.train = &data;                            // tells the evaluator whether labels are numbers
+  setup.train = &data;                            // tells the evaluator the task
   setup.evaluation = &run.config.evaluation;
   const auto values = Evaluator(setup).measure(data);
   if (values.empty()) throw Error(ErrorKind::data, table.name + " has no labels to measure against", "use predict");
@@ -102,31 +66,23 @@ std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
 
 void write_vocabulary(const std::string& seed_folder, const ExperimentData& data) {
   write_file_atomically(seed_folder + "/tokenizer.json", data.tokenizer_state.dump() + "\n");
-  Json json = Json::dict(), labels = Json::list();
-  for (const std::string& label : data.train.labels) labels.items.push_back(Json::of(label));
-  json.set("labels", std::move(labels));
-  json.set("regression", Json::of(data.train.regression));
+  Json json = task_state(*data.train.task);
   json.set("pairs", Json::of(data.train.pairs));
-  json.set("spans", Json::of(data.train.spans));
-  json.set("running", Json::of(data.train.label_kind() == LabelKind::tokens));
   write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
 }
 
 void write_best_predictions(RunState& run, const std::string& seed_folder) {
   const ExperimentData& data = *run.data;
   if (!data.validation.size() || !fs::exists(seed_folder + "/checkpoints/best.json")) return;
-  if (data.validation.label_kind() == LabelKind::tokens) return;    // an answer for every token would be as long as the text
+  const Task& task = *data.validation.task;
+  if (!task.writes()) return;
   load_parameters(find_checkpoint(seed_folder, "best"), run.store);
   const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data.validation,
                                   run.config.evaluation.batch_size);
   std::string lines;
-  if (data.validation.spans) run.config.tokenizer->restore(data.tokenizer_state);   // one of several seeds has fitted its own
+  run.config.tokenizer->restore(data.tokenizer_state);   // one of several seeds has fitted its own
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
-    lines += (data.validation.spans
-                  ? span_prediction(data.rows.validation.rows[i], all.found[i], *run.config.tokenizer, data.validation.labels)
-                  : prediction(data.rows.validation.rows[i], data.validation.examples[i], all, i, data.validation.labels, data.validation.regression))
-                 .dump(-1) +
-             "\n";
+    lines += line_of(task, data.rows.validation.rows[i], all, i, *run.config.tokenizer) + "\n";
   make_folder(seed_folder + "/predictions");
   write_file_atomically(seed_folder + "/predictions/validation-best.jsonl", lines);
 }
@@ -159,7 +115,7 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
   read_labels(*run);
   run->input.vocabulary = run->config.tokenizer->vocabulary_size();
   run->input.max_length = run->config.tokenizer->max_length();
-  run->input.outputs = outputs_for(run->label_kind, run->labels.size(), run->input.vocabulary);
+  run->input.outputs = run->task->outputs(run->input.vocabulary);
   run->model = run->config.model->build(Params(run->store), run->input);
   run->store.allocate(run->config.runtime.dtype, root_key(0));
   load_parameters(checkpoint, run->store);
@@ -189,16 +145,13 @@ std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& p
 }
 
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
-  if (run.label_kind == LabelKind::tokens)
-    throw Error(ErrorKind::usage, run.folder + " holds a language model, which predicts neither classes nor numbers",
-                "measure how well it tells a text: tapedeck eval RUN --data FILE");
+  if (!run.task->writes())
+    throw Error(ErrorKind::usage, text(run.folder, " holds a model of the task ", in_quotes(run.task->name), ", which has no answer per row"),
+                "measure how well it does on a text: tapedeck eval RUN --data FILE");
   const Table table = run.config.data->read_file(path);
   const Dataset data = encode_for(run, table);
   const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size);
-  for (size_t i = 0; i < data.examples.size(); ++i)
-    line((data.spans ? span_prediction(table.rows[i], all.found[i], *run.config.tokenizer, run.labels)
-                     : prediction(table.rows[i], data.examples[i], all, i, run.labels, data.regression))
-             .dump(-1));
+  for (size_t i = 0; i < data.examples.size(); ++i) line(line_of(*run.task, table.rows[i], all, i, *run.config.tokenizer));
 }
 
 }  // namespace tapedeck

@@ -20,36 +20,33 @@ std::string without_split(const std::string& name) {
 std::string metric_of(const std::string& value) { return value.substr(0, value.find('@')); }
 
 bool has_labels(const Dataset& data) {
-  if (data.label_kind() == LabelKind::tokens) return data.size() > 0;
-  return std::any_of(data.examples.begin(), data.examples.end(),
-                     [&](const Example& e) { return data.regression ? std::isfinite(e.target) : e.label >= 0; });
+  const Task& task = task_of(data);
+  for (int64_t i = 0; i < data.size(); ++i)
+    if (task.labelled_rows(data, i) > 0) return true;
+  return false;
 }
 
-const char* usual_metric(LabelKind kind) {
-  switch (kind) {
-    case LabelKind::classes: return "accuracy";
-    case LabelKind::numbers: return "spearman";
-    case LabelKind::spans: return "span_f1";
-    case LabelKind::tokens: break;
-  }
-  return "perplexity";
+bool measures(const Metric& metric, const Task& task) {
+  for (const Form form : {Form::classes, Form::tokens, Form::likelihood, Form::numbers, Form::sets, Form::spans})
+    if (task.gives(form) && metric.measures(form)) return true;
+  return false;
 }
 
 }  // namespace
 
 Evaluator::Evaluator(const TrainSetup& setup) : setup_(setup), min_change_(setup.evaluation->min_change) {
-  const LabelKind labels = setup.train->label_kind();
-  for (auto& name : setup.evaluation->metrics) add(without_split(name), labels);
-  for (auto& probe : setup.evaluation->probes) add(probe, labels);
-  if (metrics_.empty()) add(usual_metric(labels), labels);
+  const Task& task = task_of(*setup.train);
+  for (auto& name : setup.evaluation->metrics) add(without_split(name), task);
+  for (auto& probe : setup.evaluation->probes) add(probe, task);
+  if (metrics_.empty()) add(task.defaults().metric, task);
   best_ = setup.evaluation->best.empty() ? metrics_[0].name : without_split(setup.evaluation->best);
-  add(metric_of(best_), labels);
+  add(metric_of(best_), task);
   const auto it = std::find_if(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == metric_of(best_); });
   const std::string& direction = setup.evaluation->direction;
   higher_ = direction.empty() ? it->metric->higher_is_better() : direction == "max";
 }
 
-void Evaluator::add(const std::string& name, LabelKind labels) {
+void Evaluator::add(const std::string& name, const Task& task) {
   if (std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == name; })) return;
   const auto* entry = Registry<Metric>::find(name);
   if (!entry) {
@@ -58,28 +55,30 @@ void Evaluator::add(const std::string& name, LabelKind labels) {
                 text(suggest(name, known), " known: ", join(known)));
   }
   made_.push_back(entry->make());
-  add(name, *made_.back(), labels);
+  add(name, *made_.back(), task);
 }
 
-void Evaluator::add(const Choice<Metric>& probe, LabelKind labels) {
+void Evaluator::add(const Choice<Metric>& probe, const Task& task) {
   const std::string name(probe.name());
   if (std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == name; }))
     throw Error(ErrorKind::config, text("evaluation.probes: ", in_quotes(name), " is measured already"), "name every metric once");
-  add(name, *probe, labels);
+  add(name, *probe, task);
 }
 
-void Evaluator::add(const std::string& name, const Metric& metric, LabelKind labels) {
-  if (!metric.measures(labels))
-    throw Error(ErrorKind::config,
-                text("metric ", in_quotes(name), " does not measure ", name_of(labels), ", which the data have as labels"),
-                text("suited: ", join(suited_metrics(labels))));
+void Evaluator::add(const std::string& name, const Metric& metric, const Task& task) {
+  if (const std::string problem = mismatch(metric, name, task); !problem.empty())
+    throw Error(ErrorKind::config, problem, text("suited: ", join(suited_metrics(task))));
   metrics_.push_back({name, &metric});
 }
 
-std::vector<std::string> suited_metrics(LabelKind labels) {
+std::string mismatch(const Metric& metric, const std::string& name, const Task& task) {
+  return measures(metric, task) ? "" : text("metric ", in_quotes(name), " does not measure ", task.noun(), ", which the data have as labels");
+}
+
+std::vector<std::string> suited_metrics(const Task& task) {
   std::vector<std::string> names;
   for (auto& [name, entry] : Registry<Metric>::entries())
-    if (entry.make()->measures(labels)) names.push_back(name);
+    if (measures(*entry.make(), task)) names.push_back(name);
   return names;
 }
 

@@ -10,8 +10,10 @@
 
 namespace tapedeck {
 
-/// Names of the metrics that measure such labels.
-std::vector<std::string> suited_metrics(LabelKind labels);
+/// Why the metric cannot measure what the task predicts; empty when it can.
+std::string mismatch(const Metric& metric, const std::string& name, const Task& task);
+/// Names of the metrics that can.
+std::vector<std::string> suited_metrics(const Task& task);
 
 class Evaluator {
  public:
@@ -27,9 +29,9 @@ class Evaluator {
 
  private:
   struct Named { std::string name; const Metric* metric; };
-  void add(const std::string& name, LabelKind labels);
-  void add(const Choice<Metric>& probe, LabelKind labels);
-  void add(const std::string& name, const Metric& metric, LabelKind labels);
+  void add(const std::string& name, const Task& task);
+  void add(const Choice<Metric>& probe, const Task& task);
+  void add(const std::string& name, const Metric& metric, const Task& task);
   const TrainSetup& setup_;
   std::vector<std::unique_ptr<Metric>> made_;     // those that were given by name
   std::vector<Named> metrics_;

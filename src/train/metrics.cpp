@@ -1,4 +1,4 @@
-// Metrics with the conventions of scikit-learn and scipy; for running text perplexity and its kin. Examples without a label
+// Metrics with the conventions of scikit-learn and scipy; for streams of tokens perplexity and its kin. Examples without a label
 // do not count. Next: predict.cpp (where predictions come from).
 #include <tapedeck/train/metrics.h>
 
@@ -35,7 +35,7 @@ struct Confusion {
 double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 struct Accuracy final : Metric {
-  bool measures(LabelKind kind) const override { return kind != LabelKind::numbers; }
+  bool measures(Form form) const override { return form == Form::classes || form == Form::tokens; }
   double compute(const Predictions& p) const override {
     double right = 0, labelled = 0;
     for (size_t i = 0; i < p.label.size(); ++i) {
@@ -45,7 +45,7 @@ struct Accuracy final : Metric {
     return share(right, labelled);
   }
 };
-TAPEDECK_PART(Metric, Accuracy, "accuracy", "Share of examples (of tokens in running text) whose predicted class is the label.");
+TAPEDECK_PART(Metric, Accuracy, "accuracy", "Share of examples (of tokens or words, where each has a class) whose predicted class is the label.");
 
 struct F1 final : Metric {
   double compute(const Predictions& p) const override {
@@ -64,14 +64,52 @@ struct F1 final : Metric {
 TAPEDECK_PART(Metric, F1, "f1",
               "2 TP / (2 TP + FP + FN): of class 1 with two classes; with more, the mean over the classes that occur (macro).");
 
+/// Of sets of classes: true positives, and all that are predicted or given, by class.
+struct SetCounts {
+  explicit SetCounts(const Predictions& p) : right(size_t(p.classes)), all(size_t(p.classes)) {
+    for (size_t i = 0; i < p.chosen.size(); ++i) {
+      if (!p.given[i]) continue;
+      for (const int32_t c : p.chosen[i]) all[size_t(c)] += 1, right[size_t(c)] += double(std::ranges::count(*p.given[i], c));
+      for (const int32_t c : *p.given[i]) all[size_t(c)] += 1;
+    }
+  }
+  std::vector<double> right, all;
+};
+
+struct OfSets : Metric {
+  bool measures(Form form) const final { return form == Form::sets; }
+};
+
+struct MicroF1 final : OfSets {
+  double compute(const Predictions& p) const override {
+    const SetCounts counts(p);
+    return share(2 * std::accumulate(counts.right.begin(), counts.right.end(), 0.0), std::accumulate(counts.all.begin(), counts.all.end(), 0.0));
+  }
+};
+TAPEDECK_PART(Metric, MicroF1, "micro_f1", "2 TP / (2 TP + FP + FN) over all classes of all texts together: large classes count more.");
+
+struct MacroF1 final : OfSets {
+  double compute(const Predictions& p) const override {
+    const SetCounts counts(p);
+    double sum = 0, present = 0;
+    for (size_t c = 0; c < counts.all.size(); ++c) {
+      if (counts.all[c] == 0) continue;
+      sum += share(2 * counts.right[c], counts.all[c]);
+      ++present;
+    }
+    return share(sum, present);
+  }
+};
+TAPEDECK_PART(Metric, MacroF1, "macro_f1", "Mean over the classes that occur of 2 TP / (2 TP + FP + FN): every class counts the same.");
+
 struct SpanF1 final : Metric {
-  bool measures(LabelKind kind) const override { return kind == LabelKind::spans; }
+  bool measures(Form form) const override { return form == Form::spans; }
   double compute(const Predictions& p) const override {
     double right = 0, all = 0;
     for (size_t i = 0; i < p.found.size(); ++i) {
-      if (p.label[i] < 0) continue;
-      all += double(p.found[i].size() + p.marked[i].size());
-      for (const Span& span : p.found[i]) right += double(std::count(p.marked[i].begin(), p.marked[i].end(), span));
+      if (!p.marked[i]) continue;
+      all += double(p.found[i].size() + p.marked[i]->size());
+      for (const Span& span : p.found[i]) right += double(std::ranges::count(*p.marked[i], span));
     }
     return share(2 * right, all);
   }
@@ -111,7 +149,7 @@ std::pair<std::vector<double>, std::vector<double>> finite_pairs(const Predictio
 }
 
 struct ForNumbers : Metric {
-  bool measures(LabelKind kind) const final { return kind == LabelKind::numbers; }
+  bool measures(Form form) const final { return form == Form::numbers; }
 };
 
 struct Pearson final : ForNumbers {
@@ -131,24 +169,24 @@ struct Spearman final : ForNumbers {
 TAPEDECK_PART(Metric, Spearman, "spearman",
               "Correlation of the ranks of score and target, ties averaged; 0 when a side is constant.");
 
-struct ForRunningText : Metric {
-  bool measures(LabelKind kind) const final { return kind == LabelKind::tokens; }
+struct OfLikelihood : Metric {
+  bool measures(Form form) const final { return form == Form::likelihood; }
   bool higher_is_better() const final { return false; }
 };
 
-struct Perplexity final : ForRunningText {
-  double compute(const Predictions& p) const override { return std::exp(p.surprise); }
+struct Perplexity final : OfLikelihood {
+  double compute(const Predictions& p) const override { return std::exp(p.nll / double(p.label.size())); }
 };
 TAPEDECK_PART(Metric, Perplexity, "perplexity", "exp(mean of -log p(next token)): between so many tokens the model hesitates.");
 
-struct BitsPerCharacter final : ForRunningText {
-  double compute(const Predictions& p) const override { return p.surprise / std::numbers::ln2 / p.characters; }
+struct BitsPerCharacter final : OfLikelihood {
+  double compute(const Predictions& p) const override { return p.nll / double(p.label.size()) / std::numbers::ln2 / p.characters; }
 };
 TAPEDECK_PART(Metric, BitsPerCharacter, "bits_per_character",
               "Mean of -log2 p(next token), divided by the mean number of characters of a token: comparable between tokenizers.");
 
 struct MeanLoss final : Metric {
-  bool measures(LabelKind) const override { return true; }
+  bool measures(Form) const override { return true; }
   double compute(const Predictions& p) const override { return p.loss; }
   bool reads_outputs() const override { return false; }
   bool higher_is_better() const override { return false; }

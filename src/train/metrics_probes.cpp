@@ -33,7 +33,7 @@ struct DropoutGap final : Metric {
   bool higher_is_better() const override { return false; }
   bool reads_labels() const override { return false; }
   bool reads_outputs() const override { return false; }
-  bool measures(LabelKind kind) const override { return kind != LabelKind::spans; }
+  bool measures(Form form) const override { return form != Form::spans; }
 
   void measure(const Measured& what, const std::string& name, Measures& values) const override {
     double total = 0, rows = 0;
@@ -67,7 +67,7 @@ struct TokenNoise final : Metric {
     f("rates", rates, "shares of the tokens that change; each gives a value of its own").range(0, 1).length(1, 32);
     f.names("kind", kind, {{"replace", Kind::replace}, {"drop", Kind::drop}}, "a random token of the split in its place, or nothing");
   }
-  bool measures(LabelKind kind) const override { return kind == LabelKind::classes || kind == LabelKind::numbers; }
+  bool measures(Form form) const override { return form == Form::classes || form == Form::numbers; }
 
   void measure(const Measured& what, const std::string& name, Measures& values) const override {
     std::vector<int32_t> every;
@@ -76,7 +76,7 @@ struct TokenNoise final : Metric {
       Dataset noisy = what.data;
       for (size_t i = 0; i < noisy.examples.size(); ++i) disturb(noisy.examples[i], noisy.pairs, rate, every, root_key(0) / "token_noise" / int64_t(i));
       const Predictions p = predict(what.model, what.store, what.loss, noisy, what.batch_size, what.stop);
-      values[text(name, "@", rate)] = noisy.regression ? spearman(p.score, p.target) : accuracy(p);
+      values[text(name, "@", rate)] = p.target.empty() ? accuracy(p) : spearman(p.score, p.target);
     }
   }
 

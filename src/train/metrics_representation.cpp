@@ -18,7 +18,7 @@ Tensor first_rows(const Tensor& z, int64_t most) { return z.shape()[0] <= most ?
 
 struct OfEmbeddings : Metric {
   bool reads_embeddings() const final { return true; }
-  bool measures(LabelKind kind) const override { return kind != LabelKind::tokens; }
+  bool measures(Form form) const override { return form != Form::tokens && form != Form::likelihood; }
 };
 
 struct Alignment final : OfEmbeddings {
@@ -93,7 +93,7 @@ TAPEDECK_PART(Metric, Anisotropy, "anisotropy", "Mean cosine of two different ve
 struct KnnAccuracy final : OfEmbeddings {
   int64_t k = 5;
   void describe(Fields& f) override { f("k", k, "neighbours that vote").at_least(1); }
-  bool measures(LabelKind kind) const override { return kind == LabelKind::classes; }
+  bool measures(Form form) const override { return form == Form::classes; }
   void measure(const Measured& what, const std::string& name, Measures& values) const override {
     std::vector<int32_t> first, labels;
     for (int64_t i = 0; i < what.data.size(); ++i) {

@@ -12,8 +12,6 @@
 #include <tapedeck/look/views.h>
 #include <tapedeck/train/checkpoint.h>
 
-#include "src/train/label_weight.h"
-
 namespace tapedeck {
 namespace {
 
@@ -35,12 +33,9 @@ void check_sites(const TrainSetup& setup) {
 void check_setup(const TrainSetup& setup) {
   const TrainingOptions& training = *setup.training;
   if (setup.train->size() == 0) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
-  if (setup.objective->needs_labels() && setup.objective->task().regression() != setup.train->regression)
-    throw Error(
-        ErrorKind::config,
-        text("the task loss needs ", setup.train->regression ? "classes" : "numbers", " as labels, but the data have ",
-             setup.train->regression ? "numbers" : "classes"),
-        setup.train->regression ? "use loss \"mse\"" : "use loss \"cross_entropy\", or set data.label_type to \"number\"");
+  const Task& task = task_of(*setup.train);
+  if (const std::string problem = mismatch(setup.objective->task(), task); setup.objective->needs_labels() && !problem.empty())
+    throw Error(ErrorKind::config, problem, text("use the loss ", in_quotes(task.defaults().loss)));
   if (training.micro_batch_size && *training.micro_batch_size < training.batch_size && setup.objective->couples_examples())
     throw Error(ErrorKind::config,
                 text("training.micro_batch_size ", *training.micro_batch_size,
@@ -60,7 +55,7 @@ std::string checkpoint_in(const std::string& folder) {
 
 void begin_objectives(const TrainSetup& setup) {
   const SetupContext course{*setup.store, setup.train->size(),
-                      outputs_for(setup.train->label_kind(), setup.train->labels.size(), /*vocabulary: none per example*/ 0),
+                      task_of(*setup.train).outputs(/*vocabulary: none per example*/ 0),
                       [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
   for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(course);
 }
@@ -86,7 +81,7 @@ StepRunner::StepRunner(const TrainSetup& setup) : setup_(setup) {
 
 double StepRunner::total_weight(std::span<const int64_t> order) const {
   double total = 0;
-  for (int64_t i : order) total += label_weight(setup_.objective->task(), *setup_.train, i);
+  for (int64_t i : order) total += task_of(*setup_.train).weight(setup_.objective->task(), *setup_.train, i);
   return total;
 }
 

@@ -82,7 +82,11 @@ inline Batch golden_batch(const Json& row, DType dtype) {
   else batch.labels = i32(labels ? labels->value : at(b, "labels"));
   batch.offsets = Tensor::from<int32_t>(offsets, {int64_t(offsets.size())});
   batch.positions = Tensor::from<int32_t>(positions, {int64_t(positions.size())});
-  if (const auto* spans = row.find("spans")) batch.span_labels = golden_spans(spans->value, offsets, at(b, "classes").integer);
+  if (targets) batch.answer.link = Link::identity;
+  if (const auto* spans = row.find("spans")) {
+    batch.answer = {Rows::spans, Link::sigmoid};
+    batch.cells = golden_spans(spans->value, offsets, at(b, "classes").integer);
+  }
   batch.total_sequences = batch.total_labelled = batch.sequences();
   if (labels) batch.total_labelled = std::count_if(labels->value.items.begin(), labels->value.items.end(), [](auto& l) { return l.integer >= 0; });
   return batch;

@@ -49,8 +49,8 @@ struct BagModel final : Model {
 
 /// Sequences of 1 to 6 of 12 tokens; the label says whether low tokens (< 6) are the majority.
 inline Dataset majority_data(const std::string& name, int64_t size, uint64_t seed, bool regression = false) {
-  Dataset data{name, {}, {"high", "low"}, regression, false};
-  if (regression) data.labels.clear();
+  Dataset data{name, {}, {"high", "low"}};
+  if (regression) data.labels.clear(), data.task = make_task("regression");
   for (int64_t i = 0; i < size; ++i) {
     const Key key = root_key(seed) / name / i;
     Example& e = data.examples.emplace_back();

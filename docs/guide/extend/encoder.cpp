@@ -20,7 +20,7 @@ struct Averaging final : EncoderSpec {
         : size(spec.width),
           embeddings(params / "embeddings", {.vocabulary = input.vocabulary, .width = spec.width, .max_length = input.max_length,
                                              .positions = false, .segments = input.pairs, .norm = false, .dropout = spec.dropout}) {
-      for (int64_t i = 0; i < spec.layers; ++i) layers.emplace_back(params / "layers" / i, spec.width, spec.width, Act::tanh);
+      for (int64_t i = 0; i < spec.layers; ++i) layers.emplace_back(params / "layers" / i, spec.width, spec.width, Activation::tanh);
     }
     Tensor forward(Pass& pass) const override {
       Tensor h = embeddings(pass);                // [T, width]

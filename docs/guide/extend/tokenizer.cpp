@@ -19,7 +19,7 @@ struct BlankSeparated final : Tokenizer {
     for (const Row& row : train.rows) for (const std::string& text : {row.text, row.text_b}) each_word(text, [&](const std::string& word) { learn(word); });
   }
   Encoded encode(std::string_view a, std::string_view b) const override {
-    std::vector<int32_t> first = running_ids(a), second = running_ids(b);
+    std::vector<int32_t> first = token_ids(a), second = token_ids(b);
     const auto room = size_t(longest - (second.empty() ? 2 : 3));
     while (first.size() + second.size() > room) (first.size() >= second.size() ? first : second).pop_back();
     Encoded out{{id("[CLS]")}, {0}};
@@ -31,7 +31,7 @@ struct BlankSeparated final : Tokenizer {
     }
     return out;
   }
-  std::vector<int32_t> running_ids(std::string_view text) const override {
+  std::vector<int32_t> token_ids(std::string_view text) const override {
     std::vector<int32_t> all;
     each_word(std::string(text), [&](const std::string& word) { all.push_back(std::max(id(word), id("[UNK]"))); });
     return all;

@@ -9,6 +9,7 @@
 #include <tapedeck/data/reader.h>
 #include <tapedeck/data/tokenizer.h>
 #include <tapedeck/nn/model.h>
+#include <tapedeck/tasks/task.h>
 #include <tapedeck/train/trainer.h>
 
 namespace tapedeck {
@@ -39,6 +40,7 @@ struct ExperimentConfig : Part {
   std::vector<std::string> freeze;
   Json stages;                                    // a list of overrides, or nothing
   Choice<Reader> data{"builtin"};
+  Choice<Task> task;                              // none: what the data say
   Choice<Tokenizer> tokenizer{"word"};
   Choice<ModelSpec> model{"text"};
   Choice<Objective> objective{"cross_entropy"};

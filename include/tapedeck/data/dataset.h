@@ -1,8 +1,11 @@
-// Encoded examples, how batches are drawn from them, and how a batch is packed. Order is a pure function of
-// (key, epoch): nothing but the step number is needed to resume. Next: nn/batch.h.
+// Encoded examples, how batches are drawn from them, and how a batch is packed. Order is a pure function of (key, epoch): nothing but
+// the step number is needed to resume. What examples are asked for is the task's business. Next: tasks/task.h.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,58 +26,62 @@ struct Span {
 struct Example {
   std::vector<int32_t> ids, segments;
   std::vector<int32_t> ends;        // where each text ends in ids when texts are sequences of their own; empty: one sequence
-  /// In a template: where the token that stands for the text is in ids, and the text itself.
-  struct Mark { int32_t stands = 0, begin = 0, end = 0; };
-  std::vector<Mark> marks;          // one per sequence; empty without templates
-  int32_t label = -1;               // class index; -1: none
-  double target = 0;                // regression
-  std::vector<Span> spans;          // span data, sorted; label is then 0, or -1 where spans are not known
+  /// In a template: where the [MASK] that stands for the text is in ids, and the text itself.
+  struct Mask { int32_t at = 0, begin = 0, end = 0; };
+  std::vector<Mask> masks;          // one per sequence; empty without templates
+  std::vector<int32_t> words;       // where each word starts in ids; empty where rows of logits are not words
+
+  // What is known, as the task puts it:
+  int32_t label = -1;               // index of a class; 0 where something else is known; -1: nothing is
+  double target = 0;                // a number
+  std::vector<int32_t> classes;     // several: a set, sorted, or one for each word
+  std::vector<Span> spans;          // sorted
 };
-/// Text without ends, read through windows that overlap when stride < context; every token but the first is a label.
-struct RunningText {
+
+/// Text without ends, read through windows that overlap when stride < context; every token but the first is an answer.
+struct TokenStream {
   std::vector<int32_t> ids;
   int64_t context = 0, stride = 0;  // tokens of a window; from the start of one to the start of the next
   int64_t characters = 0;           // that the ids spell
   int64_t windows() const;
 };
-/// What is known about the examples: a class each, a number each, for every token the next one, or pieces of the text.
-enum class LabelKind { classes, numbers, tokens, spans };
-std::string_view name_of(LabelKind kind);
-/// Logits per row that such labels need.
-int64_t outputs_for(LabelKind kind, size_t classes, int64_t vocabulary);
 
+struct Task;
 struct Dataset {
   std::string name;                 // split or file, for messages
-  std::vector<Example> examples;    // none when the data are running text
-  std::vector<std::string> labels;  // class names by index; empty for regression and running text
-  bool regression = false, pairs = false, spans = false;
+  std::vector<Example> examples;    // none when the data are a stream
+  std::vector<std::string> labels;  // names of classes by index; empty where answers have no names
+  std::shared_ptr<const Task> task = {};   // what is asked of the examples; null: classification
+  bool pairs = false;               // some inputs are two texts
   int64_t texts = 1;                // sequences per example
-  RunningText running = {};         // context 0: the data are examples
+  TokenStream stream = {};          // context 0: the data are examples
   bool labelled = false;            // some example has a label; a batch of others then has labels too, none of which counts
-  LabelKind label_kind() const;
-  int64_t size() const { return running.context ? running.windows() : int64_t(examples.size()); }
-  /// Tokens of an example, which for running text is a window.
+
+  int64_t size() const { return stream.context ? stream.windows() : int64_t(examples.size()); }
+  /// Tokens of an example, which in a stream is a window.
   std::span<const int32_t> ids(int64_t example) const;
-  /// The token that follows each of them; empty unless the data are running text.
+  /// The token that follows each of them; empty unless the data are a stream.
   std::span<const int32_t> next_ids(int64_t example) const;
+  /// The same data with so many examples at most; none of a stream.
+  Dataset first(int64_t count) const;
 };
 
-/// Class names in index order: the declared ones, else those of train sorted (as numbers when all are numbers).
-std::vector<std::string> label_names(const Splits& splits);
-/// Throws Error{data} naming file and line for a label that is not in `labels` or a target that is not a number.
-/// With texts apart all rows of a table must have equally many. training: texts go into every template, not only the first.
-Dataset encode(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels, bool regression,
-               bool pairs, const TextForm& form = {}, bool training = false);
-/// Windows of tokenizer.max_length() tokens over the rows of the table, one after another. stride: default max_length, so that
-/// every token is seen once. Throws Error{config} for a stride that leaves tokens out, Error{data} for a text of one token.
-Dataset encode_running(const Table& table, const Tokenizer& tokenizer, std::optional<int64_t> stride = {});
+/// Names of classes in index order: the declared ones, else those of the rows of train, sorted (as numbers when all are numbers).
+/// of: what adds the names in a row; by default its label.
+std::vector<std::string> label_names(const Splits& splits, const std::function<void(const Row&, std::set<std::string>&)>& of = {});
 
-/// Rows with marked pieces of text. Pieces beyond max_length stay among the examples' spans: they cannot be found and count as missed.
-/// Throws Error{data} naming file and line for a label that is not in `labels`, or a piece that ends inside a token.
-Dataset encode_spans(const Table& table, const Tokenizer& tokenizer, const std::vector<std::string>& labels);
-/// Spans of tokens as pieces of the text they came from; one that takes in [CLS] or [SEP] ends at the text's end.
-std::vector<TextSpan> text_spans(const std::string& text, const std::vector<Span>& spans, const Tokenizer& tokenizer,
-                                 const std::vector<std::string>& labels);
+/// How the rows of a table become examples.
+struct EncodingOptions {
+  const Table& table;
+  const Tokenizer& tokenizer;
+  bool pairs = false;               // of texts in one sequence
+  TextForm form = {};
+  bool training = false;            // texts go into every template, not only the first
+  std::optional<int64_t> stride = {};   // of a stream
+};
+/// The texts of every row, joint or separate, and what `label` adds to each example. Throws Error{data} naming file and line for a row
+/// with fewer separate texts than others.
+Dataset encode_texts(const EncodingOptions& how, const std::function<void(const Row&, Example&)>& label);
 
 struct Sampler : Part {
   static constexpr const char* kind = "sampler";

@@ -1,8 +1,9 @@
-// Files to rows of text. A reader is a part ("data": {"type": "tsv", ...}); each format is one file in src/data.
-// Next: tokenizer.h, dataset.h.
+// Files to rows of text. A reader is a part ("data": {"type": "tsv", ...}); each format is one file in src/data. What a label is the
+// task knows. Next: tokenizer.h, dataset.h.
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <tapedeck/base/fields.h>
@@ -21,7 +22,8 @@ struct Row {
   std::string label;                // as written; empty: unlabelled
   int64_t line = 0;                 // 1-based line in the file where the row starts
   std::string text_c = {};          // hard negative of a triplet; empty otherwise
-  std::optional<std::vector<TextSpan>> spans = {};   // span data: what is marked in the text; nothing: not known
+  std::optional<std::vector<TextSpan>> spans = {};      // marked pieces of the text; nothing: not known
+  std::optional<std::vector<std::string>> labels = {};  // several: classes of the text, or a tag for each word between blanks; nothing: not known
 };
 struct Table {
   std::string name;                 // file, for messages
@@ -31,10 +33,8 @@ struct Table {
 struct Splits {
   Table train, validation, test;    // validation and test may be empty
   bool pairs = false;
-  bool regression = false;          // labels are numbers
-  bool spans = false;               // labels are pieces of the text
-  bool running = false;             // rows are running text: every token's label is the next token
-  std::optional<int64_t> stride;    // running text: from the start of one training window to the next; default: its length
+  std::string task = "classification";  // what such rows are usually asked for: the experiment's default
+  std::optional<int64_t> stride;    // a stream of tokens: from the start of one training window to the next; default: its length
   std::vector<std::string> labels;  // declared order; empty: sorted unique labels of train (numbers by value)
 };
 
@@ -46,6 +46,8 @@ struct Reader : Part {
   virtual Table read_file(const std::string& path) const = 0;
   /// Files it will open, for environment.json (size and SHA-256); empty for built-in data.
   virtual std::vector<std::string> files() const = 0;
+  /// The task that the experiment names, before anything is read; not called where the data say it.
+  virtual void ask(std::string_view /*task*/) {}
 };
 
 }  // namespace tapedeck

@@ -20,7 +20,7 @@ struct Tokenizer : Part {
   /// [CLS] a [SEP] or [CLS] a [SEP] b [SEP], cut to max_length (pairs: longest first, as BERT does).
   virtual Encoded encode(std::string_view a, std::string_view b = {}) const = 0;
   /// The ids of a text of any length: no special tokens, nothing cut.
-  virtual std::vector<int32_t> running_ids(std::string_view text) const = 0;
+  virtual std::vector<int32_t> token_ids(std::string_view text) const = 0;
   /// The id of a token, special ones included; -1 when there is none.
   virtual int32_t id(std::string_view token) const = 0;
   virtual int64_t vocabulary_size() const = 0;

@@ -6,7 +6,7 @@
 #include <tapedeck/base/registry.h>
 #include <tapedeck/losses/divergence.h>
 #include <tapedeck/losses/regression.h>
-#include <tapedeck/nn/batch.h>
+#include <tapedeck/nn/model.h>
 #include <tapedeck/ops/fused.h>
 
 namespace tapedeck {
@@ -23,8 +23,16 @@ struct Loss : Part {
   virtual Tensor operator()(const Tensor& logits, const Batch& batch) const = 0;
   /// Weight of one example in the step's mean (class weight; 0 when ignored).
   virtual double weight(int32_t /*label*/) const { return 1; }
-  virtual bool regression() const { return false; }
-  virtual bool spans() const { return false; }                  // logits are scores of spans, each a decision of its own
+  /// The same from all that the model gives: losses of whole tag sequences read its transitions. Throws Error{config} where it has
+  /// some that this loss would not train.
+  virtual Tensor of(const Output& out, const Batch& batch) const;
+  /// i32, the class of every row that is most likely under this loss.
+  virtual Tensor decode(const Output& out, const Batch& /*batch*/) const { return argmax(out.logits, 1); }
+  /// What it reads, and whether it can read what the data ask; by default rows of any kind but spans with the same link.
+  virtual Answer answer() const { return {}; }
+  virtual bool suits(Answer asked) const {
+    return asked.link == answer().link && (asked.rows == Rows::spans) == (answer().rows == Rows::spans);
+  }
   /// Checks options against the number of outputs (class weights, ...); throws Error{config}.
   virtual void check(int64_t /*outputs*/) const {}
 };

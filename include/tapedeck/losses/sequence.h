@@ -27,6 +27,8 @@ Tensor crf_decode(const Tensor& emissions, const Transitions& transitions, const
 Tensor memm_nll(const Tensor& emissions /*[T,c]*/, const Tensor& between /*[c,c]*/, const Tensor& tags /*i32 [T]*/,
                 const Tensor& offsets, PerUnit per = PerUnit::token, bool reversed = false);
 
+/// The tags that such a model finds most probable, exactly (Viterbi), i32 [T]. Ties go to the lower tag.
+Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets);
 /// The most probable tags that a beam finds, i32 [T]: after each token the `beam` best prefixes stay. 1 is greedy, c^(length - 1) is
 /// exact; between them a wider beam may repair an early decision that greedy search regrets. Ties go to the lower tag.
 Tensor memm_decode(const Tensor& emissions, const Tensor& between, const Tensor& offsets, int64_t beam = 4);

@@ -11,17 +11,23 @@
 namespace tapedeck {
 
 struct Output {
-  Tensor logits;                                  // [B, classes] ([B, 1] for regression), or [T, classes], or a score per span: see logit_rows;
-                                                  // undefined when the model gives none
+  Tensor logits;                                  // [rows, outputs], or a score per span: see logit_rows; undefined when the model gives none
   Tensor pooled;                                  // [S, width]: one row per sequence
   Tensor hidden;                                  // [T, width]
   Tensor projection = {};                         // [S, size]: what contrast compares; undefined: pooled itself
+  /// Of models of whole tag sequences, [outputs, outputs] or [outputs + 2, outputs]: scores of a tag (column) after another (row), then
+  /// those of the first and of the last tag.
+  Tensor transitions = {};
+
+  /// What contrastive methods compare, [S, size].
+  const Tensor& embedding() const { return projection ? projection : pooled; }
+  Output detach() const { return {logits.detach(), pooled.detach(), hidden.detach(), projection.detach(), transitions.detach()}; }
 };
 
 struct Model {
   virtual ~Model() = default;
   virtual Output forward(Pass& pass) const = 0;
-  /// What a row of logits speaks about: a sequence, a token (then the data must label every token), or a span.
+  /// What a row of logits speaks about.
   virtual Rows logit_rows() const { return Rows::sequences; }
   /// Activation sites that forward names, for "at" options.
   virtual std::vector<std::string> sites() const { return {}; }
@@ -32,7 +38,7 @@ struct ModelInput { int64_t vocabulary = 0, max_length = 0, outputs = 0; bool pa
 
 /// How the texts of an example reach the model.
 struct TextForm {
-  bool apart = false;                             // every text a sequence of its own; else a pair is [CLS] a [SEP] b [SEP]
+  bool separate = false;                          // every text a sequence of its own; else a pair is [CLS] a [SEP] b [SEP]
   /// With {} for the text and [MASK] for the token that stands for it. A training text of its own goes into each of them, one
   /// sequence each; all others go into the first.
   std::vector<std::string> templates = {};

@@ -14,7 +14,6 @@
 namespace tapedeck {
 
 enum class Mode { train, evaluate };              // evaluate: no dropout
-enum class Rows { tokens, sequences, spans };     // what the first axis of a value counts
 
 /// Changes the value at a site where adding a constant is not enough: noise drawn in the shape found there, rows mixed with others.
 struct SiteMap {

@@ -8,7 +8,7 @@
 
 namespace tapedeck {
 
-/// Throws Error{config} naming `method` when the logits are scores of spans, which have no softmax.
+/// Throws Error{config} naming `method` when every logit is a decision of its own (spans, sets of classes): there is no softmax.
 void require_classes(const Step& step, std::string_view method);
 
 enum class Distance { kl, reverse_kl, symmetric_kl, js, hellinger, bernoulli, brier, mse };
@@ -17,7 +17,7 @@ enum class Distance { kl, reverse_kl, symmetric_kl, js, hellinger, bernoulli, br
 ///   kl: KL(P||Q), P clean; reverse_kl: KL(Q||P); symmetric_kl: both; js; hellinger; bernoulli: for logits that are decisions of
 ///   their own (multi-label, span scores); brier: sum (P - Q)^2; mse: sum (a - b)^2 of the outputs themselves.
 struct Divergence : Part {
-  std::optional<std::string> distance;                          // default: mse for regression, bernoulli for spans, else the owner's choice
+  std::optional<std::string> distance;                          // default: mse for numbers, bernoulli for logits that are decisions of their own, else the owner's
   Distance usual = Distance::kl;
   bool detach_clean = false;
 

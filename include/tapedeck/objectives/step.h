@@ -11,13 +11,7 @@
 
 namespace tapedeck {
 
-/// What one forward pass left: the outputs, and the values at the sites.
-struct View {
-  Tensor logits, pooled, hidden, projection;
-  /// What contrastive methods compare: the projection where the model has one, [S, size].
-  const Tensor& embedding() const { return projection ? projection : pooled; }
-  View detach() const { return {logits.detach(), pooled.detach(), hidden.detach(), projection.detach()}; }
-};
+using View = Output;                              // what one forward pass left
 enum class DropoutMasks { same, fresh };          // of a shifted step: replay the masks of the step it came from, or draw new ones
 
 /// Passes over the batch: a sweep back through the rows of two forward passes counts as two backward passes.

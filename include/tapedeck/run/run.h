@@ -94,9 +94,8 @@ Statistics statistics(const std::vector<double>& values);
 struct LoadedRun {
   std::string folder, checkpoint;                 // the seed's folder; the checkpoint's
   ExperimentConfig config;
-  std::vector<std::string> labels;
   ModelInput input;
-  LabelKind label_kind = LabelKind::classes;
+  std::shared_ptr<const Task> task;
   ParamStore store;
   std::unique_ptr<Model> model;
 };
@@ -110,8 +109,8 @@ std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& 
 /// Both of them, as far as the data have them; the data are read once.
 std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run);
 std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path);
-/// One JSON object per row: text, predicted, probabilities (or score), and label where there is one. Error{usage} for a
-/// language model, which has none of these.
+/// One JSON object per row: text, what the task predicts, and the label where there is one. Error{usage} for a task that has no answer
+/// per row.
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
 
 /// One step on the longest batch, nothing kept.

@@ -6,27 +6,11 @@
 #include <vector>
 
 #include <tapedeck/base/registry.h>
-#include <tapedeck/data/dataset.h>
 #include <tapedeck/nn/model.h>
+#include <tapedeck/tasks/task.h>
 
 namespace tapedeck {
 
-/// Everything a metric may need, one entry per example in data set order.
-struct Predictions {
-  std::vector<int32_t> predicted, label;          // classes, or one per token of running text
-  std::vector<double> score, target;              // regression
-  std::vector<std::vector<Span>> found, marked;   // span data; label is then -1 for examples whose spans are not known
-  std::vector<std::vector<double>> probabilities; // classification, one row per example; not kept for tokens
-  double loss = 0;                                // mean task loss; NaN without labels
-  double surprise = 0;                            // running text: mean of -log p(next token), in nats
-  double characters = 0;                          // running text: mean number of characters of a token
-  int64_t classes = 0;
-  bool outputs = true;                            // false: the model gives no logits for such examples
-  Tensor embeddings;                              // f64 [examples * texts, size]: what contrast compares; kept on request
-  int64_t texts = 1;
-};
-
-struct Loss;
 /// A split that was measured and what it was measured with: metrics may run the model again.
 struct Measured {
   const Model& model;
@@ -49,7 +33,8 @@ struct Metric : Part {
   virtual bool reads_embeddings() const { return false; }
   virtual bool reads_outputs() const { return !reads_embeddings(); }
   virtual bool reads_labels() const { return true; }            // false: unlabelled splits can be measured as well
-  virtual bool measures(LabelKind kind) const { return kind == LabelKind::classes; }
+  /// The forms of predictions that it can read.
+  virtual bool measures(Form form) const { return form == Form::classes; }
 };
 
 struct Interrupted { int signal = 0; };

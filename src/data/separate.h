@@ -1,4 +1,4 @@
-// Rows whose texts become sequences of their own, plain or inside templates (PromptBERT). Next: apart.cpp, dataset.cpp.
+// Rows whose texts become sequences of their own, plain or inside templates (PromptBERT). Next: separate.cpp, dataset.cpp.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,10 +13,10 @@ struct Template {
   size_t text = 0, mask = 0;                      // places in ids: the text goes before ids[text]
 };
 
-class ApartEncoder {
+class SeparateEncoder {
  public:
   /// Throws Error{config} for a template that cannot work.
-  ApartEncoder(const Table& table, const Tokenizer& tokenizer, const TextForm& form, bool training);
+  SeparateEncoder(const Table& table, const Tokenizer& tokenizer, const TextForm& form, bool training);
   int64_t sequences() const { return texts_ * copies_; }
   /// Throws Error{data} for a row with fewer texts than the others.
   Example encode(const Row& row) const;

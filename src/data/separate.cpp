@@ -1,5 +1,5 @@
 // Templates to ids, and rows to examples of several sequences. A template is never cut, only the text inside it.
-#include "src/data/apart.h"
+#include "src/data/separate.h"
 
 #include <algorithm>
 
@@ -20,7 +20,7 @@ std::vector<std::string_view> texts_of(const Row& row) {
 }
 
 void append_ids(const Tokenizer& tokenizer, std::string_view text, std::vector<int32_t>& ids) {
-  const std::vector<int32_t> more = tokenizer.running_ids(text);
+  const std::vector<int32_t> more = tokenizer.token_ids(text);
   ids.insert(ids.end(), more.begin(), more.end());
 }
 
@@ -54,14 +54,14 @@ Template parse(const std::string& source, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-ApartEncoder::ApartEncoder(const Table& table, const Tokenizer& tokenizer, const TextForm& form, bool training)
+SeparateEncoder::SeparateEncoder(const Table& table, const Tokenizer& tokenizer, const TextForm& form, bool training)
     : table_(table), tokenizer_(tokenizer) {
   for (const std::string& source : form.templates) templates_.push_back(parse(source, tokenizer));
   for (const Row& row : table.rows) texts_ = std::max(texts_, std::ssize(texts_of(row)));
   if (training && texts_ == 1) copies_ = std::max<int64_t>(1, std::ssize(templates_));
 }
 
-Example ApartEncoder::encode(const Row& row) const {
+Example SeparateEncoder::encode(const Row& row) const {
   Example example;
   const auto texts = texts_of(row);
   if (std::ssize(texts) < texts_)
@@ -73,18 +73,18 @@ Example ApartEncoder::encode(const Row& row) const {
   return example;
 }
 
-void ApartEncoder::append(std::string_view one, const Template* in, Example& example) const {
+void SeparateEncoder::append(std::string_view one, const Template* in, Example& example) const {
   const auto start = int32_t(example.ids.size());
   std::vector<int32_t> ids;
   if (!in) {
     ids = tokenizer_.encode(one).ids;
   } else {
-    std::vector<int32_t> words = tokenizer_.running_ids(one);
+    std::vector<int32_t> words = tokenizer_.token_ids(one);
     words.resize(std::min(words.size(), size_t(tokenizer_.max_length()) - in->ids.size()));
     ids = in->ids;
     ids.insert(ids.begin() + std::ptrdiff_t(in->text), words.begin(), words.end());
     const auto length = int32_t(words.size()), begin = start + int32_t(in->text);
-    example.marks.push_back({start + int32_t(in->mask) + (in->mask >= in->text ? length : 0), begin, begin + length});
+    example.masks.push_back({start + int32_t(in->mask) + (in->mask >= in->text ? length : 0), begin, begin + length});
   }
   example.ids.insert(example.ids.end(), ids.begin(), ids.end());
   example.ends.push_back(int32_t(example.ids.size()));
