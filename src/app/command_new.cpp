@@ -78,7 +78,7 @@ void add_new(CommandLine& line) {
   auto flags = std::make_shared<Flags>();
   Command command = line.add("new", "write the source file of a new part, complete and ready to be changed",
                              [flags] { return write_skeleton(flags->kind, flags->name, flags->folder); });
-  command.required("kind", flags->kind, "op, layer, head, encoder, model, loss, objective, adversary, reader, tokenizer, sampler, optimizer, schedule or metric")
+  command.required("kind", flags->kind, "op, layer, head, encoder, model, loss, objective, adversary, task, reader, tokenizer, sampler, optimizer, schedule or metric")
       .required("name", flags->name, "its name in JSON, such as my_loss")
       .text("--to", flags->folder, "folder that receives NAME.cpp (default: models/custom, or here)", "FOLDER");
 }

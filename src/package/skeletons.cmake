@@ -1,7 +1,7 @@
 # Builds the listings of docs/guide/extend/ into the program: sets SKELETONS to a source file that defines skeletons().
 set(SKELETONS ${CMAKE_BINARY_DIR}/generated/skeletons.cpp)
 set(listings "")
-foreach(kind op layer encoder model loss objective adversary reader tokenizer sampler optimizer schedule metric)
+foreach(kind op layer encoder model loss objective adversary task reader tokenizer sampler optimizer schedule metric)
   set(listing ${CMAKE_SOURCE_DIR}/docs/guide/extend/${kind}.cpp)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${listing})
   file(READ ${listing} text)
