@@ -1,0 +1,10 @@
+// A file of the source tree that the build put into the program. Next: src/package/embed.cmake.
+#pragma once
+#include <span>
+#include <string_view>
+
+namespace tapedeck {
+
+struct EmbeddedFile { std::string_view name, text, sha256; };   // "record" of record.js; 64 hex digits
+
+}  // namespace tapedeck
