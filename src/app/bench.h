@@ -30,6 +30,8 @@ void add_bench_look(CommandLine& line);
 
 /// {"cpu", "kernels", "gemm", "precision", "blas", "threads"} as they are in force.
 Json machine_json();
+/// The answer of a benchmark: the machine, further entries, "rows"; or the table under its heading. Returns the exit code.
+int print_bench(const BenchFlags& flags, Json rows, const std::string& heading, const TableRows& table, std::initializer_list<JsonEntry> more = {});
 /// The value below which `share` of the values lie (nearest rank); values need not be sorted.
 double quantile(std::vector<double> values, double share);
 /// Seconds of one call: the median of `repeats` measurements of at least `seconds` each.

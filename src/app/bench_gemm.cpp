@@ -82,43 +82,28 @@ std::vector<GemmRow> measure(const GemmFlags& flags) {
 
 int bench_gemm(const GemmFlags& flags) {
   use_threads(flags);
-  const std::vector<GemmRow> rows = measure(flags);
-  Json out = Json::dict(), list = Json::list();
-  std::vector<std::vector<std::string>> table = {{"m x n x k", "form", "backend", "us", "GF/s", "peak", "share"}};
-  for (const GemmRow& row : rows) {
-    const Product& p = row.product;
-    const double rate = 2.0 * double(p.m) * double(p.n) * double(p.k) / row.seconds;
-    Json entry = Json::dict();
-    entry.set("m", Json::of(p.m));
-    entry.set("n", Json::of(p.n));
-    entry.set("k", Json::of(p.k));
-    entry.set("form", Json::of(row.form->name));
-    entry.set("backend", Json::of(row.backend));
-    entry.set("precision", Json::of(row.precision));
-    entry.set("seconds", Json::of(row.seconds));
-    entry.set("flops_per_second", Json::of(rate));
-    entry.set("fma_peak", Json::of(row.peak));
-    entry.set("share_of_peak", Json::of(rate / row.peak));
-    list.items.push_back(std::move(entry));
-    table.push_back({fmt::format("{}x{}x{} {}", p.m, p.n, p.k, row.precision), row.form->what, row.backend,
-                     fmt::format("{:.1f}", 1e6 * row.seconds), giga(rate), giga(row.peak), fmt::format("{:.3f}", rate / row.peak)});
+  Json list = Json::list();
+  TableRows lines = {{"m x n x k", "form", "backend", "us", "GF/s", "peak", "share"}};
+  for (const GemmRow& row : measure(flags)) {
+    const auto& [m, n, k] = row.product;
+    const double rate = 2.0 * double(m) * double(n) * double(k) / row.seconds;
+    list.items.push_back(json_object({{"m", m}, {"n", n}, {"k", k}, {"form", row.form->name}, {"backend", row.backend},
+                                      {"precision", row.precision}, {"seconds", row.seconds}, {"flops_per_second", rate},
+                                      {"fma_peak", row.peak}, {"share_of_peak", rate / row.peak}}));
+    lines.push_back({fmt::format("{}x{}x{} {}", m, n, k, row.precision), row.form->what, row.backend, fmt::format("{:.1f}", 1e6 * row.seconds),
+                     giga(rate), giga(row.peak), fmt::format("{:.3f}", rate / row.peak)});
   }
-  out.set("machine", machine_json());
-  out.set("rows", std::move(list));
-  const std::string head = fmt::format("{} threads\n", threads());
-  print(flags.json ? out.dump() + "\n" : head + align(table));
-  return 0;
+  return print_bench(flags, std::move(list), fmt::format("{} threads\n", threads()), lines);
 }
 
 }  // namespace
 
 void add_bench_gemm(CommandLine& line) {
-  auto flags = std::make_shared<GemmFlags>();
-  Command command = line.add("bench gemm", "matrix products of linear layers, forward and gradients", [flags] { return bench_gemm(*flags); });
-  command.list("--shape", flags->shapes, "m x n x k of y[m,n] = x[m,k] w[n,k]^T, e.g. 1024x384x384; may be repeated", "MxNxK")
-      .number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
-      .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);
-  add_product_flags(command, *flags, true);
+  auto [command, flags] = add_command<GemmFlags>(line, "bench gemm", "matrix products of linear layers, forward and gradients", bench_gemm);
+  command.list("--shape", flags.shapes, "m x n x k of y[m,n] = x[m,k] w[n,k]^T, e.g. 1024x384x384; may be repeated", "MxNxK")
+      .number("--repeats", flags.repeats, "measurements, of which the median counts", int64_t{1})
+      .number("--seconds", flags.seconds, "least time of a measurement", 0.0001);
+  add_product_flags(command, flags, true);
 }
 
 }  // namespace tapedeck::app

@@ -62,32 +62,21 @@ int bench_look(const TrainFlags& flags) {
     }
   }
   Json rows = Json::list();
-  std::vector<std::vector<std::string>> table{{"listening", "step", "ratio, median", "p10 .. p90"}};
+  TableRows lines{{"listening", "step", "ratio, median", "p10 .. p90"}};
   for (size_t m = 0; m < std::size(modes); ++m) {
     const double median = quantile(seconds[m], 0.5), low = quantile(ratios[m], 0.1), ratio = quantile(ratios[m], 0.5), high = quantile(ratios[m], 0.9);
-    Json row = Json::dict();
-    row.set("listening", Json::of(std::string(modes[m].name)));
-    row.set("seconds", Json::of(median));
-    row.set("ratio", Json::of(ratio));
-    row.set("p10", Json::of(low));
-    row.set("p90", Json::of(high));
-    rows.items.push_back(std::move(row));
-    table.push_back({modes[m].name, fmt::format("{:.3f} ms", 1e3 * median), fmt::format("{:.4f}", ratio), fmt::format("{:.3f} .. {:.3f}", low, high)});
+    rows.items.push_back(json_object({{"listening", modes[m].name}, {"seconds", median}, {"ratio", ratio}, {"p10", low}, {"p90", high}}));
+    lines.push_back({modes[m].name, fmt::format("{:.3f} ms", 1e3 * median), fmt::format("{:.4f}", ratio), fmt::format("{:.3f} .. {:.3f}", low, high)});
   }
-  Json json = Json::dict();
-  json.set("machine", machine_json());
-  json.set("rows", std::move(rows));
-  print(flags.json ? json.dump() + "\n" : align(table));
-  return 0;
+  return print_bench(flags, std::move(rows), "", lines);
 }
 
 }  // namespace
 
 void add_bench_look(CommandLine& line) {
-  auto flags = std::make_shared<TrainFlags>();
-  Command command = line.add("bench look", "what a recorder costs a training step", [flags] { return bench_look(*flags); });
-  add_train_flags(command, *flags);
-  add_product_flags(command, *flags);
+  auto [command, flags] = add_command<TrainFlags>(line, "bench look", "what a recorder costs a training step", bench_look);
+  add_train_flags(command, flags);
+  add_product_flags(command, flags);
 }
 
 }  // namespace tapedeck::app

@@ -47,28 +47,16 @@ Dataset make_examples(const TrainFlags& flags) {
 }
 
 Json parts_json(const TrainFlags& flags, Diagnostics& diagnostics) {
-  Json encoder = Json::dict(), model = Json::dict(), head = Json::dict(), optimizer = Json::dict(), out = Json::dict();
-  encoder.set("type", Json::of("transformer"));
-  encoder.set("layers", Json::of(flags.layers));
-  encoder.set("width", Json::of(flags.width));
-  encoder.set("heads", Json::of(flags.heads));
-  encoder.set("feed_forward", Json::of(flags.feed_forward));
-  encoder.set("norm", Json::of(flags.norm));
-  encoder.set("dropout", Json::of(flags.dropout));
-  model.set("type", Json::of("text"));
-  model.set("encoder", std::move(encoder));
-  head.set("type", Json::of("linear"));
-  head.set("dropout", Json::of(flags.dropout));
-  model.set("head", std::move(head));
-  optimizer.set("type", Json::of("adamw"));
-  optimizer.set("lr", Json::of(flags.lr));
   Json objective = Json::of(flags.objective == "plain" ? "cross_entropy" : flags.objective);
   if (flags.objective.starts_with("{"))
     objective = parse_json(std::make_shared<const Source>(Source{"--objective", flags.objective, ".", true}), diagnostics);
-  out.set("model", std::move(model));
-  out.set("objective", std::move(objective));
-  out.set("optimizer", std::move(optimizer));
-  return out;
+  return json_object({{"model", json_object({{"type", "text"},
+                                             {"encoder", json_object({{"type", "transformer"}, {"layers", flags.layers}, {"width", flags.width},
+                                                                      {"heads", flags.heads}, {"feed_forward", flags.feed_forward},
+                                                                      {"norm", flags.norm}, {"dropout", flags.dropout}})},
+                                             {"head", json_object({{"type", "linear"}, {"dropout", flags.dropout}})}})},
+                      {"objective", std::move(objective)},
+                      {"optimizer", json_object({{"type", "adamw"}, {"lr", flags.lr}})}});
 }
 
 }  // namespace

@@ -137,46 +137,32 @@ int bench_ops(const OpsFlags& given) {
   std::vector<OpRow> rows;
   for (const Subject& subject : subjects(flags)) measure(subject, flags, rows);
   measure_update(flags, rows);
-  Json out = Json::dict(), list = Json::list();
-  std::vector<std::vector<std::string>> table = {{"op", "", "us", "ns/element", "GF/s", "GB/s", "share of the roofline"}};
+  Json list = Json::list();
+  TableRows lines = {{"op", "", "us", "ns/element", "GF/s", "GB/s", "share of the roofline"}};
   std::string name;
   for (const OpRow& row : rows) {
     const double share = roof.seconds(row.flops, row.bytes) / row.seconds;
     if (!row.name.empty()) name = row.name;
-    Json entry = Json::dict();
-    entry.set("op", Json::of(name));
-    entry.set("direction", Json::of(row.direction));
-    entry.set("elements", Json::of(row.elements));
-    entry.set("seconds", Json::of(row.seconds));
-    entry.set("flops", Json::of(row.flops));
-    entry.set("bytes", Json::of(row.bytes));
-    entry.set("share_of_roofline", Json::of(share));
-    list.items.push_back(std::move(entry));
-    table.push_back({row.name, row.direction, fmt::format("{:.1f}", 1e6 * row.seconds), fmt::format("{:.3f}", 1e9 * row.seconds / double(row.elements)),
+    list.items.push_back(json_object({{"op", name}, {"direction", row.direction}, {"elements", row.elements}, {"seconds", row.seconds},
+                                      {"flops", row.flops}, {"bytes", row.bytes}, {"share_of_roofline", share}}));
+    lines.push_back({row.name, row.direction, fmt::format("{:.1f}", 1e6 * row.seconds), fmt::format("{:.3f}", 1e9 * row.seconds / double(row.elements)),
                      giga(row.flops / row.seconds), giga(row.bytes / row.seconds), fmt::format("{:.3f}", share)});
   }
-  out.set("machine", machine_json());
-  out.set("fma_peak", Json::of(roof.flops));
-  out.set("bandwidth_l2", Json::of(roof.bytes[0]));
-  out.set("bandwidth_l3", Json::of(roof.bytes[1]));
-  out.set("bandwidth_memory", Json::of(roof.bytes[2]));
-  out.set("rows", std::move(list));
-  const std::string head = fmt::format("{}: {} tokens of {}, {} threads, {} GF/s, {} / {} / {} GB/s from L2 / L3 / memory\n", flags.model,
-                                       flags.batch * flags.length, flags.width, threads(), giga(roof.flops), giga(roof.bytes[0]),
-                                       giga(roof.bytes[1]), giga(roof.bytes[2]));
-  print(flags.json ? out.dump() + "\n" : head + align(table));
-  return 0;
+  const std::string heading = fmt::format("{}: {} tokens of {}, {} threads, {} GF/s, {} / {} / {} GB/s from L2 / L3 / memory\n", flags.model,
+                                          flags.batch * flags.length, flags.width, threads(), giga(roof.flops), giga(roof.bytes[0]),
+                                          giga(roof.bytes[1]), giga(roof.bytes[2]));
+  return print_bench(flags, std::move(list), heading, lines,
+                     {{"fma_peak", roof.flops}, {"bandwidth_l2", roof.bytes[0]}, {"bandwidth_l3", roof.bytes[1]}, {"bandwidth_memory", roof.bytes[2]}});
 }
 
 }  // namespace
 
 void add_bench_ops(CommandLine& line) {
-  auto flags = std::make_shared<OpsFlags>();
-  Command command = line.add("bench ops", "the hot ops at the sizes of a model, forward and backward", [flags] { return bench_ops(*flags); });
-  add_size_flags(command, *flags);
-  command.number("--repeats", flags->repeats, "measurements, of which the median counts", int64_t{1})
-      .number("--seconds", flags->seconds, "least time of a measurement", 0.0001);
-  add_product_flags(command, *flags);
+  auto [command, flags] = add_command<OpsFlags>(line, "bench ops", "the hot ops at the sizes of a model, forward and backward", bench_ops);
+  add_size_flags(command, flags);
+  command.number("--repeats", flags.repeats, "measurements, of which the median counts", int64_t{1})
+      .number("--seconds", flags.seconds, "least time of a measurement", 0.0001);
+  add_product_flags(command, flags);
 }
 
 }  // namespace tapedeck::app

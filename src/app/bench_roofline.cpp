@@ -27,40 +27,31 @@ std::vector<PeakRow> measure(int most, double seconds) {
   return rows;
 }
 
-int bench_roofline(const BenchFlags& flags, double seconds) {
+struct RooflineFlags : BenchFlags { double seconds = 0.2; };
+
+int bench_roofline(const RooflineFlags& flags) {
   use_threads(flags);
-  const std::vector<PeakRow> rows = measure(threads(), seconds);
-  Json out = Json::dict(), list = Json::list();
-  std::vector<std::vector<std::string>> table = {{"", ""}};
-  for (int count = 1; count <= threads(); ++count) table[0].push_back(fmt::format("{} thread{}", count, count > 1 ? "s" : ""));
-  for (const PeakRow& row : rows) {
-    Json entry = Json::dict(), rates = Json::list();
-    std::vector<std::string> line = {row.what, row.unit};
-    for (const auto& rate : row.per_second) {
-      rates.items.push_back(rate ? Json::of(*rate) : Json());
-      line.push_back(rate ? giga(*rate) : "not available");
-    }
-    entry.set("what", Json::of(row.what));
-    entry.set("per_second", std::move(rates));
-    list.items.push_back(std::move(entry));
-    table.push_back(std::move(line));
+  Json list = Json::list();
+  TableRows lines = {{"", ""}};
+  for (int count = 1; count <= threads(); ++count) lines[0].push_back(fmt::format("{} thread{}", count, count > 1 ? "s" : ""));
+  for (const PeakRow& row : measure(threads(), flags.seconds)) {
+    lines.push_back({row.what, row.unit});
+    for (const auto& rate : row.per_second) lines.back().push_back(rate ? giga(*rate) : "not available");
+    list.items.push_back(json_object({{"what", row.what}, {"per_second", json_list(row.per_second, [](auto& rate) {
+                                         return rate ? Json::of(*rate) : Json();
+                                       })}}));
   }
-  out.set("machine", machine_json());
-  out.set("rows", std::move(list));
   const Machine m = machine();
-  print(flags.json ? out.dump() + "\n" : fmt::format("{}, {} kernels\n", m.cpu, m.instruction_set) + align(table));
-  return 0;
+  return print_bench(flags, std::move(list), fmt::format("{}, {} kernels\n", m.cpu, m.instruction_set), lines);
 }
 
 }  // namespace
 
 void add_bench_roofline(CommandLine& line) {
-  struct Flags : BenchFlags { double seconds = 0.2; };
-  auto flags = std::make_shared<Flags>();
-  Command command = line.add("bench roofline", "multiply-adds and bytes per second of this machine, by level and threads",
-                             [flags] { return bench_roofline(*flags, flags->seconds); });
-  command.number("--seconds", flags->seconds, "time for each figure", 0.001);
-  add_bench_flags(command, *flags);
+  auto [command, flags] = add_command<RooflineFlags>(line, "bench roofline", "multiply-adds and bytes per second of this machine, by level and threads",
+                                                     bench_roofline);
+  command.number("--seconds", flags.seconds, "time for each figure", 0.001);
+  add_bench_flags(command, flags);
 }
 
 }  // namespace tapedeck::app

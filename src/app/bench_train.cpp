@@ -41,19 +41,10 @@ void save_weights(const BenchRun& run) {
   write_safetensors(run.flags.save_weights, tensors);
 }
 
-Json model_json(const TrainFlags& flags) {
-  Json json = Json::dict();
-  json.set("layers", Json::of(flags.layers));
-  json.set("width", Json::of(flags.width));
-  json.set("heads", Json::of(flags.heads));
-  json.set("feed_forward", Json::of(flags.feed_forward));
-  json.set("vocabulary", Json::of(flags.vocabulary));
-  json.set("classes", Json::of(flags.classes));
-  json.set("norm", Json::of(flags.norm));
-  json.set("dropout", Json::of(flags.dropout));
-  json.set("batch", Json::of(flags.batch));
-  json.set("length", flags.lengths.empty() ? Json::of(flags.length) : Json::of(flags.lengths));
-  return json;
+Json model_json(const TrainFlags& f) {
+  return json_object({{"layers", f.layers}, {"width", f.width}, {"heads", f.heads}, {"feed_forward", f.feed_forward},
+                      {"vocabulary", f.vocabulary}, {"classes", f.classes}, {"norm", f.norm}, {"dropout", f.dropout}, {"batch", f.batch},
+                      {"length", f.lengths.empty() ? Json::of(f.length) : Json::of(f.lengths)}});
 }
 
 Json memory_json(const BenchRun& run, int64_t resident_before) {
@@ -62,43 +53,23 @@ Json memory_json(const BenchRun& run, int64_t resident_before) {
              gradients = bytes(run.store.gradients());
   int64_t state = 0;
   for (const auto& [name, tensor] : run.parts.optimizer->state()) state += bytes(tensor);
-  Json json = Json::dict();
-  json.set("peak_resident", Json::of(peak_resident_bytes()));
-  json.set("resident_at_start", Json::of(resident_before));
-  json.set("parameters", Json::of(parameters));
-  json.set("gradients", Json::of(gradients));
-  json.set("optimizer", Json::of(state));
-  json.set("activations", Json::of(std::max<int64_t>(0, pool - parameters - gradients - state)));
-  json.set("scratch", Json::of(int64_t(memory_use().now[size_t(Memory::scratch)])));
-  return json;
+  return json_object({{"peak_resident", peak_resident_bytes()}, {"resident_at_start", resident_before}, {"parameters", parameters},
+                      {"gradients", gradients}, {"optimizer", state}, {"activations", std::max<int64_t>(0, pool - parameters - gradients - state)},
+                      {"scratch", memory_use().now[size_t(Memory::scratch)]}});
 }
 
-Json to_json(const BenchRun& run, const Measured& m, int64_t resident_before) {
+Json report_of(const BenchRun& run, const Measured& m, int64_t resident_before) {
   double sum = 0;
   for (const double s : m.seconds) sum += s;
   const double mean = sum / double(m.seconds.size()), median = quantile(m.seconds, 0.5);
-  Json json = Json::dict(), seconds = Json::dict(), loss = Json::list();
-  json.set("framework", Json::of("tapedeck " + std::string(version())));
-  json.set("machine", machine_json());
-  json.set("model", model_json(run.flags));
-  json.set("objective", Json::of(run.flags.objective));
+  Json json = json_object({{"framework", "tapedeck " + std::string(version())}, {"machine", machine_json()}, {"model", model_json(run.flags)},
+                           {"objective", run.flags.objective}});
   if (!run.flags.recompute.empty()) json.set("recompute", Json::of(run.flags.recompute));
-  json.set("parameters", Json::of(run.store.count()));
-  json.set("steps", Json::of(run.flags.steps));
-  json.set("warmup", Json::of(run.flags.warmup));
-  seconds.set("median", Json::of(median));
-  seconds.set("p10", Json::of(quantile(m.seconds, 0.1)));
-  seconds.set("p90", Json::of(quantile(m.seconds, 0.9)));
-  seconds.set("mean", Json::of(mean));
-  json.set("seconds", std::move(seconds));
-  json.set("tokens_per_step", Json::of(run.tokens_per_step()));
-  json.set("tokens_per_second", Json::of(run.tokens_per_step() / mean));
-  json.set("fma_peak", Json::of(m.fma_peak));
-  json.set("model_flops", Json::of(run.flops_per_step()));
-  json.set("share_of_peak", Json::of(run.flops_per_step() / median / m.fma_peak));
-  for (const double value : m.losses) loss.items.push_back(Json::of(value));
-  json.set("losses", std::move(loss));
-  json.set("memory", memory_json(run, resident_before));
+  json_add(json, {{"parameters", run.store.count()}, {"steps", run.flags.steps}, {"warmup", run.flags.warmup},
+                  {"seconds", json_object({{"median", median}, {"p10", quantile(m.seconds, 0.1)}, {"p90", quantile(m.seconds, 0.9)}, {"mean", mean}})},
+                  {"tokens_per_step", run.tokens_per_step()}, {"tokens_per_second", run.tokens_per_step() / mean}, {"fma_peak", m.fma_peak},
+                  {"model_flops", run.flops_per_step()}, {"share_of_peak", run.flops_per_step() / median / m.fma_peak},
+                  {"losses", json_list(m.losses)}, {"memory", memory_json(run, resident_before)}});
   return json;
 }
 
@@ -108,7 +79,7 @@ std::string to_table(const Json& json) {
   const auto ms = [&](const char* key) { return 1e3 * at(seconds, key).number; };
   const auto mib = [&](const char* key) { return fmt::format("{:.1f} MiB", at(memory, key).number / (1 << 20)); };
   const double flops = at(json, "model_flops").number, median = at(seconds, "median").number;
-  return align({{"parameters", fmt::format("{}", at(json, "parameters").integer)},
+  return table({{"parameters", fmt::format("{}", at(json, "parameters").integer)},
                 {"step, median", fmt::format("{:.2f} ms", ms("median"))},
                 {"step, p10 .. p90", fmt::format("{:.2f} .. {:.2f} ms", ms("p10"), ms("p90"))},
                 {"tokens per second", fmt::format("{:.0f}", at(json, "tokens_per_second").number)},
@@ -122,7 +93,7 @@ std::string to_table(const Json& json) {
                 {"  gradients", mib("gradients")},
                 {"  optimizer", mib("optimizer")},
                 {"  activations", mib("activations")},
-                {"  working memory of kernels", mib("scratch")}});
+                {"  working memory of kernels", mib("scratch")}}, "lr");
 }
 
 int bench_train(TrainFlags flags) {
@@ -131,20 +102,16 @@ int bench_train(TrainFlags flags) {
   const int64_t resident_before = peak_resident_bytes();
   const BenchRun run(flags);
   if (!flags.save_weights.empty()) save_weights(run);
-  const Json json = to_json(run, measure(run), resident_before);
-  if (flags.json) print(json.dump() + "\n");
-  else if (flags.once_loss) print(fmt::format("{:.9g}\n", json.find("losses")->value.items[0].number));
-  else print(to_table(json));
-  return 0;
+  const Json json = report_of(run, measure(run), resident_before);
+  return print(flags.json, json, flags.once_loss ? fmt::format("{:.9g}\n", json.find("losses")->value.items[0].number) : to_table(json));
 }
 
 }  // namespace
 
 void add_bench_train(CommandLine& line) {
-  auto flags = std::make_shared<TrainFlags>();
-  Command command = line.add("bench train", "time whole training steps: forward, loss, backward, clip, AdamW", [flags] { return bench_train(*flags); });
-  add_train_flags(command, *flags);
-  add_product_flags(command, *flags);
+  auto [command, flags] = add_command<TrainFlags>(line, "bench train", "time whole training steps: forward, loss, backward, clip, AdamW", bench_train);
+  add_train_flags(command, flags);
+  add_product_flags(command, flags);
 }
 
 }  // namespace tapedeck::app

@@ -44,14 +44,15 @@ void use_products(const BenchFlags& flags) {
 
 Json machine_json() {
   const Machine m = machine();
-  Json json = Json::dict();
-  json.set("cpu", Json::of(m.cpu));
-  json.set("kernels", Json::of(m.instruction_set));
-  json.set("gemm", Json::of(m.gemm));
-  json.set("precision", Json::of(multiplies_bf16() ? "bf16" : "f32"));
-  json.set("blas", Json::of(m.blas));
-  json.set("threads", Json::of(threads()));
-  return json;
+  return json_object({{"cpu", m.cpu}, {"kernels", m.instruction_set}, {"gemm", m.gemm}, {"precision", multiplies_bf16() ? "bf16" : "f32"},
+                      {"blas", m.blas}, {"threads", threads()}});
+}
+
+int print_bench(const BenchFlags& flags, Json rows, const std::string& heading, const TableRows& lines, std::initializer_list<JsonEntry> more) {
+  Json out = json_object({{"machine", machine_json()}});
+  json_add(out, more);
+  json_add(out, {{"rows", std::move(rows)}});
+  return print(flags.json, out, heading + table(lines, "lr"));
 }
 
 double quantile(std::vector<double> values, double share) {

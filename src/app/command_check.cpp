@@ -11,41 +11,32 @@ std::string time_text(double seconds) {
   return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
 }
 
-Json to_json(const Check& check, double seconds_left) {
+Json check_json(const Check& check, double seconds_left) {
   const ExperimentData& data = *check.experiment.data;
   const DryRun& r = check.dry_run;
-  Json json = Json::dict();
-  json.set("name", Json::of(check.experiment.config.name));
-  json.set("config_hash", Json::of(check.experiment.hash));
-  json.set("train_examples", Json::of(data.train.size()));
-  json.set("validation_examples", Json::of(data.validation.size()));
-  json.set("test_examples", Json::of(data.test.size()));
-  json.set("outputs", Json::of(data.input.outputs));
-  json.set("vocabulary", Json::of(data.input.vocabulary));
-  json.set("parameters", Json::of(r.parameters));
-  json.set("peak_bytes", Json::of(int64_t(total(r.memory.peak))));
   Json memory = Json::dict();
   for (const auto& [name, bytes] : memory_values(r.memory)) memory.set(name, Json::of(int64_t(bytes)));
-  json.set("memory", std::move(memory));
-  json.set("seconds_per_step", Json::of(r.seconds_per_step));
-  json.set("steps", Json::of(r.steps));
-  json.set("steps_per_epoch", Json::of(r.steps_per_epoch));
-  json.set("seeds", Json::of(int64_t(check.experiment.config.all_seeds().size())));
-  json.set("estimated_seconds", Json::of(seconds_left));
-  return json;
+  return json_object({{"name", check.experiment.config.name}, {"config_hash", check.experiment.hash}, {"train_examples", data.train.size()},
+                      {"validation_examples", data.validation.size()}, {"test_examples", data.test.size()}, {"outputs", data.input.outputs},
+                      {"vocabulary", data.input.vocabulary}, {"parameters", r.parameters}, {"peak_bytes", total(r.memory.peak)},
+                      {"memory", std::move(memory)}, {"seconds_per_step", r.seconds_per_step}, {"steps", r.steps},
+                      {"steps_per_epoch", r.steps_per_epoch}, {"seeds", check.experiment.config.all_seeds().size()},
+                      {"estimated_seconds", seconds_left}});
 }
 
 /// Paths and shapes, for patterns in freeze and optimizer.groups.
 std::string parameter_table(const Experiment& experiment) {
   const auto run = build(experiment, experiment.config.all_seeds().front());
-  std::vector<std::vector<std::string>> rows;
+  TableRows rows;
   for (const Parameter& p : run->store.all()) rows.push_back({p.path, p.shape.str(), p.trainable ? "" : "frozen"});
-  return align(rows);
+  return table(rows, "lr");
 }
 
-int check(const std::string& file, const std::vector<std::string>& sets, bool json, bool parameters) {
-  const Check check = check_experiment(file, sets);
-  if (parameters) {
+struct CheckFlags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
+
+int check(const CheckFlags& flags) {
+  const Check check = check_experiment(flags.file, flags.sets);
+  if (flags.parameters) {
     print(parameter_table(check.experiment));
     return 0;
   }
@@ -54,12 +45,8 @@ int check(const std::string& file, const std::vector<std::string>& sets, bool js
   const DryRun& r = check.dry_run;
   const auto seeds = double(experiment.config.all_seeds().size());
   const double seconds = r.seconds_per_step * double(r.steps) * seeds;
-  if (json) {
-    print(to_json(check, seconds).dump() + "\n");
-    return 0;
-  }
-  print(
-      align({{"experiment", fmt::format("{} is good", experiment.config.name)},
+  return print(flags.json, check_json(check, seconds), table({
+             {"experiment", fmt::format("{} is good", experiment.config.name)},
              {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
                                   data.test.size(), task_of(data.train).summary(data.train))},
              {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
@@ -67,21 +54,17 @@ int check(const std::string& file, const std::vector<std::string>& sets, bool js
              {"memory", memory_text(memory_values(r.memory)) + " at the longest batch"},
              {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
              {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
-             {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}));
-  return 0;
+             {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}, "lr"));
 }
 
 }  // namespace
 
 void add_check(CommandLine& line) {
-  struct Flags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
-  auto flags = std::make_shared<Flags>();
-  Command command = line.add("check", "check an experiment and dry_run one step: parameters, memory, time",
-                             [flags] { return check(flags->file, flags->sets, flags->json, flags->parameters); });
-  command.text("file", flags->file, "experiment file; without one, the built-in experiment", "FILE");
-  add_sets(command, flags->sets);
-  command.flag("--parameters", flags->parameters, "list the parameters instead: path and shape");
-  add_json(command, flags->json);
+  auto [command, flags] = add_command<CheckFlags>(line, "check", "check an experiment and rehearse one step: parameters, memory, time", check);
+  command.text("file", flags.file, "experiment file; without one, the built-in experiment", "FILE");
+  add_sets(command, flags.sets);
+  command.flag("--parameters", flags.parameters, "list the parameters instead: path and shape");
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

@@ -65,31 +65,26 @@ std::vector<Finding> examine() {
           {"parts", fmt::format("{}", all_parts().size())}};
 }
 
-int doctor(bool json) {
-  const std::vector<Finding> findings = examine();
+struct DoctorFlags { bool json = false; };
+
+int doctor(const DoctorFlags& flags) {
   Json out = Json::dict();
-  std::vector<std::vector<std::string>> rows;
   std::string text;
   bool good = true;
-  for (const Finding& finding : findings) {
+  for (const Finding& finding : examine()) {
     good = good && finding.good;
-    Json entry = Json::dict();
-    entry.set("value", Json::of(finding.value));
-    entry.set("good", Json::of(finding.good));
-    out.set(finding.what, std::move(entry));
+    out.set(finding.what, json_object({{"value", finding.value}, {"good", finding.good}}));
     text += fmt::format("{:<4} {:<18} {}\n", finding.good ? "ok" : "bad", finding.what, finding.value);
   }
-  print(json ? out.dump() + "\n" : text + (good ? "all good\n" : "see the lines marked bad\n"));
+  print(flags.json, out, text + (good ? "all good\n" : "see the lines marked bad\n"));
   return good ? 0 : 1;
 }
 
 }  // namespace
 
 void add_doctor(CommandLine& line) {
-  auto json = std::make_shared<bool>(false);
-  Command command =
-      line.add("doctor", "look at this machine and test the parts that results rest on", [json] { return doctor(*json); });
-  add_json(command, *json);
+  auto [command, flags] = add_command<DoctorFlags>(line, "doctor", "look at this machine and test the parts that results rest on", doctor);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

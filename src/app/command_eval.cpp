@@ -26,37 +26,30 @@ int evaluate(const EvalFlags& flags) {
   std::string text;
   for (const std::string& folder : seed_folders(flags.run)) {
     const auto splits = measure(folder, flags);
-    Json json = Json::dict();
-    json.set("folder", Json::of(folder));
-    json.set("checkpoint", Json::of(flags.checkpoint));
-    std::vector<std::vector<std::string>> rows;
+    Json json = json_object({{"folder", folder}, {"checkpoint", flags.checkpoint}});
+    TableRows rows = {{""}};
     for (const auto& [split, values] : splits) {
       json.set(split, values_json(values));
-      if (rows.empty()) {
-        rows.push_back({""});
-        for (const auto& [name, value] : values) rows[0].push_back(name);
-      }
+      if (rows.size() == 1) for (const auto& [name, value] : values) rows[0].push_back(name);
       rows.push_back({split});
       for (const auto& [name, value] : values) rows.back().push_back(figure(value));
     }
     all.items.push_back(std::move(json));
-    text += fmt::format("{} ({})\n", shown_path(folder), flags.checkpoint) + align(rows);
+    text += fmt::format("{} ({})\n", shown_path(folder), flags.checkpoint) + table(rows, "lr");
   }
-  print(flags.json ? all.dump() + "\n" : text);
-  return 0;
+  return print(flags.json, all, text);
 }
 
 }  // namespace
 
 void add_eval(CommandLine& line) {
-  auto flags = std::make_shared<EvalFlags>();
-  Command command = line.add("eval", "measure a checkpoint of a run", [flags] { return evaluate(*flags); });
-  command.required("run", flags->run, "folder of the run, or of one of its seeds")
-      .text("--data", flags->data, "a file in the format of the run's data", "FILE")
-      .choice("--split", flags->split, {"train", "validation", "test"}, "one split (default: validation and test)")
+  auto [command, flags] = add_command<EvalFlags>(line, "eval", "measure a checkpoint of a run", evaluate);
+  command.required("run", flags.run, "folder of the run, or of one of its seeds")
+      .text("--data", flags.data, "a file in the format of the run's data", "FILE")
+      .choice("--split", flags.split, {"train", "validation", "test"}, "one split (default: validation and test)")
       .exclusive("--data", "--split");
-  add_checkpoint(command, flags->checkpoint);
-  add_json(command, flags->json);
+  add_checkpoint(command, flags.checkpoint);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

@@ -24,36 +24,24 @@ std::string explain_topic(const std::string& topic, const std::vector<std::strin
   return out.empty() ? explain(docs, topic) : out;
 }
 
-int explain(const std::string& topic, const std::vector<std::string>& sets, bool json) {
+struct ExplainFlags { std::string topic; bool json = false; std::vector<std::string> plugins, sets; };
+
+int explain_command(const ExplainFlags& flags) {
   Json examples = Json::list();
-  const std::string text = explain_topic(topic, sets, examples);
-  if (!sets.empty() && examples.items.empty()) throw Error(ErrorKind::usage, "--set gives options to an example, and " + in_quotes(topic) + " has none", "leave it out");
-  if (!json) {
-    print(text);
-    return 0;
-  }
-  Json out = Json::dict();
-  out.set("topic", Json::of(topic));
-  out.set("text", Json::of(text));
-  out.set("examples", std::move(examples));
-  print(out.dump() + "\n");
-  return 0;
+  const std::string text = explain_topic(flags.topic, flags.sets, examples);
+  if (!flags.sets.empty() && examples.items.empty())
+    throw Error(ErrorKind::usage, "--set gives options to an example, and " + in_quotes(flags.topic) + " has none", "leave it out");
+  return print(flags.json, json_object({{"topic", flags.topic}, {"text", text}, {"examples", std::move(examples)}}), text);
 }
 
 }  // namespace
 
 void add_explain(CommandLine& line) {
-  struct Flags { std::string topic; bool json = false; std::vector<std::string> plugins, sets; };
-  auto flags = std::make_shared<Flags>();
-  Command command = line.add("explain", "explain a part, an option, an op or the code of an error",
-                             [flags] {
-    load(flags->plugins);
-    return explain(flags->topic, flags->sets, flags->json);
-  });
-  command.required("topic", flags->topic, "r_drop, training.batch_size, objective, TD0301, ...");
-  command.list("--set", flags->sets, "an option of the part, for its example: --set alpha=2; may be repeated", "OPTION=VALUE");
-  add_plugins(command, flags->plugins);
-  add_json(command, flags->json);
+  auto [command, flags] = add_command<ExplainFlags>(line, "explain", "explain a part, an option, an op or the code of an error", explain_command);
+  command.required("topic", flags.topic, "r_drop, training.batch_size, objective, TD0301, ...");
+  command.list("--set", flags.sets, "an option of the part, for its example: --set alpha=2; may be repeated", "OPTION=VALUE");
+  add_plugins(command, flags.plugins);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

@@ -43,41 +43,29 @@ Error usage_error(const CLI::ParseError& problem, const CLI::App& app, const std
 }  // namespace
 
 Command& Command::text(const std::string& names, std::string& value, const std::string& doc, const std::string& placeholder) {
-  app_->add_option(names, value, doc)->type_name(placeholder);
-  return *this;
+  return app_->add_option(names, value, doc)->type_name(placeholder), *this;
 }
 Command& Command::required(const std::string& name, std::string& value, const std::string& doc) {
-  app_->add_option(name, value, doc)->required();
-  return *this;
+  return app_->add_option(name, value, doc)->required(), *this;
 }
 Command& Command::several(const std::string& name, std::vector<std::string>& values, const std::string& doc) {
-  app_->add_option(name, values, doc)->required();
-  return *this;
+  return app_->add_option(name, values, doc)->required(), *this;
 }
 Command& Command::choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc) {
-  app_->add_option(names, value, doc)->check(CLI::IsMember(std::move(allowed)))->capture_default_str();
-  return *this;
+  return app_->add_option(names, value, doc)->check(CLI::IsMember(std::move(allowed)))->capture_default_str(), *this;
 }
-Command& Command::flag(const std::string& names, bool& value, const std::string& doc) {
-  app_->add_flag(names, value, doc);
-  return *this;
-}
+Command& Command::flag(const std::string& names, bool& value, const std::string& doc) { return app_->add_flag(names, value, doc), *this; }
 Command& Command::number(const std::string& name, int64_t& value, const std::string& doc, int64_t least) {
-  app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<int64_t>::max()))->capture_default_str();
-  return *this;
+  return app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<int64_t>::max()))->capture_default_str(), *this;
 }
 Command& Command::number(const std::string& name, double& value, const std::string& doc, double least) {
-  app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<double>::max()))->capture_default_str();
-  return *this;
+  return app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<double>::max()))->capture_default_str(), *this;
 }
-Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc,
-                       const std::string& placeholder) {
-  app_->add_option(names, values, doc)->type_name(placeholder)->allow_extra_args(false);
-  return *this;
+Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc, const std::string& placeholder) {
+  return app_->add_option(names, values, doc)->type_name(placeholder)->allow_extra_args(false), *this;
 }
 Command& Command::exclusive(const std::string& one, const std::string& other) {
-  app_->get_option(one)->excludes(app_->get_option(other));
-  return *this;
+  return app_->get_option(one)->excludes(app_->get_option(other)), *this;
 }
 
 CommandLine::CommandLine(const std::string& doc, const std::string& version, const std::string& footer)
@@ -116,6 +104,8 @@ void CommandLine::check_member_name(const std::vector<std::string>& words) const
   if (names.empty() || (words.size() > 1 && words[1].starts_with("-"))) return;
   if (words.size() == 1) throw Error(ErrorKind::usage, words[0] + " what?", "one of " + join(names));
   if (std::find(names.begin(), names.end(), words[1]) != names.end()) return;
+  if (const auto gone = removed_.find(words[0] + " " + words[1]); gone != removed_.end())
+    throw Error(ErrorKind::usage, "there is no " + gone->first + " any more", gone->second);
   const std::string near = suggest(words[1], names);
   throw Error(ErrorKind::usage, "there is no " + words[0] + " " + in_quotes(words[1]), near.empty() ? "one of " + join(names) : near);
 }

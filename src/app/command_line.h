@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ class CommandLine {
   Command add(const std::string& name, const std::string& doc, std::function<int()> action);
   /// A command that only holds others; they are added as "group name".
   void group(const std::string& name, const std::string& doc);
+  /// A member of a group that is no more: whoever types it is told what to type instead.
+  void removed(const std::string& name, const std::string& hint) { removed_[name] = hint; }
   /// Parses and runs. words: the arguments without the program. Error{usage} with a suggestion.
   int run(const std::vector<std::string>& words);
 
@@ -49,6 +52,7 @@ class CommandLine {
   void check_member_name(const std::vector<std::string>& words) const;
   std::unique_ptr<CLI::App> app_;
   std::function<int()> chosen_;
+  std::map<std::string, std::string> removed_;
 };
 
 }  // namespace tapedeck::app

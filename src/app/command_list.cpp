@@ -35,25 +35,21 @@ std::string kind_of(const std::string& word, const std::vector<Entry>& all) {
   throw Error(ErrorKind::usage, "there is no kind " + in_quotes(word), suggest(word, kinds) + " kinds: " + join(kinds));
 }
 
-int list(const std::string& word, bool json) {
-  std::vector<Entry> all = entries();
-  const std::string kind = word.empty() ? "" : kind_of(word, all);
+struct ListFlags { std::string kind; bool json = false; std::vector<std::string> plugins; };
+
+int list(const ListFlags& flags) {
+  const std::vector<Entry> all = entries();
+  const std::string kind = flags.kind.empty() ? "" : kind_of(flags.kind, all);
   Json listed = Json::list();
-  std::vector<std::vector<std::string>> rows;
   std::string text, last;
   for (const Entry& entry : all) {
     if (!kind.empty() && entry.kind != kind) continue;
-    if (kind.empty() && entry.kind == "code" && !json) continue;     // a page of their own: list codes
-    Json one = Json::dict();
-    one.set("kind", Json::of(entry.kind));
-    one.set("name", Json::of(entry.name));
-    one.set("doc", Json::of(entry.doc));
-    listed.items.push_back(std::move(one));
+    if (kind.empty() && entry.kind == "code" && !flags.json) continue;     // a page of their own: list codes
+    listed.items.push_back(json_object({{"kind", entry.kind}, {"name", entry.name}, {"doc", entry.doc}}));
     if (entry.kind != last) text += fmt::format("{}{}\n", last.empty() ? "" : "\n", last = entry.kind);
     text += fmt::format("  {:<20} {}\n", entry.name, entry.doc);
   }
-  print(json ? listed.dump() + "\n" : text);
-  return 0;
+  return print(flags.json, listed, text);
 }
 
 }  // namespace
@@ -65,15 +61,10 @@ std::vector<PartDoc> all_parts() {
 }
 
 void add_list(CommandLine& line) {
-  struct Flags { std::string kind; bool json = false; std::vector<std::string> plugins; };
-  auto flags = std::make_shared<Flags>();
-  Command command = line.add("list", "list the parts there are, by kind", [flags] {
-    load(flags->plugins);
-    return list(flags->kind, flags->json);
-  });
-  command.text("kind", flags->kind, "objective, model, op, code, ... (default: all parts and ops)", "KIND");
-  add_plugins(command, flags->plugins);
-  add_json(command, flags->json);
+  auto [command, flags] = add_command<ListFlags>(line, "list", "list the parts there are, by kind", list);
+  command.text("kind", flags.kind, "objective, model, op, code, ... (default: all parts and ops)", "KIND");
+  add_plugins(command, flags.plugins);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

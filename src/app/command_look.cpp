@@ -2,9 +2,7 @@
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/base/words.h>
 #include <tapedeck/look/views.h>
-#include <tapedeck/run/record_step.h>
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/tensor/roofline.h>
 #include <tapedeck/train/checkpoint.h>
@@ -17,7 +15,6 @@ namespace {
 struct LookFlags {
   std::string from, other, save, output;
   StepToRecord step;
-  int64_t order = 1;
   LookOptions view;
 };
 
@@ -31,11 +28,10 @@ int finish(const std::string& text, const LookFlags& flags) {
   return 0;
 }
 
-int show(const LookView& view, LookFlags& flags) {
+int show_view(const LookView& view, LookFlags& flags) {
   flags.step.recorder.replay = view.replay;
   flags.step.recorder.shadow = view.shadow;
   flags.step.recorder.derivatives = view.derivatives;
-  flags.step.order = int(flags.order);
   const Recording recording = recording_of(flags.from, flags);
   if (view.ceilings && !flags.view.structure) {
     const int team = threads();
@@ -46,12 +42,14 @@ int show(const LookView& view, LookFlags& flags) {
   return finish(view.show(recording, flags.view), flags);
 }
 
-void add_recording_flags(Command& command, LookFlags& flags) {
-  add_sets(command, flags.step.sets);
-  command.number("--step", flags.step.step, "that many updates come first", 0)
-      .number("--order", flags.order, "2: adds a gradient penalty, so that the backward pass is differentiated", 1)
-      .flag("--atoms", flags.step.recorder.atoms, "ops with a reference are replaced by its smaller ops")
-      .text("--save", flags.save, "keeps the recording", "FILE")
+int show_difference(LookFlags& flags) {
+  const Recording a = recording_of(flags.from, flags);
+  return finish(look_diff(a, recording_of(flags.other, flags)), flags);
+}
+
+void add_output_flags(Command& command, LookFlags& flags) {
+  add_recording_flags(command, flags.step);
+  command.text("--save", flags.save, "keeps the recording", "FILE")
       .text("-o,--output", flags.output, "writes the view there instead of printing it", "FILE");
 }
 
@@ -59,26 +57,23 @@ void add_recording_flags(Command& command, LookFlags& flags) {
 
 void add_look(CommandLine& line) {
   line.group("look", "record one training step and look inside");
+  line.removed("look dot", "`look svg` draws the graph, and needs no Graphviz");
   for (const LookView& view : look_views()) {
-    auto flags = std::make_shared<LookFlags>();
-    Command command = line.add("look " + std::string(view.name), std::string(view.doc), [flags, &view] { return show(view, *flags); });
-    command.required("from", flags->from, "experiment file, or a recording that --save kept");
-    add_recording_flags(command, *flags);
-    command.text("--op", flags->view.op, "only ops that match, * for any run of characters", "PATTERN")
-        .text("--scope", flags->view.scope, "only places in the model that match, e.g. *layers.0*", "PATTERN")
-        .choice("--phase", flags->view.phase, {"forward", "backward", "second", "third", "recompute", "update"}, "only this phase")
-        .number("--top", flags->view.top, "only so many, the largest first", 0)
-        .choice("--by", flags->view.by, {"time", "flops", "bytes", "saved"}, "what --top goes by")
-        .flag("--structure", flags->view.structure, "only what shapes decide, the same on every machine: no times, no values (list, roof)");
-    add_json(command, flags->view.json);
+    auto [command, flags] = add_command<LookFlags>(line, "look " + std::string(view.name), std::string(view.doc),
+                                                   [&view](LookFlags& given) { return show_view(view, given); });
+    command.required("from", flags.from, "experiment file, or a recording that --save kept");
+    add_output_flags(command, flags);
+    command.text("--op", flags.view.op, "only ops that match, * for any run of characters", "PATTERN")
+        .text("--scope", flags.view.scope, "only places in the model that match, e.g. *layers.0*", "PATTERN")
+        .choice("--phase", flags.view.phase, {"forward", "backward", "second", "third", "recompute", "update"}, "only this phase")
+        .number("--top", flags.view.top, "only so many, the largest first", 0)
+        .choice("--by", flags.view.by, {"time", "flops", "bytes", "saved"}, "what --top goes by")
+        .flag("--structure", flags.view.structure, "only what shapes decide, the same on every machine: no times, no values (list, roof)");
+    add_json(command, flags.view.json);
   }
-  auto flags = std::make_shared<LookFlags>();
-  Command command = line.add("look diff", "the first record in which two recordings differ", [flags] {
-    const Recording a = recording_of(flags->from, *flags);
-    return finish(look_diff(a, recording_of(flags->other, *flags)), *flags);
-  });
-  command.required("a", flags->from, "experiment file or recording").required("b", flags->other, "the same");
-  add_recording_flags(command, *flags);
+  auto [command, flags] = add_command<LookFlags>(line, "look diff", "the first record in which two recordings differ", show_difference);
+  command.required("a", flags.from, "experiment file or recording").required("b", flags.other, "the same");
+  add_output_flags(command, flags);
 }
 
 }  // namespace tapedeck::app

@@ -35,12 +35,12 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 std::string_view own_name(std::string_view text) { return text.substr(3, text.find(':') - 3); }
 
 /// A head is the tutorial's layer; "data" is what `list` calls readers.
-const Skeleton& skeleton_of(const std::string& kind) {
+const EmbeddedFile& skeleton_of(const std::string& kind) {
   const std::string page = kind == "head" ? "layer" : kind == "data" ? "reader" : kind;
   std::vector<std::string> kinds;
-  for (const Skeleton& skeleton : skeletons()) {
-    if (skeleton.kind == page) return skeleton;
-    kinds.emplace_back(skeleton.kind);
+  for (const EmbeddedFile& skeleton : skeletons()) {
+    if (skeleton.name == page) return skeleton;
+    kinds.emplace_back(skeleton.name);
   }
   throw Error(ErrorKind::usage, "there is no skeleton for " + in_quotes(kind), suggest(kind, kinds) + " kinds: " + join(kinds));
 }
@@ -55,11 +55,13 @@ void check_name(const std::string& kind, const std::string& name) {
   if (taken) throw Error(ErrorKind::usage, "there is something called " + in_quotes(name) + " already", "see tapedeck explain " + name);
 }
 
-int write_skeleton(const std::string& kind, const std::string& name, std::string folder) {
-  const auto& [page, text] = skeleton_of(kind);
+struct NewFlags { std::string kind, name, folder; };
+
+int write_skeleton(const NewFlags& flags) {
+  auto& [kind, name, chosen] = flags;
+  const auto& [page, text, sha256] = skeleton_of(kind);
   check_name(kind, name);
-  if (folder.empty()) folder = fs::is_directory("models/custom") ? "models/custom" : ".";
-  const fs::path path = fs::path(folder) / (name + ".cpp");
+  const fs::path folder = !chosen.empty() ? chosen : fs::is_directory("models/custom") ? "models/custom" : ".", path = folder / (name + ".cpp");
   std::error_code problem;
   if (fs::exists(path, problem)) throw Error(ErrorKind::usage, path.string() + " exists already", "remove it, or choose another name");
   std::ofstream file(path);
@@ -74,13 +76,10 @@ int write_skeleton(const std::string& kind, const std::string& name, std::string
 }  // namespace
 
 void add_new(CommandLine& line) {
-  struct Flags { std::string kind, name, folder; };
-  auto flags = std::make_shared<Flags>();
-  Command command = line.add("new", "write the source file of a new part, complete and ready to be changed",
-                             [flags] { return write_skeleton(flags->kind, flags->name, flags->folder); });
-  command.required("kind", flags->kind, "op, layer, head, encoder, model, loss, objective, adversary, task, reader, tokenizer, sampler, optimizer, schedule or metric")
-      .required("name", flags->name, "its name in JSON, such as my_loss")
-      .text("--to", flags->folder, "folder that receives NAME.cpp (default: models/custom, or here)", "FOLDER");
+  auto [command, flags] = add_command<NewFlags>(line, "new", "write the source file of a new part, complete and ready to be changed", write_skeleton);
+  command.required("kind", flags.kind, "op, layer, head, encoder, model, loss, objective, adversary, task, reader, tokenizer, sampler, optimizer, schedule or metric")
+      .required("name", flags.name, "its name in JSON, such as my_loss")
+      .text("--to", flags.folder, "folder that receives NAME.cpp (default: models/custom, or here)", "FOLDER");
 }
 
 }  // namespace tapedeck::app

@@ -27,12 +27,11 @@ int predict(const PredictFlags& flags) {
 }  // namespace
 
 void add_predict(CommandLine& line) {
-  auto flags = std::make_shared<PredictFlags>();
-  Command command = line.add("predict", "predict the rows of a file", [flags] { return predict(*flags); });
-  command.required("run", flags->run, "folder of the run, or of one of its seeds")
-      .required("input", flags->input, "file in the format of the run's data")
-      .text("-o,--output", flags->output, "file for the predictions (default: stdout)", "FILE");
-  add_checkpoint(command, flags->checkpoint);
+  auto [command, flags] = add_command<PredictFlags>(line, "predict", "predict the rows of a file", predict);
+  command.required("run", flags.run, "folder of the run, or of one of its seeds")
+      .required("input", flags.input, "file in the format of the run's data")
+      .text("-o,--output", flags.output, "file for the predictions (default: stdout)", "FILE");
+  add_checkpoint(command, flags.checkpoint);
 }
 
 }  // namespace tapedeck::app

@@ -4,16 +4,13 @@
 namespace tapedeck::app {
 
 void add_schema(CommandLine& line) {
-  struct Flags { bool json = true; std::vector<std::string> plugins; };    // it is JSON either way
-  auto flags = std::make_shared<Flags>();
-  Command command = line.add("schema", "print the JSON Schema of experiment files, for editors", [flags] {
-    load(flags->plugins);
+  struct SchemaFlags { bool json = true; std::vector<std::string> plugins; };    // it is JSON either way
+  auto [command, flags] = add_command<SchemaFlags>(line, "schema", "print the JSON Schema of experiment files, for editors", [](SchemaFlags&) {
     ExperimentConfig root;
-    print(json_schema(root).dump() + "\n");
-    return 0;
+    return print(true, json_schema(root), "");
   });
-  add_plugins(command, flags->plugins);
-  add_json(command, flags->json);
+  add_plugins(command, flags.plugins);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

@@ -4,32 +4,26 @@
 #include <unistd.h>
 
 #include <tapedeck/look/cursor.h>
-#include <tapedeck/run/record_step.h>
 
 #include "src/app/commands.h"
 
 namespace tapedeck::app {
 namespace {
 
-struct StepFlags {
-  std::string from;
-  StepToRecord step;
-  int64_t order = 1;
-};
+struct StepFlags { std::string from; StepToRecord step; };
 
 Cursor cursor_over(const StepFlags& flags) {
   if (is_recording(flags.from)) return Cursor(load_recording(flags.from));
-  const auto again = [from = flags.from, step = flags.step](RecordVisitor& visitor) {
+  const auto recompute = [from = flags.from, step = flags.step](RecordVisitor& visitor) {
     StepToRecord closer = step;
     closer.recorder.statistics = false;
     closer.recorder.visitor = &visitor;
     record_step(from, closer);
   };
-  return Cursor(record_step(flags.from, flags.step), again);
+  return Cursor(record_step(flags.from, flags.step), recompute);
 }
 
-int walk(StepFlags& flags) {
-  flags.step.order = int(flags.order);
+int walk(const StepFlags& flags) {
   Cursor cursor = cursor_over(flags);
   const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
   print(cursor.greeting());
@@ -48,13 +42,9 @@ int walk(StepFlags& flags) {
 }  // namespace
 
 void add_step(CommandLine& line) {
-  auto flags = std::make_shared<StepFlags>();
-  Command command = line.add("step", "walk through one recorded training step, record by record", [flags] { return walk(*flags); });
-  command.required("from", flags->from, "experiment file, or a recording that `look --save` kept");
-  add_sets(command, flags->step.sets);
-  command.number("--step", flags->step.step, "that many updates come first", 0)
-      .number("--order", flags->order, "2: adds a gradient penalty, so that the backward pass is differentiated", 1)
-      .flag("--atoms", flags->step.recorder.atoms, "ops with a reference are replaced by its smaller ops");
+  auto [command, flags] = add_command<StepFlags>(line, "step", "walk through one recorded training step, record by record", walk);
+  command.required("from", flags.from, "experiment file, or a recording that `look --save` kept");
+  add_recording_flags(command, flags.step);
 }
 
 }  // namespace tapedeck::app

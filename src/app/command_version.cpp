@@ -4,13 +4,11 @@
 namespace tapedeck::app {
 
 void add_version(CommandLine& line) {
-  auto json = std::make_shared<bool>(false);
-  Command command = line.add("version", "print the version", [json] {
-    const std::string number(version());
-    print(*json ? "{\"tapedeck\": \"" + number + "\"}\n" : "tapedeck " + number + "\n");
-    return 0;
+  struct VersionFlags { bool json = false; };
+  auto [command, flags] = add_command<VersionFlags>(line, "version", "print the version", [](VersionFlags& given) {
+    return print(given.json, json_object({{"tapedeck", version()}}), "tapedeck " + std::string(version()) + "\n");
   });
-  add_json(command, *json);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

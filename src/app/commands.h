@@ -2,16 +2,35 @@
 // Next: main.cpp.
 #pragma once
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include <tapedeck/base/json_build.h>
+#include <tapedeck/base/table.h>
 #include <tapedeck/config/schema.h>
+#include <tapedeck/run/record_step.h>
 #include <tapedeck/run/run.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "src/app/command_line.h"
 
 namespace tapedeck::app {
+
+/// Error{usage} for a plugin that cannot be loaded.
+void load(const std::vector<std::string>& plugins);
+
+/// A command with its options, which live as long as the command line. action: what it does with them; plugins are loaded before.
+template <class Flags>
+struct NewCommand { Command command; Flags& flags; };
+template <class Flags>
+NewCommand<Flags> add_command(CommandLine& line, const std::string& name, const std::string& doc, std::type_identity_t<std::function<int(Flags&)>> action) {
+  auto flags = std::make_shared<Flags>();
+  return {line.add(name, doc, [flags, action = std::move(action)] {
+            if constexpr (requires { flags->plugins; }) load(flags->plugins);
+            return action(*flags);
+          }), *flags};
+}
 
 void add_run(CommandLine& line, const std::vector<std::string>& typed);
 void add_resume(CommandLine& line, const std::vector<std::string>& typed);
@@ -33,10 +52,9 @@ void add_version(CommandLine& line);
 /// Options that several commands share.
 void add_sets(Command& command, std::vector<std::string>& sets);
 void add_json(Command& command, bool& json);
-/// --plugin, which may be repeated; load them before anything is looked up by name. Error{usage} for one that cannot be loaded.
 void add_plugins(Command& command, std::vector<std::string>& paths);
-void load(const std::vector<std::string>& plugins);
 void add_checkpoint(Command& command, std::string& which);
+void add_recording_flags(Command& command, StepToRecord& step);
 struct RunFlags {
   RunOptions options;
   std::string progress = "auto";
@@ -49,10 +67,10 @@ RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& ty
 
 /// stdout, all of it; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);
+/// The answer of a command, for people or for machines. Returns 0, the exit code.
+int print(bool as_json, const Json& json, const std::string& text);
 /// The end of run and resume: the final table, unless a signal came, and what failed. Returns the exit code.
 int report(const RunResult& result);
-/// Columns aligned: the first to the left, the others to the right.
-std::string align(const std::vector<std::vector<std::string>>& rows);
 /// A path as short as it can be said from here.
 std::string shown_path(const std::string& path);
 /// "312.0 MiB at the peak (parameters 42.5, ...), resident 350 MiB" from SeedResult::memory.

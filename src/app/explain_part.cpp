@@ -39,7 +39,7 @@ class Story {
 
   std::string str() {
     for (uint32_t i = 0; i < r_.records.size();) i = next(i);
-    return look::table(rows_, "l");
+    return table(rows_, "l");
   }
 
  private:
@@ -120,7 +120,7 @@ class Story {
   const Demonstration& shown_;
   const Recording& r_;
   Lines line_;
-  look::Rows rows_;
+  TableRows rows_;
 };
 
 std::string method_text(const Demonstration& shown) {
@@ -138,24 +138,13 @@ std::string method_text(const Demonstration& shown) {
 }
 
 Json to_json(const Demonstration& shown, const std::string& kind, const std::string& name) {
-  Json out = Json::dict(), checks = Json::list();
-  out.set("kind", Json::of(kind));
-  out.set("name", Json::of(name));
-  out.set("given", Json::of(shown.given));
-  if (shown.is_method) {
-    out.set("forward_passes", Json::of(shown.count.forward));
-    out.set("backward_passes", Json::of(shown.count.backward));
-  }
-  for (const bool backward : {false, true}) {
-    const Total sum = total_of(shown.recording, backward);
-    out.set(backward ? "backward_flops" : "forward_flops", Json::of(sum.flops));
-    out.set(backward ? "backward_bytes" : "forward_bytes", Json::of(sum.bytes));
-  }
-  for (const std::string& row : shown.checks) checks.items.push_back(Json::of(row));
-  out.set("checks", std::move(checks));
+  Json out = json_object({{"kind", kind}, {"name", name}, {"given", shown.given}});
+  if (shown.is_method) json_add(out, {{"forward_passes", shown.count.forward}, {"backward_passes", shown.count.backward}});
+  const Total there = total_of(shown.recording, false), back = total_of(shown.recording, true);
   LookOptions options;
   options.json = true;
-  out.set("records", parse_json(look_list(shown.recording, options), "look list"));
+  json_add(out, {{"forward_flops", there.flops}, {"forward_bytes", there.bytes}, {"backward_flops", back.flops}, {"backward_bytes", back.bytes},
+                 {"checks", json_list(shown.checks)}, {"records", parse_json(look_list(shown.recording, options), "look list")}});
   return out;
 }
 

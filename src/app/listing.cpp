@@ -68,29 +68,20 @@ std::string Lines::call(const OpRecord& record) const {
 
 namespace {
 
-/// "encoder.layers.0" of "encoder.layers.0.ff.in": what is repeated under other numbers.
-std::string layer_of(const std::string& scope) {
-  for (size_t begin = 0; begin < scope.size();) {
-    const size_t end = std::min(scope.find('.', begin), scope.size());
-    if (end > begin && scope.find_first_not_of("0123456789", begin) >= end) return scope.substr(0, end);
-    begin = end + 1;
-  }
-  return "";
-}
-
 /// Consecutive rows of one layer, or of none.
-struct Stretch {
+struct LayerRows {
   std::string layer, ops;
   std::vector<uint32_t> records;
 };
-std::vector<Stretch> stretches(const Recording& r, const std::vector<uint32_t>& records) {
-  std::vector<Stretch> all;
+std::vector<LayerRows> by_layer(const Recording& r, const std::vector<uint32_t>& records) {
+  std::vector<LayerRows> all;
   for (uint32_t i : records) {
     const OpRecord& record = r.records[i];
-    const std::string layer = layer_of(record.scope);
+    const look::Layer place = look::layer_of(record.scope);
+    const std::string layer = place.index < 0 ? "" : record.scope.substr(0, record.scope.size() - place.rest.size());
     if (all.empty() || all.back().layer != layer) all.push_back({layer, "", {}});
     all.back().records.push_back(i);
-    all.back().ops += record.op + " " + record.scope.substr(std::min(layer.size(), record.scope.size())) + "\n";
+    all.back().ops += record.op + " " + record.scope.substr(layer.size()) + "\n";
   }
   return all;
 }
@@ -99,8 +90,8 @@ std::vector<Stretch> stretches(const Recording& r, const std::vector<uint32_t>& 
 
 std::string rows_text(const Recording& r, const std::vector<uint32_t>& records) {
   const Lines line(r);
-  const std::vector<Stretch> all = stretches(r, records);
-  look::Rows rows;
+  const std::vector<LayerRows> all = by_layer(r, records);
+  TableRows rows;
   size_t left_out = 0;
   for (size_t k = 0; k < all.size(); ++k) {
     if (k > 0 && !all[k].layer.empty() && all[k].ops == all[k - 1].ops) {
@@ -115,7 +106,7 @@ std::string rows_text(const Recording& r, const std::vector<uint32_t>& records) 
   }
   if (left_out) rows.push_back({"", "", fmt::format("and {} more rows", left_out)});
   for (auto& row : rows) row[0] = "  " + row[0];
-  return look::table(rows, "rl");
+  return table(rows, "rl");
 }
 
 Total total_of(const Recording& r, bool backward) {
@@ -139,10 +130,10 @@ std::string kept_text(const Recording& r) {
   std::vector<Kept> sorted;
   for (auto& [what, kept] : reasons) sorted.push_back({what, kept.values, kept.bytes});
   std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.bytes > b.bytes; });
-  look::Rows rows;
+  TableRows rows;
   for (auto& kept : sorted)
     rows.push_back({"  " + look::bytes_text(double(kept.bytes)), fmt::format("{} value{}", kept.values, kept.values == 1 ? "" : "s"), look::plain(kept.what)});
-  return rows.empty() ? "  nothing but parameters and inputs\n" : look::table(rows, "rrl");
+  return rows.empty() ? "  nothing but parameters and inputs\n" : table(rows, "rrl");
 }
 
 }  // namespace tapedeck::app

@@ -49,6 +49,13 @@ void add_checkpoint(Command& command, std::string& which) {
   command.choice("--checkpoint", which, {"best", "last"}, "which checkpoint");
 }
 
+void add_recording_flags(Command& command, StepToRecord& step) {
+  add_sets(command, step.sets);
+  command.number("--step", step.step, "that many updates come first", 0)
+      .number("--order", step.order, "2: adds a gradient penalty, so that the backward pass is differentiated", 1)
+      .flag("--atoms", step.recorder.atoms, "ops with a reference are replaced by its smaller ops");
+}
+
 void add_run_flags(Command& command, RunFlags& flags) {
   add_sets(command, flags.options.sets);
   command.choice("--progress", flags.progress, {"auto", "live", "plain", "json", "none"}, "how progress is shown on stderr")

@@ -17,14 +17,6 @@ namespace tapedeck::app {
 namespace {
 
 using Values = std::map<std::string, double>;
-using Rows = std::vector<std::vector<std::string>>;
-
-/// Length in columns of UTF-8 text.
-size_t width(const std::string& text) {
-  size_t n = 0;
-  for (char c : text) n += (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
-  return n;
-}
 
 std::vector<std::string> metric_names(const std::vector<SeedResult>& seeds) {
   std::set<std::string> names;
@@ -45,7 +37,7 @@ std::string one_seed(const SeedResult& seed) {
   const std::vector<std::string> metrics = metric_names({seed});
   std::vector<std::string> head = {"", "step"};
   head.insert(head.end(), metrics.begin(), metrics.end());
-  Rows rows = {head};
+  TableRows rows = {head};
   for (const auto& [label, values] :
        {std::pair("best (validation)", &seed.best), std::pair("last (validation)", &seed.last), std::pair("test", &seed.test)}) {
     if (values->empty()) continue;
@@ -53,7 +45,7 @@ std::string one_seed(const SeedResult& seed) {
     for (const std::string& metric : metrics) row.push_back(cell(*values, metric));
     rows.push_back(std::move(row));
   }
-  return align(rows);
+  return table(rows, "lr");
 }
 
 std::vector<double> column(const std::vector<SeedResult>& seeds, const Values SeedResult::*part, const std::string& metric) {
@@ -66,7 +58,7 @@ std::vector<double> column(const std::vector<SeedResult>& seeds, const Values Se
 
 std::string several_seeds(const std::vector<SeedResult>& seeds) {
   const std::vector<std::string> metrics = metric_names(seeds);
-  Rows rows = {{"", "n", "mean", "sd", "min", "max", "95 % interval"}};
+  TableRows rows = {{"", "n", "mean", "sd", "min", "max", "95 % interval"}};
   for (const auto& [label, part] :
        {std::pair("best", &SeedResult::best), std::pair("last", &SeedResult::last), std::pair("test", &SeedResult::test)})
     for (const std::string& metric : metrics) {
@@ -77,7 +69,7 @@ std::string several_seeds(const std::vector<SeedResult>& seeds) {
                       figure(s.low), figure(s.high),
                       s.n > 1 ? fmt::format("{} .. {}", figure(s.interval_low), figure(s.interval_high)) : "-"});
     }
-  return align(rows);
+  return table(rows, "lr");
 }
 
 /// The seed that needed most.
@@ -115,23 +107,9 @@ void print(const std::string& text) {
     throw Error(ErrorKind::data, fmt::format("cannot write the output: {}", std::strerror(errno)), "check the space on the disk");
 }
 
-std::string align(const Rows& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (i == widths.size()) widths.push_back(0);
-      widths[i] = std::max(widths[i], width(row[i]));
-    }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width(row[i]), ' ');
-      line += i == 0 ? row[i] + space : "  " + space + row[i];
-    }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
+int print(bool as_json, const Json& json, const std::string& text) {
+  print(as_json ? json.dump() + "\n" : text);
+  return 0;
 }
 
 std::string memory_text(const Values& bytes) {

@@ -1,9 +1,8 @@
 // What the cursor answers by computing the step again: the smaller ops inside an op, and the op's derivatives against
-// differences. Next: close_up.cpp.
-#include <tapedeck/base/words.h>
+// differences. Next: expansion.cpp.
 #include <tapedeck/look/cursor.h>
 
-#include "src/look/close_up.h"
+#include "src/look/expansion.h"
 #include "src/look/cursor_text.h"
 
 namespace tapedeck {
@@ -28,8 +27,8 @@ void name_inputs(Recording& inside, const OpRecord& x, const OpRecord& forward) 
 
 }  // namespace
 
-std::vector<Spot> Cursor::path(uint32_t record) const {
-  std::vector<Spot> all;
+std::vector<PathStep> Cursor::path(uint32_t record) const {
+  std::vector<PathStep> all;
   for (auto& level : levels_) {
     const uint32_t i = &level == &levels_.back() ? record : level.at;
     all.push_back({i, level.recording.records[i].origin});
@@ -37,7 +36,7 @@ std::vector<Spot> Cursor::path(uint32_t record) const {
   return all;
 }
 
-std::string Cursor::into(const Words&) {
+std::string Cursor::into() {
   using Kind = OpRecord::Kind;
   const OpRecord& x = record();
   const std::string name = text("#", at(), " ", plain(x.op));
@@ -45,8 +44,8 @@ std::string Cursor::into(const Words&) {
   if (x.kind == Kind::update) return name + " is the optimizer's: `tapedeck explain` of its type has the formula\n";
   if (x.kind == Kind::add) return name + " adds two gradients: there is nothing inside\n";
   if (x.kind == Kind::restore) return name + " makes a forgotten value again from another one: its forward record can be entered\n";
-  if (!again_) return name + ": " + from_file;
-  Expansion inside = expand(again_, path(at()));
+  if (!recompute_) return name + ": " + from_file;
+  Expansion inside = expand(recompute_, path(at()));
   if (!inside.refusal.empty()) return inside.refusal;
   if (inside.recording.records.empty()) return name + " passes its gradient on as it is: no op is needed\n";
   const bool derivative = x.kind == Kind::backward;
@@ -58,20 +57,15 @@ std::string Cursor::into(const Words&) {
   return out + lines_text(r(), 0, std::min(last(), first_lines - 1), at());
 }
 
-std::string Cursor::out(const Words&) {
-  if (levels_.size() == 1) return "this is the step itself: nothing was entered\n";
-  levels_.pop_back();
-  return record_text(r(), at());
-}
-
-std::string Cursor::checkgrad(const Words&) {
+std::string Cursor::checkgrad() {
   using Kind = OpRecord::Kind;
-  if (record().kind != Kind::forward && record().kind != Kind::backward && record().kind != Kind::again) return text("#", at(), " ", plain(record().op), " has no derivative to check\n");
-  if (!again_) return from_file;
+  const OpRecord& x = record();
+  if (x.kind != Kind::forward && x.kind != Kind::backward && x.kind != Kind::again) return text("#", at(), " ", plain(x.op), " has no derivative to check\n");
+  if (!recompute_) return from_file;
   uint32_t i = at();
-  for (uint32_t k = at() + 1; record().kind != Kind::backward && k <= last() && i == at(); ++k)     // its gradient kernel saw what arrived
-    if (r().records[k].origin == at() && r().records[k].kind == Kind::backward && r().records[k].op == record().op) i = k;
-  return text("#", i, " ", check_gradient(again_, path(i)));
+  for (uint32_t k = at() + 1; x.kind != Kind::backward && k <= last() && i == at(); ++k)     // its gradient kernel saw what arrived
+    if (r().records[k].origin == at() && r().records[k].kind == Kind::backward && r().records[k].op == x.op) i = k;
+  return text("#", i, " ", look::check_gradient(recompute_, path(i)));
 }
 
 }  // namespace tapedeck

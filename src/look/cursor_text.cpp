@@ -2,17 +2,10 @@
 // plain() on their way. Next: cursor.cpp.
 #include "src/look/cursor_text.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace tapedeck::look {
 namespace {
 
 constexpr int64_t few = 8, row_length = 16;
-
-std::string op_of(const Recording& r, uint32_t i) {
-  return text("#", i, " ", plain(r.records[i].op), r.records[i].kind == OpRecord::Kind::backward ? "'" : "");
-}
 
 std::string elements_text(const RecordedValue& v) {
   const int64_t n = v.shape.size(), shown = int64_t(v.sample.size());
@@ -36,9 +29,7 @@ std::string summary_text(const Recording& r, uint32_t id) {
   std::string out = text("min ", number(v.summary.min), "  max ", number(v.summary.max), "  mean ", number(v.summary.mean), "  rms ",
                          number(root_mean_square(v)), "  zeros ", v.summary.zeros, " of ", v.shape.size());
   if (v.summary.finite()) return out;
-  const std::string place = place_text(r, id, v.summary.first_bad);
-  out += text("  NaN ", v.summary.nan, "  infinite ", v.summary.infinite, ", the first at element ", v.summary.first_bad, place.empty() ? "" : ", " + place);
-  return out;
+  return out + text("  NaN ", v.summary.nan, "  infinite ", v.summary.infinite, ", ", first_bad_text(r, id));
 }
 
 /// The value that g is the gradient of; a sum of gradients is the gradient of the same.
@@ -87,7 +78,7 @@ std::string chain_text(const Recording& r, uint32_t v, uint32_t of) {
   }
   std::string out = text("  it is the gradient of ", shown(r, of), "\n");
   if (sum.empty()) return out + text("  computed in the rule of ", where(r, x.origin), ", by ", call(x), "\n");
-  return out + text("  d ", loss, " / d ", label(of), " = ", sum, "\n  by ", op_of(r, i), x.origin == nothing ? "" : " (the derivative of " + where(r, x.origin) + ")",
+  return out + text("  d ", loss, " / d ", label(of), " = ", sum, "\n  by ", short_name(r, i), x.origin == nothing ? "" : " (the derivative of " + where(r, x.origin) + ")",
                     ", which read\n", from);
 }
 
@@ -106,7 +97,7 @@ std::string life_text(const Recording& r, uint32_t at, uint32_t v) {
   const bool future = born != nothing && born > at;
   if (future) out += text("; it does not exist yet at #", at);
   else out += b.given != nothing && b.given <= at ? text("; gone at #", at) : text("; alive at #", at);
-  if (overwritten != nothing) out += text("; ", op_of(r, r.values[overwritten].made_by), " writes ", label(overwritten), " in its place");
+  if (overwritten != nothing) out += text("; ", short_name(r, r.values[overwritten].made_by), " writes ", label(overwritten), " in its place");
   return out + "\n";
 }
 
@@ -132,8 +123,7 @@ std::string record_text(const Recording& r, uint32_t i) {
 
 std::string value_text(const Recording& r, uint32_t at, uint32_t v) {
   const RecordedValue& x = r.values[v];
-  std::string out = text(shown(r, v), ", ", x.made_by == nothing ? "made outside the tape" : "made by " + where(r, x.made_by),
-                         x.made_by != nothing && x.made_by > at ? " (later)" : "", "\n");
+  std::string out = text(shown(r, v), ", ", made_by(r, x.made_by), x.made_by != nothing && x.made_by > at ? " (later)" : "", "\n");
   if (const uint32_t of = differentiated(r, v); of != nothing) out += text("  the gradient of ", shown(r, of), "\n");
   if (x.copy_of != nothing) out += text("  the same elements as ", shown(r, x.copy_of), "\n");
   if (!r.statistics) return out + "  this recording has no statistics\n";
@@ -167,7 +157,7 @@ std::string gradient_text(const Recording& r, uint32_t at, uint32_t v) {
 }
 
 std::string why_text(const Recording& r, uint32_t at, uint32_t v) {
-  std::string out = text(shown(r, v), ", ", r.values[v].made_by == nothing ? "made outside the tape" : "made by " + where(r, r.values[v].made_by), "\n");
+  std::string out = text(shown(r, v), ", ", made_by(r, r.values[v].made_by), "\n");
   if (const uint32_t of = differentiated(r, v); of != nothing) out += chain_text(r, v, of);
   out += life_text(r, at, v);
   std::string kept, read;
@@ -175,7 +165,7 @@ std::string why_text(const Recording& r, uint32_t at, uint32_t v) {
     const OpRecord& x = r.records[i];
     for (auto& save : x.saves) if (save.value == v) kept += text("  kept for backward by ", where(r, i), ": ", plain(save.why), "\n");
     const auto use = std::find_if(x.in.begin(), x.in.end(), [&](auto& u) { return u.value == v; });
-    if (use != x.in.end()) read += (read.empty() ? "" : ", ") + op_of(r, i);
+    if (use != x.in.end()) read += (read.empty() ? "" : ", ") + short_name(r, i);
   }
   if (kept.empty()) kept = "  no row keeps it for backward\n";
   return out + kept + (read.empty() ? "  no record reads it\n" : "  read by " + read + "\n");
@@ -184,11 +174,11 @@ std::string why_text(const Recording& r, uint32_t at, uint32_t v) {
 std::string memory_text(const Recording& r, uint32_t at) {
   const OpRecord& x = r.records[at];
   std::string out = text("after #", at, ": ", total(x.alive), " bytes alive\n");
-  Rows parts;
+  TableRows parts;
   for (size_t k = 0; k < x.alive.size(); ++k)
     if (x.alive[k] > 0) parts.push_back({"  " + std::string(memory_names[k]), bytes_text(double(x.alive[k]))});
   out += table(parts, "lr") + "the largest of them\n";
-  Rows rows;
+  TableRows rows;
   for (const Owner& owner : alive_at(r, at)) {
     if (rows.size() == size_t(few)) break;
     const RecordedBuffer& b = r.buffers[owner.buffer];
@@ -198,13 +188,9 @@ std::string memory_text(const Recording& r, uint32_t at) {
 }
 
 std::string lines_text(const Recording& r, uint32_t first, uint32_t last, uint32_t at) {
-  Rows rows;
-  for (uint32_t i = first; i <= last; ++i) {
-    const OpRecord& x = r.records[i];
-    std::string made;
-    for (uint32_t v : x.out) made += (made.empty() ? "" : " ") + typed(r, v);
-    rows.push_back({i == at ? ">" : "", std::to_string(i), std::string(phase(x)), made + (made.empty() ? "" : " = ") + call(x), plain(x.scope)});
-  }
+  TableRows rows;
+  for (uint32_t i = first; i <= last; ++i)
+    rows.push_back({i == at ? ">" : "", std::to_string(i), std::string(phase(r.records[i])), line(r, r.records[i]), plain(r.records[i].scope)});
   return table(rows, "lrlll");
 }
 

@@ -1,6 +1,5 @@
 // look flow: how large the gradient of each parameter is beside the parameter, and the update beside it, from the input to
 // the output of the model: what vanishes or explodes stands out. Next: nan.cpp.
-#include <algorithm>
 #include <cmath>
 
 #include "src/look/text.h"
@@ -61,23 +60,13 @@ std::string headline(const std::vector<Flow>& all, double middle) {
 std::string look_flow(const Recording& r, const LookOptions& o) {
   const std::vector<Flow> all = flows(r);
   const double middle = median(all);
-  if (o.json) {
-    Json list = Json::list();
-    for (auto& f : all) {
-      Json j = Json::dict();
-      j.set("parameter", Json::of(plain(f.name)));
-      j.set("rms", Json::of(f.weight));
-      j.set("gradient_rms", Json::of(f.gradient));
-      j.set("gradient_by_weight", Json::of(f.ratio));
-      j.set("update_by_weight", Json::of(f.change));
-      j.set("zero_share", Json::of(f.zeros));
-      j.set("flag", Json::of(std::string(flag(f, middle))));
-      list.items.push_back(std::move(j));
-    }
-    return list.dump() + "\n";
-  }
+  if (o.json)
+    return json_list(all, [&](auto& f) {
+             return json_object({{"parameter", plain(f.name)}, {"rms", f.weight}, {"gradient_rms", f.gradient}, {"gradient_by_weight", f.ratio},
+                                 {"update_by_weight", f.change}, {"zero_share", f.zeros}, {"flag", flag(f, middle)}});
+           }).dump() + "\n";
   if (all.empty()) return title(r) + "no update was recorded\n";
-  Rows rows{{"parameter", "rms(w)", "rms(g)", "|g|/|w|", "|update|/|w|", "zeros in g", ""}};
+  TableRows rows{{"parameter", "rms(w)", "rms(g)", "|g|/|w|", "|update|/|w|", "zeros in g", ""}};
   for (auto& f : all)
     rows.push_back({plain(f.name), number(f.weight), number(f.gradient), number(f.ratio), number(f.change), number(f.zeros), std::string(flag(f, middle))});
   return title(r) + headline(all, middle) + table(rows, "lrrrrrl");

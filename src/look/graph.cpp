@@ -14,19 +14,6 @@ namespace {
 
 constexpr size_t most_nodes = 400;
 
-/// "encoder.layers.2.ff" -> "encoder.layers", 2, "ff"; index -1 when no part is a number.
-struct Layer { std::string stack, rest; int64_t index = -1; };
-Layer layer_of(const std::string& scope) {
-  for (size_t begin = 0; begin < scope.size();) {
-    const size_t dot = std::min(scope.find('.', begin), scope.size());
-    const std::string part = scope.substr(begin, dot - begin);
-    if (!part.empty() && part.size() < 7 && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }))
-      return {scope.substr(0, begin), dot < scope.size() ? scope.substr(dot) : "", std::stoll(part)};
-    begin = dot + 1;
-  }
-  return {scope, "", -1};
-}
-
 /// What makes records of two layers the same: stack, place within the layer, op, kind, order, and how many such came before.
 using Alike = std::tuple<std::string, std::string, std::string, OpRecord::Kind, int, int>;
 
@@ -67,7 +54,7 @@ std::string_view colour(const OpRecord& record) {
 Graph graph_of(const Recording& r, const LookOptions& o) {
   std::vector<uint32_t> chosen;
   for (uint32_t i = 0; i < r.records.size(); ++i)
-    if (r.records[i].kind != OpRecord::Kind::leaf && selected(r, r.records[i], o)) chosen.push_back(i);
+    if (r.records[i].kind != OpRecord::Kind::leaf && selected(r.records[i], o)) chosen.push_back(i);
   const Folding folding(r, chosen);
   Graph g;
   const auto notice = [&](const std::string& line) { g.notice += (g.notice.empty() ? "" : "; ") + line; };

@@ -1,4 +1,4 @@
-// Records as a graph for drawing: repeated layers folded into one, at most so many nodes. Next: dot.cpp, svg.cpp.
+// Records as a graph for drawing: repeated layers folded into one, at most so many nodes. Next: svg.cpp.
 #pragma once
 #include <string>
 #include <vector>

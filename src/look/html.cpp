@@ -1,8 +1,6 @@
 // look html: one file without network that steps through the recording. The data are JSON in which <, > and & are escaped, so
-// that no name can end the element it stands in. Next: html_page.cpp for the page itself, html_script.cpp for how it steps.
-#include <algorithm>
+// that no name can end the element it stands in. Next: page/page.js, which steps through it.
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <span>
 
@@ -17,25 +15,31 @@ namespace {
 
 using namespace look;
 
-
-std::string script_json(std::string_view s) {
+std::string escaped_json(std::string_view s) {
   std::string out;
-  for (char c : Json::of(plain(s)).dump(-1)) out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : c == '&' ? "\\u0026" : std::string(1, c);
+  for (char c : json_text(s)) out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : c == '&' ? "\\u0026" : std::string(1, c);
   return out;
 }
-std::string digits(double v, const char* format = "%.6g") {
-  if (!std::isfinite(v)) return "null";
-  char out[400];
-  std::snprintf(out, sizeof out, format, v);
-  return out;
-}
+std::string digits(double v, const char* format = "%.6g") { return std::isfinite(v) ? printed(format, v) : "null"; }
 int64_t index(uint32_t i) { return i == nothing ? -1 : int64_t(i); }
 
 template <class Items, class F>
-std::string list(const Items& items, F&& write) {
+std::string json_array(const Items& items, F&& write) {
   std::string out = "[";
   for (auto& item : items) out += (out.size() > 1 ? "," : "") + write(item);
   return out + "]";
+}
+
+/// "sha256-" and the digest in base64 (RFC 4648), as content security policies want it.
+std::string policy_hash(const EmbeddedFile& file) {
+  constexpr std::string_view hex = "0123456789abcdef", base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out = "sha256-";
+  for (size_t i = 0; i < file.sha256.size(); i += 3) {           // three digits are two letters: 64 of them leave one over
+    unsigned bits = 0;
+    for (size_t k = i; k < i + 3; ++k) bits = bits << 4 | (k < file.sha256.size() ? unsigned(hex.find(file.sha256[k])) : 0u);
+    out += {base64[bits >> 6], base64[bits & 63]};
+  }
+  return out.substr(0, 50) + "=";
 }
 
 /// Writes what the script reads; a text that occurs again is named by its number.
@@ -43,22 +47,21 @@ class PageData {
  public:
   explicit PageData(const Recording& r) : r_(r), sums_(contributions(r)) {}
   std::string json() {
-    const std::string values = value_list(), records = list(r_.records, [&](auto& x) { return "\n" + record(x); });
+    const std::string values = value_list(), records = json_array(r_.records, [&](auto& x) { return "\n" + record(x); });
     std::string about = title(r_);
     about.erase(about.find_last_not_of('\n') + 1);
     size_t sampled = 1;
     for (auto& v : r_.values) sampled = std::max(sampled, v.sample.size());
-    return "{\"title\":" + script_json(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) +
-           ",\"purposes\":" + list(memory_names, [](auto s) { return script_json(s); }) + ",\"docs\":" + docs() +
-           ",\"buffers\":" + list(r_.buffers, buffer) + ",\"values\":" + values + ",\"records\":" + records +
-           ",\"texts\":" + list(texts_, [](auto& s) { return script_json(s); }) + "}";
+    return "{\"title\":" + escaped_json(about) + text(",\"sampled\":", sampled, ",\"room\":", room()) +
+           ",\"purposes\":" + json_array(memory_names, [](auto s) { return escaped_json(s); }) + ",\"docs\":" + docs() +
+           ",\"buffers\":" + json_array(r_.buffers, buffer) + ",\"values\":" + values + ",\"records\":" + records +
+           ",\"texts\":" + json_array(texts_, [](auto& s) { return escaped_json(s); }) + "}";
   }
 
  private:
   std::string value_list() {
-    std::string out = "[";
-    for (uint32_t v = 0; v < r_.values.size(); ++v) out += (v ? ",\n" : "\n") + value(v);
-    return out + "]";
+    uint32_t id = 0;
+    return json_array(r_.values, [&](auto&) { return "\n" + value(id++); });
   }
 
   std::string value(uint32_t id) {
@@ -75,7 +78,7 @@ class PageData {
     const size_t step = (v.sample.size() + room() - 1) / room();
     std::vector<float> thin;
     for (size_t k = 0; k < v.sample.size(); k += step) thin.push_back(v.sample[k]);
-    if (!thin.empty()) out += text(",\"heat\":", list(thin, [](float x) { return digits(double(x), "%.4g"); }));
+    if (!thin.empty()) out += text(",\"heat\":", json_array(thin, [](float x) { return digits(double(x), "%.4g"); }));
     const Contribution& sum = sums_[id];
     if (sum.total) out += text(",\"adds\":[", index(sum.into), ",", sum.number, ",", sum.total, ",", index(sum.before), "]");
     return out + "}";
@@ -83,9 +86,7 @@ class PageData {
 
   /// Phase, place and memory only where they differ from those of the record before.
   std::string record(const OpRecord& x) {
-    std::string attributes;
-    for (auto& [name, value] : x.attributes) attributes += (attributes.empty() ? "" : " ") + plain(name) + "=" + plain(value);
-    std::string out = text("{\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes), ",\"ns\":", x.ns, ",\"flops\":",
+    std::string out = text("{\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes_text(x)), ",\"ns\":", x.ns, ",\"flops\":",
                            digits(x.flops, "%.0f"), ",\"bytes\":", digits(x.bytes, "%.0f"));
     const auto news = [&](const std::string& key, uint64_t now) {
       const auto [at, fresh] = last_.try_emplace(key, now);
@@ -95,21 +96,21 @@ class PageData {
     news("phase", say(phase(x))), news("scope", say(x.scope)), news("asked", say(asked_for(r_, x)));
     for (size_t k = 0; k < x.alive.size(); ++k) news(text("alive", k), x.alive[k]);
     if (x.origin != nothing) out += text(",\"from\":", x.origin);
-    out += ",\"in\":" + list(x.in, [](const Use& u) { return text("[", int(u.role), ",", u.value, "]"); });
-    out += ",\"out\":" + list(x.out, [](uint32_t v) { return std::to_string(v); });
-    if (!x.saves.empty()) out += ",\"saves\":" + list(x.saves, [&](auto& s) { return text("[", s.value, ",", say(s.why), "]"); });
-    if (!x.derivatives.empty()) out += ",\"local\":" + list(x.derivatives, [&](auto& d) { return local(d); });
+    out += ",\"in\":" + json_array(x.in, [](const Use& u) { return text("[", int(u.role), ",", u.value, "]"); });
+    out += ",\"out\":" + json_array(x.out, [](uint32_t v) { return std::to_string(v); });
+    if (!x.saves.empty()) out += ",\"saves\":" + json_array(x.saves, [&](auto& s) { return text("[", s.value, ",", say(s.why), "]"); });
+    if (!x.derivatives.empty()) out += ",\"local\":" + json_array(x.derivatives, [&](auto& d) { return local(d); });
     return out + "}";
   }
 
   /// [of, by, at, value, depends, [[at, slope, value, before] ...]]; before only where it is not 0.
   std::string local(const LocalDerivative& d) const {
     const size_t most = std::clamp<size_t>(16'000 / std::max<size_t>(1, r_.records.size()), 2, 8);
-    const auto slope = [](const Slope& s) {
+    const auto slope = [](const PartialDerivative& s) {
       return text("[", s.at, ",", digits(s.slope), ",", digits(s.value), s.before != 0 ? "," + digits(s.before) : "", "]");
     };
     return text("[", d.of, ",", d.by, ",", d.at, ",", digits(d.value), ",", d.depends, ",",
-                list(std::span(d.slopes).first(std::min(most, d.slopes.size())), slope), "]");
+                json_array(std::span(d.slopes).first(std::min(most, d.slopes.size())), slope), "]");
   }
 
   static std::string buffer(const RecordedBuffer& b) {
@@ -122,7 +123,7 @@ class PageData {
     for (auto& entry : op_table()) if (known.contains(entry.name)) known[entry.name] = entry.doc;
     std::erase_if(known, [](auto& entry) { return entry.second.empty(); });
     std::string out = "{";
-    for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + script_json(op) + ":" + script_json(doc);
+    for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + escaped_json(op) + ":" + escaped_json(doc);
     return out + "}";
   }
 
@@ -148,16 +149,20 @@ class PageData {
   std::map<std::string, uint64_t> last_;
 };
 
+const EmbeddedFile& page_file(std::string_view name) {
+  const auto files = page_files();
+  return *std::find_if(files.begin(), files.end(), [&](auto& file) { return file.name == name; });
+}
+
 }  // namespace
 
 std::string look_html(const Recording& r, const LookOptions&) {
-  std::string out = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n";
-  out += text("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '", page_style_hash,
-              "'; script-src '", record_script_hash, "' '", page_script_hash, "'\">\n");
-  out += text("<style>", page_style, "</style></head><body>\n", page_body);
-  out += text("<script type=\"application/json\" id=\"data\">", PageData(r).json(), "</script>\n<script>", record_script,
-              "</script>\n<script>", page_script, "</script></body></html>\n");
-  return out;
+  const EmbeddedFile &style = page_file("style"), &record = page_file("record"), &page = page_file("page");
+  return text("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n<meta "
+              "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '", policy_hash(style), "'; script-src '",
+              policy_hash(record), "' '", policy_hash(page), "'\">\n<style>", style.text, "</style></head><body>\n", page_file("body").text,
+              "<script type=\"application/json\" id=\"data\">", PageData(r).json(), "</script>\n<script>", record.text,
+              "</script>\n<script>", page.text, "</script></body></html>\n");
 }
 
 }  // namespace tapedeck

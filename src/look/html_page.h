@@ -1,12 +1,10 @@
-// The fixed parts of the page of look html: its looks (html_page.cpp) and its scripts (html_script.cpp, html_record.cpp). Next:
-// html.cpp, which adds the recording.
+// The fixed parts of the page of look html, the files of src/look/page/ as the build put them into the program. Next: html.cpp, which
+// adds the recording.
 #pragma once
-#include <string_view>
+#include "src/base/embedded.h"
 
 namespace tapedeck::look {
 
-extern const std::string_view page_style, page_body, page_script, record_script;
-/// "sha256-..." of style and scripts, for the page's content security policy; held true by tests/look_html_test.cpp.
-extern const std::string_view page_style_hash, page_script_hash, record_script_hash;
+std::span<const EmbeddedFile> page_files();       // style, body, page, record
 
 }  // namespace tapedeck::look

@@ -1,10 +1,7 @@
 // look list: one line per record in the order of execution, like a jaxpr: what it makes, the op with its attributes, what it
 // reads (d: a gradient, s: a saved value, +: added to), what it costs, what its row keeps. Next: list_json.cpp.
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "src/look/list_json.h"
 #include "src/look/text.h"
 
 namespace tapedeck {
@@ -14,27 +11,18 @@ using namespace look;
 
 std::vector<uint32_t> chosen(const Recording& r, const LookOptions& o) {
   std::vector<uint32_t> ids;
-  for (uint32_t i = 0; i < r.records.size(); ++i) if (selected(r, r.records[i], o)) ids.push_back(i);
-  if (o.top <= 0) return ids;
-  const auto size = [&](uint32_t i) {
+  for (uint32_t i = 0; i < r.records.size(); ++i) if (selected(r.records[i], o)) ids.push_back(i);
+  if (o.top > 0) largest_first(ids, o.top, [&](uint32_t i) {
     const OpRecord& x = r.records[i];
     return o.by == "flops" || (o.by == "time" && o.structure) ? x.flops : o.by == "bytes" ? x.bytes : o.by == "saved" ? saved_bytes(r, x) : double(x.ns);
-  };
-  std::stable_sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) { return size(a) > size(b); });
-  ids.resize(std::min(ids.size(), size_t(o.top)));
+  });
   return ids;
 }
 
 std::string flags(const Recording& r, const OpRecord& record) {
-  std::string out;
-  for (uint32_t v : record.out) if (bad(r.values[v])) out = "NOT FINITE";
-  if (record.replay == OpRecord::Replay::different) out += out.empty() ? "DIFFERS" : ", DIFFERS";
-  return out;
+  const bool differs = record.replay == OpRecord::Replay::different;
+  return makes_bad(r, record) ? differs ? "NOT FINITE, DIFFERS" : "NOT FINITE" : differs ? "DIFFERS" : "";
 }
-
-}  // namespace
-
-namespace {
 
 /// Of the chosen records: how many, flops and time by phase.
 std::string totals_text(const Recording& r, const std::vector<uint32_t>& ids) {
@@ -55,15 +43,13 @@ std::string totals_text(const Recording& r, const std::vector<uint32_t>& ids) {
 std::string look_list(const Recording& r, const LookOptions& o) {
   const std::vector<uint32_t> ids = chosen(r, o);
   if (o.json) return list_json(r, ids, o);
-  Rows rows{{"#", "phase", "", "time", "flops", "saves", "rms", "scope", ""}};
+  TableRows rows{{"#", "phase", "", "time", "flops", "saves", "rms", "scope", ""}};
   for (uint32_t i : ids) {
     const OpRecord& x = r.records[i];
-    std::string made;
-    for (uint32_t v : x.out) made += (made.empty() ? "" : " ") + typed(r, v);
     const double saved = saved_bytes(r, x);
-    rows.push_back({std::to_string(i), std::string(phase(x)), made + (made.empty() ? "" : " = ") + call(x), time_text(x.ns),
-                    x.flops > 0 ? count_text(x.flops) : "", saved > 0 ? bytes_text(saved) : "",
-                    r.statistics && !x.out.empty() ? number(root_mean_square(r.values[x.out[0]])) : "", plain(x.scope), flags(r, x)});
+    rows.push_back({std::to_string(i), std::string(phase(x)), line(r, x), time_text(x.ns), x.flops > 0 ? count_text(x.flops) : "",
+                    saved > 0 ? bytes_text(saved) : "", r.statistics && !x.out.empty() ? number(root_mean_square(r.values[x.out[0]])) : "",
+                    plain(x.scope), flags(r, x)});
   }
   const std::string totals = ids.size() < r.records.size() ? totals_text(r, ids) : "";
   if (!o.structure) return title(r) + totals + table(rows, "rllrrrrl");

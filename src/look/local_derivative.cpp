@@ -1,23 +1,18 @@
 // One element of an output and the elements of the inputs it depends on: the op's own backward of a gradient that is 1 there
-// and 0 elsewhere, in buffers of its own. A backward record gets its chain rule with numbers. Next: html_record.cpp shows it.
+// and 0 elsewhere, in buffers of its own. A backward record gets its chain rule with numbers. Next: page/record.js shows it.
 #include <tapedeck/look/recorder.h>
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include <tapedeck/tensor/in_place.h>
+
+#include "src/look/elements.h"
 
 namespace tapedeck {
 namespace {
 
 constexpr size_t most_slopes = 8;
-
-/// What is computed in its lifetime is no part of the step.
-struct Silence {
-  TapeListener* before = std::exchange(tape_listener, nullptr);
-  ~Silence() { tape_listener = before; }
-};
 
 bool is_differentiated(const Tensor& t) { return t && (t.dtype() == DType::f32 || t.dtype() == DType::f64); }
 
@@ -41,16 +36,10 @@ Tensors derivatives(const OpCall& call, size_t output, int64_t at) {
   dy.resize(out.size());
   dy[output] = Tensor::zeros(out[output].shape(), out[output].dtype());
   dispatch(dy[output].dtype(), [&](auto tag) { dy[output].raw<decltype(tag)>()[at] = 1; });
-  Few<Grad, max_inputs> dx;
   Few<bool, max_inputs> wanted;
-  for (size_t k = 0; k < in.size(); ++k) {
+  for (size_t k = 0; k < in.size(); ++k)
     wanted.push_back(is_differentiated(in[k]) && (call.kind == OpCall::Kind::forward || call.dx[k].wanted));
-    dx.push_back({wanted[k] ? Tensor::empty(in[k].shape(), in[k].dtype()) : Tensor{}, wanted[k], false});
-  }
-  if (!call.op.backward(in, out, dy, dx)) return call.op.vjp(in, out, dy, wanted);
-  Tensors made;
-  for (auto& g : dx) made.push_back(g.into);
-  return made;
+  return look::pull_back(call.op, in, out, dy, wanted);
 }
 
 /// How many elements are not 0, and the largest of them in size.
@@ -75,7 +64,8 @@ void Recorder::differentiate(const OpCall& call) {
   const size_t output = size_t(std::find_if(tops.begin(), tops.end(), is_differentiated) - tops.begin());
   const int64_t at = output < tops.size() ? typical(tops[output]) : -1;
   if (at < 0) return;
-  const Silence silence;
+  TapeListener nobody;                            // what is computed here is no part of the step
+  const ScopedListener quiet(nobody);
   Tensors slopes;
   try {
     slopes = derivatives(call, output, at);

@@ -1,6 +1,5 @@
 // look mem: bytes alive over the records by purpose, the peak, and who owns what is alive then. Counted by the pool, so it
 // agrees with it to the byte; working buffers of the kernels are not the pool's. Next: reach.cpp.
-#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -14,9 +13,8 @@ using namespace look;
 constexpr size_t columns = 64, owners = 10;
 
 uint32_t peak_record(const Recording& r) {
-  uint32_t at = 0;
-  for (uint32_t i = 0; i < r.records.size(); ++i) if (r.records[i].peak > r.records[at].peak) at = i;
-  return at;
+  const auto smaller = [](auto& a, auto& b) { return a.peak < b.peak; };
+  return uint32_t(std::max_element(r.records.begin(), r.records.end(), smaller) - r.records.begin());
 }
 
 /// The largest of each stretch of records, as bars of eight heights.
@@ -33,18 +31,14 @@ std::string spark(const Recording& r, uint64_t peak) {
 }
 
 std::string series_json(const Recording& r, uint32_t at) {
-  Json j = Json::dict(), list = Json::list();
-  j.set("peak_bytes", Json::of(int64_t(r.records[at].peak)));
-  j.set("peak_record", Json::of(int64_t(at)));
-  for (auto& record : r.records) {
-    Json row = Json::dict();
+  const auto row = [](const OpRecord& record) {
+    Json j = Json::dict();
     for (size_t k = 0; k < record.alive.size(); ++k)
-      if (Memory(k) != Memory::scratch) row.set(std::string(memory_names[k]), Json::of(int64_t(record.alive[k])));
-    row.set("peak", Json::of(int64_t(record.peak)));
-    list.items.push_back(std::move(row));
-  }
-  j.set("records", std::move(list));
-  return j.dump(-1) + "\n";
+      if (Memory(k) != Memory::scratch) j.set(std::string(memory_names[k]), json_value(record.alive[k]));
+    j.set("peak", json_value(record.peak));
+    return j;
+  };
+  return json_object({{"peak_bytes", r.records[at].peak}, {"peak_record", at}, {"records", json_list(r.records, row)}}).dump(-1) + "\n";
 }
 
 }  // namespace
@@ -61,7 +55,7 @@ std::vector<Owner> alive_at(const Recording& r, uint32_t at) {
     if (found == place.end() || (r.values[v].made_by != nothing && r.values[v].made_by > at)) continue;
     if (all[found->second].value == nothing || r.values[v].made_by != nothing) all[found->second].value = v;
   }
-  std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) { return r.buffers[a.buffer].bytes > r.buffers[b.buffer].bytes; });
+  largest_first(all, 0, [&](auto& owner) { return r.buffers[owner.buffer].bytes; });
   return all;
 }
 
@@ -83,8 +77,8 @@ std::string largest_text(const Recording& r, uint32_t at) {
   if (largest == all.end()) return "";
   const RecordedBuffer& b = r.buffers[largest->buffer];
   const auto others = std::count_if(largest + 1, all.end(), [&](auto& o) { return is_tensor(o) && r.buffers[o.buffer].bytes == b.bytes; });
-  return text("the largest tensor then: ", shown(r, largest->value), ", ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)], ", made by ",
-              where(r, r.values[largest->value].made_by), others ? text(" (", others, " more of that size)") : "", "\n");
+  return text("the largest tensor then: ", shown(r, largest->value), ", ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)], ", ",
+              made_by(r, r.values[largest->value].made_by), others ? text(" (", others, " more of that size)") : "", "\n");
 }
 
 }  // namespace
@@ -96,7 +90,7 @@ std::string look_mem(const Recording& r, const LookOptions& o) {
   const OpRecord& top = r.records[at];
   std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n");
   out += largest_text(r, at) + "\n|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
-  Rows rows{{"purpose", "at the peak", "most", "at the end"}};
+  TableRows rows{{"purpose", "at the peak", "most", "at the end"}};
   for (size_t k = 0; k < top.alive.size(); ++k) {
     size_t most = 0;
     for (auto& record : r.records) most = std::max(most, record.alive[k]);
@@ -106,7 +100,7 @@ std::string look_mem(const Recording& r, const LookOptions& o) {
   }
   out += table(rows, "lrrr") + "\n";
   const std::vector<Owner> all = alive_at(r, at);
-  Rows owned{{"bytes", "purpose", "value", "made by"}};
+  TableRows owned{{"bytes", "purpose", "value", "made by"}};
   for (size_t k = 0; k < all.size() && k < (o.top > 0 ? size_t(o.top) : owners); ++k) {
     const RecordedBuffer& b = r.buffers[all[k].buffer];
     const uint32_t v = all[k].value;

@@ -1,7 +1,5 @@
 // look nan: the first record that made NaN or infinity of finite inputs, what it read, and how that travelled to the loss or
 // into a gradient. An infinity that an op means (a masked score) is none. Next: trace.cpp.
-#include <algorithm>
-
 #include "src/look/text.h"
 
 namespace tapedeck {
@@ -9,9 +7,6 @@ namespace {
 
 using namespace look;
 
-bool makes_bad(const Recording& r, const OpRecord& x) {
-  return std::any_of(x.out.begin(), x.out.end(), [&](uint32_t v) { return bad(r.values[v]); });
-}
 bool reads_bad(const Recording& r, const OpRecord& x) {
   return std::any_of(x.in.begin(), x.in.end(), [&](auto& use) { return bad(r.values[use.value]); });
 }
@@ -80,23 +75,19 @@ NonFinite find_non_finite(const Recording& r) {
 std::string look_nan(const Recording& r, const LookOptions& o) {
   const NonFinite found = find_non_finite(r);
   if (o.json) {
-    Json j = Json::dict(), path = Json::list();
-    j.set("finite", Json::of(found.value == nothing));
+    Json j = json_object({{"finite", found.value == nothing}});
     if (found.value != nothing) {
-      j.set("value", Json::of(typed(r, found.value)));
-      j.set("element", Json::of(r.values[found.value].summary.first_bad));
-      j.set("place", Json::of(place_text(r, found.value, r.values[found.value].summary.first_bad)));
+      const int64_t element = r.values[found.value].summary.first_bad;
+      json_add(j, {{"value", typed(r, found.value)}, {"element", element}, {"place", place_text(r, found.value, element)}});
     }
-    for (uint32_t i : found.path) path.items.push_back(Json::of(int64_t(i)));
-    j.set("path", std::move(path));
+    j.set("path", json_list(found.path));
     return j.dump() + "\n";
   }
   if (!r.statistics) return title(r) + "this recording has no statistics: record it again\n";
   if (found.value == nothing) return title(r) + "every value is finite\n";
   const RecordedValue& v = r.values[found.value];
-  const std::string place = place_text(r, found.value, v.summary.first_bad);
-  const std::string what = text(v.summary.nan, " NaN and ", v.summary.infinite, " infinities among ", v.shape.size(), " elements, the first at element ",
-                                v.summary.first_bad, place.empty() ? "" : ", " + place);
+  const std::string what =
+      text(v.summary.nan, " NaN and ", v.summary.infinite, " infinities among ", v.shape.size(), " elements, ", first_bad_text(r, found.value));
   if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n") + reader_text(r, found.value);
   const OpRecord& x = r.records[found.path[0]];
   std::string out = title(r) + text("born in ", where(r, found.path[0]), ", ", phase(x), ": ", shown(r, found.value), " holds ", what, "\n");
@@ -108,7 +99,7 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   if (x.origin != nothing) out += "  as the gradient of " + where(r, x.origin) + "\n";
   for (size_t k = 1; k < found.path.size(); ++k) {
     if (found.path.size() > 24 && k == 12) out += text("  ... ", found.path.size() - 24, " more ...\n"), k = found.path.size() - 12;
-    out += text(k + 1 == found.path.size() ? "  arrives in " : "  extra_state by ", where(r, found.path[k]), ", ", phase(r.records[found.path[k]]), "\n");
+    out += text(k + 1 == found.path.size() ? "  arrives in " : "  carried by ", where(r, found.path[k]), ", ", phase(r.records[found.path[k]]), "\n");
   }
   const std::string advice = hint(x, v);
   return out + (advice.empty() ? "" : "advice: " + advice + "\n");

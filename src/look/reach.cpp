@@ -1,7 +1,5 @@
 // look reach: which trainable parameters get no gradient from the loss, and the record that cut the way: an op that is not
 // differentiable, or a handle that was taken off the tape. Two walks over the list, no recursion. Next: flow.cpp.
-#include <algorithm>
-
 #include "src/look/text.h"
 
 namespace tapedeck {
@@ -90,19 +88,10 @@ std::vector<Reach> find_reach(const Recording& r) {
 std::string look_reach(const Recording& r, const LookOptions& o) {
   const std::vector<Reach> all = find_reach(r);
   const auto reached = std::count_if(all.begin(), all.end(), [](auto& x) { return x.reached; });
-  if (o.json) {
-    Json list = Json::list();
-    for (auto& x : all) {
-      Json j = Json::dict(), cuts = Json::list();
-      j.set("parameter", Json::of(plain(r.values[x.parameter].name)));
-      j.set("reached", Json::of(x.reached));
-      j.set("used", Json::of(x.used));
-      for (uint32_t c : x.cuts) cuts.items.push_back(Json::of(int64_t(c)));
-      j.set("cut_by", std::move(cuts));
-      list.items.push_back(std::move(j));
-    }
-    return list.dump() + "\n";
-  }
+  if (o.json)
+    return json_list(all, [&](auto& x) {
+             return json_object({{"parameter", plain(r.values[x.parameter].name)}, {"reached", x.reached}, {"used", x.used}, {"cut_by", json_list(x.cuts)}});
+           }).dump() + "\n";
   const bool any = std::any_of(r.sweeps.begin(), r.sweeps.end(), [](auto& s) { return s.fill; });
   if (!any) return title(r) + "no backward sweep into parameters was recorded\n";
   std::string out = title(r) + text("the loss reaches ", reached, " of ", all.size(), " trainable parameters\n");

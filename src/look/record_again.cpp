@@ -4,20 +4,15 @@
 
 #include <cstring>
 
-#include "src/look/summarise.h"
+#include "src/look/elements.h"
 
 namespace tapedeck {
 namespace {
 
+using namespace look;
+
 bool same_bits(const Tensor& a, const Tensor& b) {
   return std::memcmp(a.raw<std::byte>(), b.raw<std::byte>(), size_t(a.size()) * size_of(a.dtype())) == 0;
-}
-
-/// Buffers for what op.forward makes of x; an output that shares an input's buffer stays undefined.
-Tensors fresh_outputs(const Op& op, In x) {
-  Tensors y;
-  for (auto& spec : op.infer(x)) y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].detach().view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
-  return y;
 }
 
 /// Everything in f64; handles without elements stay without.
@@ -28,23 +23,16 @@ Tensors doubled(In side) {
   return out;
 }
 
-/// Gradient buffers like those of the call, with what they held on entry.
-Few<Grad, max_inputs> fresh_gradients(const OpCall& call, In entries, DType dtype) {
+/// Gradient buffers like those of the call, with what they held on entry; all in f64 if so wanted.
+Few<Grad, max_inputs> fresh_gradients(const OpCall& call, In entries, bool f64) {
   Few<Grad, max_inputs> dx;
   for (size_t k = 0; k < call.dx.size(); ++k) {
-    Grad g;
-    g.wanted = call.dx[k].wanted;
-    g.accumulate = call.dx[k].accumulate;
-    if (g.wanted) g.into = g.accumulate ? entries[k].to(dtype) : Tensor::empty(call.dx[k].into.shape(), dtype);
+    Grad g{{}, call.dx[k].wanted, call.dx[k].accumulate};
+    const DType dtype = f64 ? DType::f64 : call.dx[k].into.dtype();
+    if (g.wanted) g.into = !g.accumulate ? Tensor::empty(call.dx[k].into.shape(), dtype) : f64 ? entries[k].to(dtype) : entries[k].clone();
     dx.push_back(std::move(g));
   }
   return dx;
-}
-
-Tensors clones_of(In side) {
-  Tensors out;
-  for (auto& t : side) out.push_back(t ? t.clone() : t);
-  return out;
 }
 
 }  // namespace
@@ -54,7 +42,7 @@ void Recorder::keep_copies(const OpCall& call) {
   paused_ = true;
   dy_copies_ = dx_copies_ = {};
   if (call.kind == OpCall::Kind::backward) {
-    dy_copies_ = clones_of(call.dy);
+    dy_copies_ = copies(call.dy);
     for (auto& g : call.dx) dx_copies_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
   }
   if (call.kind == OpCall::Kind::add) dx_copies_.push_back(call.in[0].clone());
@@ -65,10 +53,8 @@ void Recorder::compute_again(const OpCall& call) {
   bool equal = true;
   const auto compare = [&](const Tensor& a, const Tensor& b) { equal = equal && same_bits(a, b); };
   if (call.kind == OpCall::Kind::backward) {
-    const Tensors dy = clones_of(dy_copies_);
-    Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, call.dx.empty() ? DType::f32 : call.in[0].dtype());
-    for (size_t k = 0; k < dx.size(); ++k)
-      if (dx[k].wanted) dx[k].into = dx[k].accumulate ? dx_copies_[k].clone() : Tensor::empty(call.dx[k].into.shape(), call.dx[k].into.dtype());
+    const Tensors dy = copies(dy_copies_);
+    Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, false);
     call.op.backward(call.in, call.out, dy, dx);
     for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(dx[k].into, call.dx[k].into);
   } else if (call.kind == OpCall::Kind::add) {
@@ -100,7 +86,7 @@ void Recorder::compute_in_f64(const OpCall& call) {
   try {
     if (call.kind == OpCall::Kind::backward) {
       const Tensors in = doubled(call.in), out = doubled(call.out), dy = doubled(dy_copies_);
-      Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, DType::f64);
+      Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, true);
       if (!call.op.backward(in, out, dy, dx)) return;
       for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(call.dx[k].into, dx[k].into);
     } else if (call.kind == OpCall::Kind::forward || call.kind == OpCall::Kind::again) {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "src/look/summarise.h"
+#include "src/look/elements.h"
 
 namespace tapedeck {
 Recorder::Recorder(RecorderOptions options)

@@ -1,10 +1,10 @@
 // Which value a handle means, and where memory stands. A buffer that is taken anew begins a new life, so values are known by
-// (buffer, offset), never by address. Next: summarise.cpp.
+// (buffer, offset), never by address. Next: elements.cpp.
 #include <tapedeck/look/recorder.h>
 
 #include <algorithm>
 
-#include "src/look/summarise.h"
+#include "src/look/elements.h"
 
 namespace tapedeck {
 
@@ -58,7 +58,7 @@ void Recorder::look_at(uint32_t id, const Tensor& t) {
   RecordedValue& v = recording_.values[id];
   v.hash = hash_bits(t.raw<std::byte>(), v.bytes());
   v.summary = summarise(t);
-  v.sample = sample(t);
+  v.sample = look::sample(t);
   if (v.summary.min != v.summary.max) by_hash_[v.hash] = id;
 }
 

@@ -86,7 +86,7 @@ template <class A> void fields(A& a, float& v) { a(v); }
 template <class A> void fields(A& a, uint32_t& v) { a(v); }
 template <class A> void fields(A& a, Use& u) { a(u.role), a(u.value), a(u.taped), a(u.stopped); }
 template <class A> void fields(A& a, RecordedSave& s) { a(s.value), a(s.why); }
-template <class A> void fields(A& a, Slope& s) { a(s.at), a(s.slope), a(s.value), a(s.before); }
+template <class A> void fields(A& a, PartialDerivative& s) { a(s.at), a(s.slope), a(s.value), a(s.before); }
 template <class A> void fields(A& a, RecordedBuffer& b) { a(b.bytes), a(b.purpose), a(b.taken), a(b.given); }
 template <class A> void fields(A& a, ValueSummary& s) {
   a(s.min), a(s.max), a(s.mean), a(s.norm), a(s.zeros), a(s.nan), a(s.infinite), a(s.first_bad);

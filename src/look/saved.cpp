@@ -1,6 +1,5 @@
 // look saved: every buffer of activations that is alive when the backward sweep begins: how large, who made it, which rows
 // hold it and why, when it goes. The sum is what the pool counts, to the byte. Next: mem.cpp.
-#include <algorithm>
 #include <map>
 
 #include "src/look/text.h"
@@ -9,6 +8,8 @@ namespace tapedeck {
 namespace {
 
 using namespace look;
+
+constexpr std::string_view for_others = "held for other rows";
 
 struct Held { uint32_t buffer, value; std::vector<std::pair<uint32_t, std::string>> holders; };
 
@@ -36,66 +37,48 @@ std::vector<Held> held_at(const Recording& r, const RecordedSweep& sweep) {
       if (const auto found = by_buffer.find(r.values[save.value].buffer); found != by_buffer.end())
         held[found->second].holders.emplace_back(i, save.why);
   for (auto& h : held)                            // who reads it first, then who only holds it for them
-    std::stable_partition(h.holders.begin(), h.holders.end(), [](auto& holder) { return holder.second != "held for other rows"; });
-  std::stable_sort(held.begin(), held.end(), [&](auto& a, auto& b) { return r.buffers[a.buffer].bytes > r.buffers[b.buffer].bytes; });
+    std::stable_partition(h.holders.begin(), h.holders.end(), [](auto& holder) { return holder.second != for_others; });
+  largest_first(held, 0, [&](auto& h) { return r.buffers[h.buffer].bytes; });
   return held;
 }
 
 std::string wanted_by(const Recording& r, const Held& h) {
   if (h.holders.empty()) return "no row: a handle outside the tape holds it";
   const auto& [record, why] = h.holders[0];
-  const std::string more = h.holders.size() > 1 ? text(" (and ", h.holders.size() - 1, " more)") : "";
-  return text("#", record, " ", plain(r.records[record].op), ": ", plain(why), more);
+  return text(short_name(r, record), ": ", plain(why), h.holders.size() > 1 ? text(" (and ", h.holders.size() - 1, " more)") : "");
 }
 
-Json to_json(const Recording& r, const std::vector<Held>& held, uint64_t sum) {
-  Json all = Json::dict(), list = Json::list();
-  for (auto& h : held) {
-    const RecordedBuffer& b = r.buffers[h.buffer];
-    Json j = Json::dict(), holders = Json::list();
-    j.set("bytes", Json::of(int64_t(b.bytes)));
-    j.set("value", h.value == nothing ? Json{} : Json::of(typed(r, h.value)));
-    j.set("made_by", h.value == nothing || r.values[h.value].made_by == nothing ? Json{} : Json::of(int64_t(r.values[h.value].made_by)));
-    j.set("dies_at", b.given == nothing ? Json{} : Json::of(int64_t(b.given)));
-    for (auto& [record, why] : h.holders) {
-      Json holder = Json::dict();
-      holder.set("record", Json::of(int64_t(record)));
-      holder.set("why", Json::of(plain(why)));
-      holders.items.push_back(std::move(holder));
-    }
-    j.set("wanted_by", std::move(holders));
-    list.items.push_back(std::move(j));
-  }
-  all.set("total_bytes", Json::of(int64_t(sum)));
-  all.set("saved", std::move(list));
-  return all;
-}
+std::string until(const RecordedBuffer& b) { return b.given == nothing ? "the end" : text("#", b.given); }
+
+const std::vector<std::string> saved_heading{"bytes", "value", "made by", "wanted by", "until"};
 
 /// Of the chosen records: what each one's backward reads, parameters and the batch included.
 std::string kept_for(const Recording& r, uint32_t at, const LookOptions& o) {
   Json list = Json::list();
-  Rows rows{{"bytes", "value", "made by", "wanted by", "until"}};
+  TableRows rows{saved_heading};
   uint64_t sum = 0;
   for (uint32_t i = 0; i < at && i < r.records.size(); ++i) {
-    if (!selected(r, r.records[i], o)) continue;
+    if (!selected(r.records[i], o)) continue;
     for (auto& save : r.records[i].saves) {
       const RecordedValue& v = r.values[save.value];
-      if (save.why == "held for other rows" || v.buffer == nothing) continue;
-      const uint32_t given = r.buffers[v.buffer].given;
+      if (save.why == for_others || v.buffer == nothing) continue;
       sum += v.bytes();
-      rows.push_back({std::to_string(v.bytes()), shown(r, save.value), where(r, v.made_by), text("#", i, " ", plain(r.records[i].op), ": ", plain(save.why)),
-                      given == nothing ? "the end" : "#" + std::to_string(given)});
-      Json j = Json::dict();
-      j.set("record", Json::of(int64_t(i)));
-      j.set("value", Json::of(typed(r, save.value)));
-      j.set("bytes", Json::of(int64_t(v.bytes())));
-      j.set("why", Json::of(plain(save.why)));
-      list.items.push_back(std::move(j));
+      rows.push_back({std::to_string(v.bytes()), shown(r, save.value), where(r, v.made_by), short_name(r, i) + ": " + plain(save.why),
+                      until(r.buffers[v.buffer])});
+      list.items.push_back(json_object({{"record", i}, {"value", typed(r, save.value)}, {"bytes", v.bytes()}, {"why", plain(save.why)}}));
     }
   }
   if (o.json) return list.dump() + "\n";
   const std::string whom = (o.op.empty() ? "the ops" : plain(o.op)) + (o.scope.empty() ? "" : " in " + plain(o.scope));
   return title(r) + text(rows.size() - 1, " values, ", sum, " bytes, are kept for the backward of ", whom, "\n") + table(rows, "rlllr");
+}
+
+Json to_json(const Recording& r, const Held& h) {
+  const RecordedBuffer& b = r.buffers[h.buffer];
+  const auto holder = [](auto& h) { return json_object({{"record", h.first}, {"why", plain(h.second)}}); };
+  return json_object({{"bytes", b.bytes}, {"value", h.value == nothing ? Json{} : Json::of(typed(r, h.value))},
+                      {"made_by", h.value == nothing ? Json{} : index_json(r.values[h.value].made_by)}, {"dies_at", index_json(b.given)},
+                      {"wanted_by", json_list(h.holders, holder)}});
 }
 
 }  // namespace
@@ -105,25 +88,25 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
   if (!sweep) return title(r) + "no backward sweep was recorded, so nothing is kept for one\n";
   if (!o.op.empty() || !o.scope.empty()) return kept_for(r, sweep->at, o);
   std::vector<Held> held = held_at(r, *sweep);
+  if (o.json)
+    return json_object({{"total_bytes", sweep->bytes}, {"saved", json_list(held, [&](auto& h) { return to_json(r, h); })}}).dump() + "\n";
   uint64_t sum = 0, outside = 0;
   for (auto& h : held) {
     sum += r.buffers[h.buffer].bytes;
     if (h.holders.empty()) outside += r.buffers[h.buffer].bytes;
   }
-  if (o.json) return to_json(r, held, sweep->bytes).dump() + "\n";
   const size_t count = held.size();
   if (o.top > 0) held.resize(std::min(held.size(), size_t(o.top)));
-  Rows rows{{"bytes", "value", "made by", "wanted by", "until"}};
+  TableRows rows{saved_heading};
   for (auto& h : held) {
     const RecordedBuffer& b = r.buffers[h.buffer];
-    rows.push_back({std::to_string(b.bytes), h.value == nothing ? "(a list of the framework)" : shown(r, h.value),
-                    h.value == nothing ? "" : where(r, r.values[h.value].made_by), h.value == nothing ? "" : wanted_by(r, h),
-                    b.given == nothing ? "the end" : "#" + std::to_string(b.given)});
+    const bool known = h.value != nothing;
+    rows.push_back({std::to_string(b.bytes), known ? shown(r, h.value) : "(a list of the framework)", known ? where(r, r.values[h.value].made_by) : "",
+                    known ? wanted_by(r, h) : "", until(b)});
   }
   return title(r) + table(rows, "rlllr") +
          text(sweep->bytes, " bytes of activations in ", count, " buffers when backward begins at #", sweep->at, "; ", outside,
-              " of them are held by no row, ", sweep->bytes - sum,
-              " are older than the recording\n");
+              " of them are held by no row, ", sweep->bytes - sum, " are older than the recording\n");
 }
 
 }  // namespace tapedeck

@@ -19,18 +19,19 @@ std::string escaped(std::string_view s) {
   for (char c : plain(s)) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
   return out;
 }
+bool inside_a_character(std::string_view s, size_t at) { return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0u) == 0x80u; }
 /// The last `longest` bytes after "..", which says more of a scope than its first.
 std::string tail(std::string_view s, size_t longest) {
   const std::string whole = plain(s);
   if (whole.size() <= longest) return escaped(whole);
   size_t begin = whole.size() - longest + 2;
-  while (begin < whole.size() && (static_cast<unsigned char>(whole[begin]) & 0xC0u) == 0x80u) ++begin;
+  while (inside_a_character(whole, begin)) ++begin;
   return ".." + escaped(whole.substr(begin));
 }
 std::string head(std::string_view s, size_t longest) {
   const std::string whole = plain(s);
   size_t end = std::min(whole.size(), longest);
-  while (end > 0 && end < whole.size() && (static_cast<unsigned char>(whole[end]) & 0xC0u) == 0x80u) --end;
+  while (end > 0 && inside_a_character(whole, end)) --end;
   return escaped(whole.substr(0, end)) + (end < whole.size() ? ".." : "");
 }
 
@@ -41,8 +42,8 @@ int lane_of(const OpRecord& x) {
   return x.kind == OpRecord::Kind::update ? 2 : x.order == 0 ? 0 : std::min<int>(x.order + 1, 4);
 }
 
-struct Spot { double x = 0, y = 0; int lane = 0; };
-struct Layout { std::vector<Spot> spots; std::vector<int> lanes; double right = 0, bottom = 0; };
+struct BoxPlace { double x = 0, y = 0; int lane = 0; };
+struct Layout { std::vector<BoxPlace> boxes; std::vector<int> lanes; double right = 0, bottom = 0; };
 
 /// The forward record (as a row of the drawing) that a node belongs to: its own, its origin's, or that of the node before it.
 std::vector<int> rows_of(const Recording& r, const Graph& g) {
@@ -64,11 +65,11 @@ Layout place(const Recording& r, const Graph& g) {
   const std::vector<int> row = rows_of(r, g);
   std::map<std::pair<int, int>, std::vector<uint32_t>> cells;
   Layout out;
-  out.spots.resize(g.nodes.size());
+  out.boxes.resize(g.nodes.size());
   for (uint32_t n = 0; n < g.nodes.size(); ++n) {
-    out.spots[n].lane = lane_of(r.records[g.nodes[n].record]);
-    cells[{row[n], out.spots[n].lane}].push_back(n);
-    if (std::find(out.lanes.begin(), out.lanes.end(), out.spots[n].lane) == out.lanes.end()) out.lanes.push_back(out.spots[n].lane);
+    out.boxes[n].lane = lane_of(r.records[g.nodes[n].record]);
+    cells[{row[n], out.boxes[n].lane}].push_back(n);
+    if (std::find(out.lanes.begin(), out.lanes.end(), out.boxes[n].lane) == out.lanes.end()) out.lanes.push_back(out.boxes[n].lane);
   }
   std::sort(out.lanes.begin(), out.lanes.end());
   double y = heading;
@@ -81,8 +82,8 @@ Layout place(const Recording& r, const Graph& g) {
       const auto column = std::find(out.lanes.begin(), out.lanes.end(), cell->first.second) - out.lanes.begin();
       for (size_t k = 0; k < pile.size(); ++k) {
         const size_t step = cell->first.second == 0 ? k : pile.size() - 1 - k;
-        out.spots[pile[k]].x = margin + double(column) * (width + gap_x);
-        out.spots[pile[k]].y = y + double(step) * (height + gap_y);
+        out.boxes[pile[k]].x = margin + double(column) * (width + gap_x);
+        out.boxes[pile[k]].y = y + double(step) * (height + gap_y);
       }
     }
     y += double(highest) * (height + gap_y);
@@ -93,7 +94,7 @@ Layout place(const Recording& r, const Graph& g) {
 }
 
 /// Within a lane along its side, or straight where the boxes touch; between lanes from side to side.
-std::string arrow(const Spot& a, const Spot& b, Use::Role role) {
+std::string arrow(const BoxPlace& a, const BoxPlace& b, Use::Role role) {
   constexpr std::string_view colours[] = {"#8a8a8a", "#3b62a8", "#d9820f", "#8a8a8a"};
   std::string path;
   if (a.lane != b.lane) {
@@ -112,7 +113,7 @@ std::string arrow(const Spot& a, const Spot& b, Use::Role role) {
   return text("<path d=\"", path, "\" fill=\"none\" stroke=\"", colours[size_t(role)], "\" marker-end=\"url(#tip)\"/>\n");
 }
 
-std::string box(const Recording& r, const GraphNode& n, const Spot& at) {
+std::string box(const Recording& r, const GraphNode& n, const BoxPlace& at) {
   const OpRecord& record = r.records[n.record];
   const std::string shape = record.out.empty() ? "" : text(name_of(r.values[record.out[0]].dtype), r.values[record.out[0]].shape.str());
   return text("<g><title>", escaped(where(r, n.record) + ": " + call(record)), "</title><rect x=\"", at.x, "\" y=\"", at.y, "\" width=\"", width,
@@ -136,8 +137,8 @@ std::string look_svg(const Recording& r, const LookOptions& o) {
                          "</text>\n<text x=\"20\" y=\"54\" fill=\"#555\">", escaped(g.notice), "</text>\n");
   for (size_t k = 0; k < layout.lanes.size(); ++k)
     out += text("<text x=\"", margin + double(k) * (width + gap_x), "\" y=\"80\" font-weight=\"bold\">", lane_names[size_t(layout.lanes[k])], "</text>\n");
-  for (auto& e : g.edges) out += arrow(layout.spots[e.from], layout.spots[e.to], e.role);
-  for (uint32_t n = 0; n < g.nodes.size(); ++n) out += box(r, g.nodes[n], layout.spots[n]);
+  for (auto& e : g.edges) out += arrow(layout.boxes[e.from], layout.boxes[e.to], e.role);
+  for (uint32_t n = 0; n < g.nodes.size(); ++n) out += box(r, g.nodes[n], layout.boxes[n]);
   return out + "</svg>\n";
 }
 

@@ -1,24 +1,13 @@
-// Tables, short numbers and the names of things, as every view prints them. Next: list.cpp, the plainest view.
+// Short numbers and the names of things, as every view prints them. Next: list.cpp, the plainest view.
 #include "src/look/text.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
-#include <tapedeck/base/error.h>
 
 namespace tapedeck::look {
 namespace {
-
-size_t width(std::string_view text) {
-  return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
-}
-
-std::string printed(const char* format, double v) {
-  char out[64];
-  std::snprintf(out, sizeof out, format, v);
-  return out;
-}
 
 std::string scaled(double v, double base, std::initializer_list<const char*> units) {
   auto unit = units.begin();
@@ -52,24 +41,11 @@ std::string plain(std::string_view text) {
   return out;
 }
 
-std::string table(const Rows& rows, std::string_view sides) {
-  std::vector<size_t> widths(sides.size());
-  for (auto& row : rows)
-    for (size_t k = 0; k < row.size() && k < widths.size(); ++k) widths[k] = std::max(widths[k], width(row[k]));
-  std::string out;
-  for (auto& row : rows) {
-    std::string line;
-    for (size_t k = 0; k < row.size(); ++k) {
-      const std::string pad(k < widths.size() ? widths[k] - width(row[k]) : 0, ' ');
-      if (k) line += "  ";
-      line += k < sides.size() && sides[k] == 'r' ? pad + row[k] : row[k] + pad;
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
+std::string printed(const char* format, double v) {
+  char out[400];
+  std::snprintf(out, sizeof out, format, v);
   return out;
 }
-
 std::string number(double v) { return printed("%.4g", v); }
 std::string bytes_text(double bytes) { return scaled(bytes, 1024, {" B", " KiB", " MiB", " GiB", " TiB"}); }
 std::string count_text(double n) { return scaled(n, 1000, {"", "K", "M", "G", "T"}); }
@@ -95,25 +71,38 @@ std::string_view phase(const OpRecord& record) {
   return record.order < std::size(names) ? names[record.order] : "higher";
 }
 
+std::string attributes_text(const OpRecord& record) {
+  std::string out;
+  for (auto& [name, value] : record.attributes) out += (out.empty() ? "" : " ") + plain(name) + "=" + plain(value);
+  return out;
+}
+
 std::string call(const OpRecord& record) {
   constexpr std::string_view kinds[] = {"", "", "'", "", "~", "", ""};           // ' the derivative, ~ a shortened repetition
-  std::string out = plain(record.op) + std::string(kinds[size_t(record.kind)]);
-  if (!record.attributes.empty()) {
-    out += '[';
-    for (size_t k = 0; k < record.attributes.size(); ++k)
-      out += (k ? " " : "") + plain(record.attributes[k].first) + "=" + plain(record.attributes[k].second);
-    out += ']';
-  }
   constexpr std::string_view roles[] = {"", "d", "s", "+"};
-  for (auto& use : record.in) out += " " + std::string(roles[size_t(use.role)]) + label(use.value);
+  std::string out = plain(record.op) + std::string(kinds[size_t(record.kind)]);
+  if (!record.attributes.empty()) out += "[" + attributes_text(record) + "]";
+  for (auto& use : record.in) out += text(" ", roles[size_t(use.role)], label(use.value));
   return out;
+}
+
+std::string line(const Recording& r, const OpRecord& record) {
+  std::string made;
+  for (uint32_t v : record.out) made += typed(r, v) + " ";
+  return made + (made.empty() ? "" : "= ") + call(record);
+}
+
+std::string short_name(const Recording& r, uint32_t record) {
+  return text("#", record, " ", plain(r.records[record].op), r.records[record].kind == OpRecord::Kind::backward ? "'" : "");
 }
 
 std::string where(const Recording& r, uint32_t record) {
   if (record == nothing) return "outside the tape";
-  const OpRecord& o = r.records[record];
-  return text("#", record, " ", plain(o.op), o.kind == OpRecord::Kind::backward ? "'" : "", o.scope.empty() ? "" : " in ", plain(o.scope));
+  const std::string& scope = r.records[record].scope;
+  return short_name(r, record) + (scope.empty() ? "" : " in " + plain(scope));
 }
+
+std::string made_by(const Recording& r, uint32_t record) { return (record == nothing ? "made " : "made by ") + where(r, record); }
 
 std::string title(const Recording& r) {
   std::string out;
@@ -132,7 +121,18 @@ std::string asked_for(const Recording& r, const OpRecord& record) {
   return best ? plain(best->second) : "";
 }
 
-bool selected(const Recording&, const OpRecord& record, const LookOptions& o) {
+Layer layer_of(const std::string& scope) {
+  for (size_t begin = 0; begin < scope.size();) {
+    const size_t dot = std::min(scope.find('.', begin), scope.size());
+    const std::string part = scope.substr(begin, dot - begin);
+    if (!part.empty() && part.size() < 7 && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }))
+      return {scope.substr(0, begin), dot < scope.size() ? scope.substr(dot) : "", std::stoll(part)};
+    begin = dot + 1;
+  }
+  return {scope, "", -1};
+}
+
+bool selected(const OpRecord& record, const LookOptions& o) {
   return (o.op.empty() || glob_match(o.op, record.op)) && (o.scope.empty() || glob_match(o.scope, record.scope)) &&
          (o.phase.empty() || o.phase == phase(record));
 }
@@ -149,6 +149,9 @@ uint32_t original(const Recording& r, uint32_t value) {
   while (value != nothing && r.values[value].copy_of != nothing) value = r.values[value].copy_of;
   return value;
 }
+
+std::string json_text(std::string_view text) { return Json::of(plain(text)).dump(-1); }
+Json index_json(uint32_t i) { return i == nothing ? Json{} : json_value(i); }
 
 namespace {
 
@@ -176,6 +179,15 @@ std::string place_text(const Recording& r, uint32_t value, int64_t element) {
   return text("row ", row, meaning.empty() ? "" : " (" + meaning + ")", ", column ", element % columns);
 }
 
+std::string first_bad_text(const Recording& r, uint32_t value) {
+  const int64_t element = r.values[value].summary.first_bad;
+  const std::string place = place_text(r, value, element);
+  return text("the first at element ", element, place.empty() ? "" : ", ", place);
+}
+
 bool bad(const RecordedValue& v) { return v.summary.nan > 0 || (v.summary.infinite > 0 && !v.may_be_infinite); }
+bool makes_bad(const Recording& r, const OpRecord& record) {
+  return std::any_of(record.out.begin(), record.out.end(), [&](uint32_t v) { return bad(r.values[v]); });
+}
 
 }  // namespace tapedeck::look

@@ -1,8 +1,5 @@
 // look trace: Chrome's trace events in the subset that every viewer reads: names, complete events that nest, counters, flow
 // arrows from forward to backward. Times in microseconds from 0, rising; no NaN, one writer. Next: verify.cpp.
-#include <algorithm>
-#include <cstdio>
-
 #include "src/look/text.h"
 
 namespace tapedeck {
@@ -10,14 +7,7 @@ namespace {
 
 using namespace look;
 
-std::string micro(uint64_t ns) {
-  char out[40];
-  std::snprintf(out, sizeof out, "%llu.%03u", static_cast<unsigned long long>(ns / 1000), unsigned(ns % 1000));
-  return out;
-}
-
-std::string json_string(std::string_view s) { return Json::of(plain(s)).dump(-1); }
-
+std::string micro(uint64_t ns) { return text(ns / 1000, ".", std::to_string(1000 + ns % 1000).substr(1)); }
 class Trace {
  public:
   explicit Trace(const Recording& r) : r_(r), starts_(r.records.size()), ends_(r.records.size()), arrows_(r.records.size()) {
@@ -51,7 +41,7 @@ class Trace {
 
   void record(uint32_t i) {
     const OpRecord& x = r_.records[i];
-    slice(x.op, phase(x), starts_[i], ends_[i], text(R"(,"args":{"record":)", i, R"(,"call":)", json_string(call(x)), R"(,"flops":)", x.flops, R"(,"bytes":)", x.bytes, "}"));
+    slice(x.op, phase(x), starts_[i], ends_[i], text(R"(,"args":{"record":)", i, R"(,"call":)", json_text(call(x)), R"(,"flops":)", x.flops, R"(,"bytes":)", x.bytes, "}"));
     if (has_arrow(i)) arrow("f", i, starts_[i]);
     for (uint32_t later : arrows_[i]) arrow("s", later, starts_[i]);
     std::string alive;
@@ -68,7 +58,7 @@ class Trace {
   }
 
   void slice(std::string_view name, std::string_view category, uint64_t start, uint64_t end, const std::string& more) {
-    event(text(R"({"ph":"X","pid":1,"tid":1,"name":)", json_string(name), R"(,"cat":")", category, R"(","ts":)", micro(start), R"(,"dur":)",
+    event(text(R"({"ph":"X","pid":1,"tid":1,"name":)", json_text(name), R"(,"cat":")", category, R"(","ts":)", micro(start), R"(,"dur":)",
                micro(end - start), more, "}"));
   }
   void event(std::string_view line) { out_ += (out_.empty() ? "\n" : ",\n") + std::string(line); }

@@ -15,13 +15,7 @@ std::string look_verify(const Recording& r, const LookOptions& o) {
     ++(x.replay == OpRecord::Replay::equal ? equal : x.replay == OpRecord::Replay::different ? different : none);
     if (x.replay == OpRecord::Replay::different) wrong += "  " + where(r, i) + ", " + std::string(phase(x)) + "\n";
   }
-  if (o.json) {
-    Json j = Json::dict();
-    j.set("equal", Json::of(equal));
-    j.set("different", Json::of(different));
-    j.set("not_computed_again", Json::of(none));
-    return j.dump() + "\n";
-  }
+  if (o.json) return json_object({{"equal", equal}, {"different", different}, {"not_computed_again", none}}).dump() + "\n";
   std::string out = title(r) + text(equal, " of ", equal + different + none, " records give the same bits when they are computed again\n");
   if (none) out += text(none, " were not computed again: record with look verify EXPERIMENT\n");
   return out + (different ? "these gave other bits:\n" + wrong : "");

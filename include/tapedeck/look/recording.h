@@ -53,13 +53,13 @@ struct RecordedSave { uint32_t value = nothing; std::string why; };
 
 /// d out[at] / d x[slope.at] for one element of an output and every element of one input it depends on.
 /// In a backward record `of` is the gradient that arrives, `by` the one it makes: by += of[at] * slope, and what other elements give.
-struct Slope { int64_t at = 0; double slope = 0, value = 0, before = 0; };   // value: of by[at]; before: what a sum held on entry
+struct PartialDerivative { int64_t at = 0; double slope = 0, value = 0, before = 0; };   // value: of by[at]; before: what a sum held on entry
 struct LocalDerivative {
   uint32_t of = nothing, by = nothing;            // values
   int64_t at = 0;
   double value = 0;                               // of[at]
   int64_t depends = 0;                            // elements of `by` whose derivative is not 0
-  std::vector<Slope> slopes;                      // up to 8 of them, the steepest first
+  std::vector<PartialDerivative> slopes;                      // up to 8 of them, the steepest first
 };
 
 struct OpRecord {

@@ -29,7 +29,6 @@ std::string look_trace(const Recording& r, const LookOptions& o);     // Chrome'
 std::string look_verify(const Recording& r, const LookOptions& o);    // whether computing again gave the same bits
 std::string look_err(const Recording& r, const LookOptions& o);       // how much f32 lost against f64
 std::string look_roof(const Recording& r, const LookOptions& o);      // each op against the measured ceilings
-std::string look_dot(const Recording& r, const LookOptions& o);       // the graph for Graphviz
 std::string look_svg(const Recording& r, const LookOptions& o);       // the graph drawn, repeated layers once
 std::string look_html(const Recording& r, const LookOptions& o);      // a page to step through, one file without network
 std::string look_diff(const Recording& a, const Recording& b);        // the first record in which two recordings differ

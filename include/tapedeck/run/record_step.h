@@ -10,7 +10,7 @@ namespace tapedeck {
 struct StepToRecord {
   std::vector<std::string> sets = {};
   int64_t step = 1;                               // that many updates come first; after 0 a warm-up may have the learning rate 0
-  int order = 1;                                  // 2: with a gradient penalty around the objective, so that backward is differentiated
+  int64_t order = 1;                              // 2: with a gradient penalty around the objective, so that backward is differentiated
   RecorderOptions recorder = {};
 };
 /// Errors are those of `run`; a step that is not finite is recorded up to where it stopped, also if it comes before the one asked for.

@@ -1,13 +1,13 @@
 // A visitor waits for its record, takes copies of what the computation reads and makes, and hands them on with the op. For a
 // path into an expansion it expands the record and lets a second visitor wait inside. Next: cursor.cpp, which asks.
-#include "src/look/close_up.h"
+#include "src/look/expansion.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/tape/gradcheck.h>
 
+#include "src/look/elements.h"
 #include "src/look/text.h"
 
 namespace tapedeck::look {
@@ -16,29 +16,22 @@ namespace {
 constexpr double limit = 1e-6;                    // of a gap between derivatives, in f64
 
 /// A computation that just happened. dy: empty for a forward one. results: what it wrote.
-struct Moment {
+struct CapturedCall {
   const Op& op;
   OpTraits traits;
   Tensors in, dy, results;
   Few<bool, max_inputs> wanted;
 };
-using Act = std::function<void(const Moment&)>;
-
-Tensors copies(In side) {
-  Tensors out;
-  for (auto& t : side) out.push_back(t && t.has_data() ? t.clone() : Tensor{});
-  return out;
-}
+using Inspect = std::function<void(const CapturedCall&)>;
 
 Tensors outputs_of(const Op& op, In x) {
-  Tensors y;
-  for (auto& spec : op.infer(x)) y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
+  Tensors y = fresh_outputs(op, x);
   op.forward(x, y);
   return y;
 }
 
 /// The reference, or the rule; results as far as both name them.
-Tensors in_smaller_ops(const Moment& m) {
+Tensors in_smaller_ops(const CapturedCall& m) {
   if (m.dy.empty()) return m.op.reference(m.in);
   const Tensors y = outputs_of(m.op, m.in), all = m.op.vjp(m.in, y, m.dy, m.wanted);
   Tensors wanted;
@@ -46,7 +39,7 @@ Tensors in_smaller_ops(const Moment& m) {
   return wanted;
 }
 
-Recording record_smaller_ops(const Moment& m, const RecorderOptions& options, Tensors& results) {
+Recording record_smaller_ops(const CapturedCall& m, const RecorderOptions& options, Tensors& results) {
   Recorder recorder(options);
   const auto name = [&](In side, const char* what) {
     for (size_t k = 0; k < side.size(); ++k) if (side[k]) recorder.name_parameter(side[k], {}, text(what, " ", k), false);
@@ -57,9 +50,9 @@ Recording record_smaller_ops(const Moment& m, const RecorderOptions& options, Te
   return recorder.finish();
 }
 
-class CloseUp final : public RecordVisitor {
+class CaptureVisitor final : public RecordVisitor {
  public:
-  CloseUp(Path path, const Act& act) : path_(path), act_(act) {}
+  CaptureVisitor(Path path, const Inspect& inspect) : path_(path), inspect_(inspect) {}
 
   void before(uint32_t record, const OpCall& call) override {
     if (record != path_[0].record || call.kind != OpCall::Kind::backward) return;
@@ -71,17 +64,17 @@ class CloseUp final : public RecordVisitor {
   void after(uint32_t record, const OpCall& call) override {
     if (record == path_[0].origin) origin_ = call.op.name(), inputs_ = copies(call.in);
     if (record != path_[0].record) return;
-    Moment m{call.op, call.traits, copies(call.in), {}, {}, {}};
+    CapturedCall m{call.op, call.traits, copies(call.in), {}, {}, {}};
     if (call.kind == OpCall::Kind::backward) backward(call, m);
     else m.results = copies(call.out);
-    if (path_.size() == 1) return act_(m);
-    CloseUp inner(path_.subspan(1), act_);
+    if (path_.size() == 1) return inspect_(m);
+    CaptureVisitor inner(path_.subspan(1), inspect_);
     Tensors unused;
     record_smaller_ops(m, {.statistics = false, .visitor = &inner}, unused);
   }
 
  private:
-  void backward(const OpCall& call, Moment& m) const {
+  void backward(const OpCall& call, CapturedCall& m) const {
     for (size_t k = 0; k < m.in.size(); ++k)      // what the kernel does not read may be gone: the forward record had it
       if (!m.in[k] && call.in[k] && origin_ == call.op.name() && k < inputs_.size()) m.in[k] = inputs_[k];
     for (size_t k = 0; k < m.in.size(); ++k)
@@ -94,17 +87,17 @@ class CloseUp final : public RecordVisitor {
   }
 
   const Path path_;
-  const Act& act_;
+  const Inspect& inspect_;
   Tensors dy_, before_, inputs_;
   std::string origin_;
 };
 
-/// Runs the step until act saw the record.
-void visit(const Cursor::Again& again, Path path, const Act& act) {
+/// Runs the step until inspect saw the record.
+void visit(const Cursor::Recompute& recompute, Path path, const Inspect& inspect) {
   bool seen = false;
-  const Act once = [&](const Moment& m) { seen = true, act(m); };
-  CloseUp visitor(path, once);
-  again(visitor);
+  const Inspect once = [&](const CapturedCall& m) { seen = true, inspect(m); };
+  CaptureVisitor visitor(path, once);
+  recompute(visitor);
   if (!seen) throw Error(ErrorKind::value, "the step took another way this time: the experiment or its data have changed");
 }
 
@@ -113,7 +106,7 @@ struct Projection {
   const Op& op;
   Tensors in, y, dy;
 
-  explicit Projection(const Moment& m) : op(m.op) {
+  explicit Projection(const CapturedCall& m) : op(m.op) {
     for (auto& t : m.in) in.push_back(t && is_floating(t.dtype()) ? t.to(DType::f64) : t);
     y = outputs_of(op, in);
     const size_t asked = m.traits.has_reference ? op.reference(in).size() : y.size();       // what comes after these has no derivative
@@ -137,20 +130,10 @@ struct Projection {
         if (const double term = dy[i].raw<double>()[e] * y[i].raw<double>()[e]; std::isfinite(term)) all += of(term);
     return all;
   }
-  Tensors gradient(const OpTraits& traits) const {
+  Tensors gradient() const {
     Few<bool, max_inputs> wanted;
-    Few<Grad, max_inputs> dx;
-    for (auto& t : in) {
-      const bool floating = t && is_floating(t.dtype());
-      wanted.push_back(floating);
-      dx.push_back({floating ? Tensor::empty(t.shape(), DType::f64) : Tensor{}, floating, false});
-    }
-    const Tensors up = copies(dy);
-    Tensors result;
-    if (traits.has_backward && op.backward(in, y, up, dx))
-      for (auto& g : dx) result.push_back(g.into);
-    else
-      result = op.vjp(in, y, dy, wanted);
+    for (auto& t : in) wanted.push_back(t && is_floating(t.dtype()));
+    Tensors result = pull_back(op, in, y, dy, wanted);
     result.resize(in.size());
     for (size_t k = 0; k < in.size(); ++k)
       if (wanted[k] && !result[k]) result[k] = Tensor::zeros(in[k].shape(), DType::f64);
@@ -159,12 +142,12 @@ struct Projection {
 };
 
 /// The derivative along one direction: exact by the op's backward; numeric by the two step lengths that agree best.
-struct ProbedSlope { double exact = 0, numeric = 0, doubt = HUGE_VAL; };
+struct DirectionalDerivative { double exact = 0, numeric = 0, doubt = HUGE_VAL; };
 
 /// A step moves each element by a share of itself, so that none leaves the op's domain or crosses 0; zeros by a share of the rest.
-ProbedSlope slope(Projection& f, In start, In gradient, Key key) {
+DirectionalDerivative along_direction(Projection& f, In start, In gradient, Key key) {
   Tensors u;
-  ProbedSlope result;
+  DirectionalDerivative result;
   for (size_t k = 0; k < start.size(); ++k) {
     u.push_back({});
     if (!start[k] || !is_floating(start[k].dtype())) continue;
@@ -193,19 +176,19 @@ ProbedSlope slope(Projection& f, In start, In gradient, Key key) {
   return result;
 }
 
-std::string verdict(const Moment& m) {
+std::string verdict(const CapturedCall& m) {
   if (!m.traits.differentiable) return text(m.op.name(), " is not differentiable\n");
   TapeListener nobody;
   const ScopedListener quiet(nobody);
   Projection f(m);
-  const Tensors start = copies(f.in), gradient = f.gradient(m.traits);
+  const Tensors start = copies(f.in), gradient = f.gradient();
   int64_t elements = 0;
   for (auto& t : f.in) if (t && is_floating(t.dtype())) elements += t.size();
   if (elements == 0) return text(m.op.name(), " reads no floating values\n");
-  std::vector<ProbedSlope> slopes;
+  std::vector<DirectionalDerivative> slopes;
   double scale = 1e-5 * f.size();                  // less is lost in the rounding of the sum
   for (int d = 0; d < testing::directions; ++d) {
-    slopes.push_back(slope(f, start, gradient, root_key(7) / "direction" / d));
+    slopes.push_back(along_direction(f, start, gradient, root_key(7) / "direction" / d));
     scale = std::max(scale, std::fabs(slopes.back().exact));
   }
   double gap = 0;
@@ -222,9 +205,9 @@ std::string verdict(const Moment& m) {
 
 }  // namespace
 
-Expansion expand(const Cursor::Again& again, Path path) {
+Expansion expand(const Cursor::Recompute& recompute, Path path) {
   Expansion result;
-  visit(again, path, [&](const Moment& m) {
+  visit(recompute, path, [&](const CapturedCall& m) {
     if (m.dy.empty() && !m.traits.has_reference) {
       result.refusal = text(m.op.name(), " is one of the smallest ops: it has no reference\n");
       return;
@@ -238,9 +221,9 @@ Expansion expand(const Cursor::Again& again, Path path) {
   return result;
 }
 
-std::string check_gradient(const Cursor::Again& again, Path path) {
+std::string check_gradient(const Cursor::Recompute& recompute, Path path) {
   std::string result;
-  visit(again, path, [&](const Moment& m) { result = verdict(m); });
+  visit(recompute, path, [&](const CapturedCall& m) { result = verdict(m); });
   return result;
 }
 

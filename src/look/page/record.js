@@ -1,12 +1,6 @@
-// The right side of the page of look html: one record, its equation with numbers, its local derivative or chain rule, and
-// what it asks when one predicts. Next: html_script.cpp, which runs after it and moves from record to record.
-#include "src/look/html_page.h"
-
-namespace tapedeck::look {
-
-const std::string_view record_script_hash = "sha256-BInNcnC0UzYE8h6+u5ezDtlGgYxma0uokb5OC66SlLo=";
-
-const std::string_view record_script = R"page('use strict';
+'use strict';
+// The right side of the page: one record, its equation with numbers, its local derivative or chain rule, and what it asks when one
+// predicts. Next: page.js, which runs after it and moves from record to record.
 // ---- values, and what they hold
 const shape = v => [...say(values[v].type).matchAll(/\d+(?=[,\]])/g)].map(m => Number(m[0]));
 const elements = v => shape(v).reduce((n, m) => n * m, 1);
@@ -176,6 +170,3 @@ function drawDetail() {
     ...part('reads', r.in.map(([role, v]) => value(v, roles[role]))),
     ...part('kept for backward', r.saves ? kept(r, hide) : []));
 }
-)page";
-
-}  // namespace tapedeck::look

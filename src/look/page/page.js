@@ -1,12 +1,6 @@
-// How the page of look html steps, and its left side: where we are, what is alive. Text goes in through textContent, so names
-// from a recording are words and nothing else. Changing a script changes its hash: the test says the new one. Next: html_record.cpp.
-#include "src/look/html_page.h"
-
-namespace tapedeck::look {
-
-const std::string_view page_script_hash = "sha256-ozuaW+A6SzPNm/2sWiXcDQ0vX7F06Mlt4KYQbU543OA=";
-
-const std::string_view page_script = R"page('use strict';
+'use strict';
+// How the page steps, and its left side: where we are, what is alive. Text goes in through textContent, so names from a recording
+// are words and nothing else. Next: record.js.
 const data = JSON.parse(document.getElementById('data').textContent), {records, values, buffers, purposes} = data;
 const find = id => document.getElementById(id), say = i => data.texts[i];
 const colours = ['#2f5f9e', '#5f9e5a', '#c9a13b', '#b5656b', '#7c6bb0', '#8a8a8a', '#444444'];
@@ -153,6 +147,3 @@ find('predict').onchange = () => show(now);
 find('title').textContent = data.title;
 find('step').max = records.length - 1;
 if (records.length) { drawOverview(); show(0); }
-)page";
-
-}  // namespace tapedeck::look

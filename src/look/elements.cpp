@@ -1,11 +1,33 @@
-// A few elements of a value, and how far f32 is from f64. Next: record_again.cpp.
-#include "src/look/summarise.h"
+// Copies, samples, and how far f32 is from f64. Next: record_again.cpp.
+#include "src/look/elements.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace tapedeck {
+namespace tapedeck::look {
+
+Tensors copies(In side) {
+  Tensors out;
+  for (auto& t : side) out.push_back(t && t.has_data() ? t.clone() : Tensor{});
+  return out;
+}
+
+Tensors fresh_outputs(const Op& op, In x) {
+  Tensors y;
+  for (auto& spec : op.infer(x)) y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].detach().view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
+  return y;
+}
+
+Tensors pull_back(const Op& op, In in, In out, In dy, Wanted wanted) {
+  const Tensors given = copies(dy);               // the kernel may write over it
+  Few<Grad, max_inputs> dx;
+  for (size_t k = 0; k < in.size(); ++k) dx.push_back({wanted[k] ? Tensor::empty(in[k].shape(), in[k].dtype()) : Tensor{}, wanted[k], false});
+  if (!op.backward(in, out, given, dx)) return op.vjp(in, out, dy, wanted);
+  Tensors made;
+  for (auto& g : dx) made.push_back(g.into);
+  return made;
+}
 
 std::vector<float> sample(const Tensor& t) {
   constexpr int64_t sample_size = 64;
@@ -32,4 +54,4 @@ Difference difference(const Tensor& got, const Tensor& exact) {
   return d;
 }
 
-}  // namespace tapedeck
+}  // namespace tapedeck::look
