@@ -6,13 +6,15 @@ a difference ends the comparison. Then round after round (A B C A B C ...) each 
 formed within a round, and the median and p10..p90 over the rounds are reported. Rows have the numbers of docs/guide/bench.md.
 """
 import argparse
+import collections
 import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
+
+from common import quantile, report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = {"tiny": (100, 10), "mini": (10, 3), "base": (6, 2)}  # timed, warm-up
@@ -27,20 +29,11 @@ SENTENCES = {  # a file under the data folder, and the line's texts
 }
 
 
-class Group:
-    """Programs that run in turn, and the ratios that are read off them. steps: (timed, warm-up) of one process; time: the figure
-    of a process that counts, the mean where batches differ."""
-
-    def __init__(self, name, sides, claims, steps, dropout=0.1, parity=(), time="median"):
-        self.name, self.sides, self.claims, self.steps = name, sides, claims, steps
-        self.dropout, self.parity, self.time = dropout, parity, time
-
-
-class Claim:
-    """row: its number; kind: "time" (over / under), "memory" (over / under) or "share" (of the peak, of `over`)."""
-
-    def __init__(self, row, kind, over, under, target, at_least):
-        self.row, self.kind, self.over, self.under, self.target, self.at_least = row, kind, over, under, target, at_least
+# Programs that run in turn, and the ratios that are read off them. steps: (timed, warm-up) of one process; time: the figure of a process
+# that counts, the mean where batches differ.
+Group = collections.namedtuple("Group", "name sides claims steps dropout parity time", defaults=(0.1, (), "median"))
+# row: its number; kind: "time" (over / under), "memory" (over / under) or "share" (of the peak, of `over`).
+Claim = collections.namedtuple("Claim", "row kind over under target at_least")
 
 
 def options():
@@ -77,10 +70,7 @@ class Runner:
         return (["chrt", "-f", "5"] if self.o.chrt else []) + head + ["--threads", str(self.o.threads)] + words + extra
 
     def run(self, side, extra=()):
-        done = subprocess.run(self.command(side, list(extra)), env=self.environment, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(self.command(side, list(extra)))}\n{done.stderr}")
-        return json.loads(done.stdout)
+        return report(self.command(side, list(extra)), env=self.environment)
 
 
 def peer(kind, words):
@@ -93,10 +83,8 @@ def peer(kind, words):
 def against_pytorch(o, model, dropout):
     words = ["--model", model]
     sides = {"tapedeck": ["tapedeck"] + words} | {kind: peer(kind, words) for kind in o.against}
-    if dropout:
-        claims = [Claim(3, "time", kind, "tapedeck", FASTER[kind.split("-")[0]][model], True) for kind in o.against]
-    else:
-        claims = [Claim(3, "time", kind, "tapedeck", 1.0 if kind == "jax" else 1.3, True) for kind in o.against]
+    target = {kind: FASTER[kind.split("-")[0]][model] if dropout else 1.0 if kind == "jax" else 1.3 for kind in o.against}
+    claims = [Claim(3, "time", kind, "tapedeck", target[kind], True) for kind in o.against]
     if dropout and model != "tiny":
         claims.append(Claim(4, "share", "tapedeck", None, {"mini": 0.70, "base": 0.78}[model], True))
         if "eager" in o.against and 9 in o.rows:
@@ -154,32 +142,20 @@ def groups(o, folder):
     return found
 
 
-def with_weights(side, path):
-    return ["--weights", path] if side[0] != "tapedeck" else []
-
-
 def check_parity(runner, group):
     """Three steps from the same weights with dropout 0: the first losses agree to 1e-5, those after updates to 1e-3."""
     path = os.path.join(runner.folder, "weights.safetensors")
     losses = {}
     for name in group.parity:
         side = group.sides[name]
-        extra = ["--dropout", "0", "--steps", "3", "--warmup", "0"]
-        extra += with_weights(side, path) if side[0] != "tapedeck" else ["--save-weights", path]
-        losses[name] = runner.run(side, extra)["losses"]
+        weights = "--save-weights" if side[0] == "tapedeck" else "--weights"
+        losses[name] = runner.run(side, ["--dropout", "0", "--steps", "3", "--warmup", "0", weights, path])["losses"]
     first = losses[group.parity[0]] if group.parity else []
     for name, other in losses.items():
         gaps = [abs(a - b) / abs(a) for a, b in zip(first, other)]
         if gaps[0] > 1e-5 or max(gaps) > 1e-3:
             sys.exit(f"{group.name}: {name} does not compute what {group.parity[0]} does: losses {other} and {first}")
     return losses
-
-
-def quantile(values, share):
-    values = sorted(values)
-    place = share * (len(values) - 1)
-    low = int(place)
-    return values[low] + (place - low) * (values[min(low + 1, len(values) - 1)] - values[low])
 
 
 def figures(group, claim, rounds):

@@ -9,8 +9,8 @@ import os
 import sys
 import time
 
-import torch_train
-from torch_train import flops_per_step, make_batches, options, read_safetensors, resident
+from common import resident, spread
+from torch_train import SIZE_NAMES, flops_per_step, make_batches, options, read_safetensors
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
@@ -100,11 +100,8 @@ def main():
         w, first, second, loss = step(w, first, second, *batches[i % o.batches], jax.random.fold_in(key, i), float(i + 1))
         losses.append(float(loss))
         seconds.append(time.perf_counter() - start)
-    timed = np.array(seconds[o.warmup:])
-    json.dump({"framework": f"JAX {jax.__version__}", "machine": {"threads": o.threads}, "model": {n: getattr(o, n) for n in torch_train.SIZE_NAMES},
-               "parameters": sum(int(p.size) for p in w.values()), "steps": o.steps, "warmup": o.warmup,
-               "seconds": {"median": float(np.median(timed)), "p10": float(np.quantile(timed, 0.1)), "p90": float(np.quantile(timed, 0.9)),
-                           "mean": float(timed.mean())},
+    json.dump({"framework": f"JAX {jax.__version__}", "machine": {"threads": o.threads}, "model": {n: getattr(o, n) for n in SIZE_NAMES},
+               "parameters": sum(int(p.size) for p in w.values()), "steps": o.steps, "warmup": o.warmup, "seconds": spread(seconds[o.warmup:]),
                "model_flops": flops_per_step(o, make_batches(o)), "losses": losses, "memory": {"peak_resident": resident("VmHWM")}}, sys.stdout, indent=2)
     print()
 

@@ -8,8 +8,9 @@ on the machine only ever adds) is formed there, and the median over the rounds i
 import argparse
 import json
 import statistics
-import subprocess
 import sys
+
+from common import report
 
 METHODS = [  # name, objective, forward passes, backward passes: those that tests/objective_passes_test.cpp counts
     ("r_drop", {"type": "r_drop"}, 2, 2),
@@ -48,12 +49,8 @@ def options():
 
 
 def fast_step(o, objective):
-    command = [o.tapedeck, "bench", "train", "--model", o.model, "--steps", str(o.steps), "--warmup", str(o.warmup), "--threads", str(o.threads),
-               "--objective", objective if isinstance(objective, str) else json.dumps(objective), "--json"]
-    out = subprocess.run(command, capture_output=True, text=True)
-    if out.returncode:
-        sys.exit(f"{' '.join(command)}\n{out.stderr}")
-    return json.loads(out.stdout)["seconds"]["p10"]
+    return report([o.tapedeck, "bench", "train", "--model", o.model, "--steps", o.steps, "--warmup", o.warmup, "--threads", o.threads, "--objective",
+                   objective if isinstance(objective, str) else json.dumps(objective), "--json"])["seconds"]["p10"]
 
 
 def main():

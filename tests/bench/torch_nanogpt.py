@@ -14,11 +14,11 @@ import os
 import sys
 import time
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from common import peer_name, spread
 from torch_train import read_safetensors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -86,23 +86,6 @@ class LanguageModel(nn.Module):
         return F.linear(self.norm(x), self.word.weight, self.bias)
 
 
-def load(model, path):
-    """tapedeck's names to this file's."""
-    places = {"attention.qkv": "qkv", "attention.out": "out", "feed_forward.in": "up", "feed_forward.out": "down",
-              "attention.layer_norm": "norm1", "feed_forward.layer_norm": "norm2"}
-    state = {}
-    for name, value in read_safetensors(path).items():
-        name = name.removeprefix("encoder.").replace("head.bias", "bias")
-        if name.startswith("embeddings."):
-            name = name.removeprefix("embeddings.") + ".weight"
-        elif name.startswith("layers."):
-            _, i, rest = name.split(".", 2)
-            place, kind = rest.rsplit(".", 1)
-            name = f"layers.{i}.{places[place]}.{kind}"
-        state[name.replace("layer_norm", "norm")] = value
-    model.load_state_dict(state)
-
-
 @torch.no_grad()
 def validate(model, ids):
     """Mean loss over every token but the first, in windows side by side."""
@@ -155,13 +138,12 @@ def main():
     result = {"framework": f"PyTorch {torch.__version__} {'compile' if o.compile else 'eager'}{' tuned' if o.tuned else ''}",
               "threads": torch.get_num_threads(), "parameters": sum(p.numel() for p in model.parameters())}
     if o.evaluate:
-        load(model, o.evaluate)
+        rename = lambda name: peer_name(name.replace("head.bias", "bias").replace("encoder.layer_norm", "norm"))
+        model.load_state_dict({rename(name): value for name, value in read_safetensors(o.evaluate).items()})
     else:
         seconds = train(o, model, training)
-        timed = np.array(seconds[min(10, len(seconds) - 1):])
         result |= {"steps": o.steps, "seed": o.seed, "seconds": sum(seconds),
-                   "seconds_per_step": {"median": float(np.median(timed)), "p10": float(np.quantile(timed, 0.1)),
-                                        "p90": float(np.quantile(timed, 0.9)), "mean": float(timed.mean())}}
+                   "seconds_per_step": spread(seconds[min(10, len(seconds) - 1):])}
     model.eval()
     json.dump(result | {"validation_loss": validate(model, validation)}, sys.stdout, indent=2)
     print()

@@ -11,10 +11,7 @@ import sys
 import time
 
 
-def resident(field):
-    with open("/proc/self/status") as status:
-        return next((int(line.split()[1]) * 1024 for line in status if line.startswith(field + ":")), 0)
-
+from common import peer_name, resident, spread
 
 AT_START = resident("VmHWM")  # before PyTorch is loaded
 import numpy as np  # noqa: E402
@@ -122,23 +119,6 @@ def read_safetensors(path):
     return {name: torch.from_numpy(cut(entry).copy()) for name, entry in header.items()}
 
 
-def load_weights(model, path):
-    """tapedeck's names to this file's."""
-    places = {"attention.qkv": "qkv", "attention.out": "out", "feed_forward.in": "up", "feed_forward.out": "down",
-              "attention.layer_norm": "norm1", "feed_forward.layer_norm": "norm2"}
-    state = {}
-    for name, value in read_safetensors(path).items():
-        name = name.removeprefix("encoder.").replace("embeddings.layer_norm", "norm")
-        if name.startswith("embeddings."):
-            name = name.removeprefix("embeddings.") + ".weight"
-        if name.startswith("layers."):
-            _, i, rest = name.split(".", 2)
-            place, kind = rest.rsplit(".", 1)
-            name = f"layers.{i}.{places[place]}.{kind}"
-        state[name] = value
-    model.load_state_dict(state)
-
-
 def flops_per_step(o, batches):
     """The model's own products, of real tokens only, as `tapedeck bench train` counts them."""
     flops = 0.0
@@ -177,9 +157,9 @@ def main():
     loaded, batches = resident("VmHWM"), make_batches(o)
     model = Encoder(o, max(t.shape[1] for t, _, _ in batches))
     if o.weights:
-        load_weights(model, o.weights)
+        model.load_state_dict({peer_name(name): value for name, value in read_safetensors(o.weights).items()})
     seconds, losses = train(o, model, batches)
-    timed = np.array(seconds[o.warmup:])
+    timed = spread(seconds[o.warmup:])
     tokens = sum(int(n.sum()) for _, n, _ in batches) / len(batches)
     kind = "compile" if o.compile else "eager"
     json.dump({
@@ -188,9 +168,8 @@ def main():
         "model": {name: getattr(o, name) for name in ("layers", "width", "heads", "feed_forward", "vocabulary", "classes", "dropout", "batch")}
         | {"norm": "post", "length": o.lengths or o.length},
         "objective": "plain", "parameters": sum(p.numel() for p in model.parameters()), "steps": o.steps, "warmup": o.warmup,
-        "seconds": {"median": float(np.median(timed)), "p10": float(np.quantile(timed, 0.1)), "p90": float(np.quantile(timed, 0.9)),
-                    "mean": float(timed.mean())},
-        "seconds_before_timing": sum(seconds[:o.warmup]), "tokens_per_step": tokens, "tokens_per_second": tokens / float(timed.mean()),
+        "seconds": timed,
+        "seconds_before_timing": sum(seconds[:o.warmup]), "tokens_per_step": tokens, "tokens_per_second": tokens / timed["mean"],
         "model_flops": flops_per_step(o, batches), "losses": losses,
         "memory": {"peak_resident": resident("VmHWM"), "resident_at_start": loaded, "interpreter": AT_START},
     }, sys.stdout, indent=2)
