@@ -19,22 +19,26 @@ Finished bench(std::vector<std::string> words, const std::vector<std::string>& m
   return run_tool(words);
 }
 
-Parsed train(const std::vector<std::string>& more) {
-  std::vector<std::string> words = small;
-  words.insert(words.end(), more.begin(), more.end());
-  words.insert(words.end(), {"--json", "--steps", "3", "--warmup", "1", "--threads", "1"});
-  const Finished finished = bench({"train"}, words);
+Parsed report_of(std::vector<std::string> words, const std::vector<std::string>& more = {}) {
+  words.push_back("--json");
+  const Finished finished = bench(words, more);
   CAPTURE(finished.err);
   REQUIRE(finished.exit_code == 0);
   return Parsed::parse(finished.out);
 }
 
+/// Of three steps of the small model after one more.
+Parsed steps(const char* what, std::vector<std::string> words) {
+  words.insert(words.end(), {"--steps", "3", "--warmup", "1", "--threads", "1"});
+  words.insert(words.begin(), what);
+  return report_of(words, small);
+}
+Parsed train(const std::vector<std::string>& more) { return steps("train", more); }
+
 }  // namespace
 
 TEST_CASE("bench roofline measures every figure it has") {
-  const Finished finished = bench({"roofline", "--seconds", "0.001", "--threads", "2", "--json"});
-  REQUIRE(finished.exit_code == 0);
-  const Parsed report = Parsed::parse(finished.out);
+  const Parsed report = report_of({"roofline", "--seconds", "0.001", "--threads", "2"});
   CHECK(report["machine"]["threads"] == 2);
   for (const char* what : {"multiply-add f32", "multiply-add f64", "multiply-add bf16", "triad L2", "in place L2",
                            "triad L3", "in place L3", "triad memory", "in place memory"}) {
@@ -50,10 +54,7 @@ TEST_CASE("bench roofline measures every figure it has") {
 }
 
 TEST_CASE("bench gemm has a row for each shape, form and backend") {
-  const Finished finished = bench({"gemm", "--precision", "f32", "--shape", "33x20x17", "--shape", "4x8x16", "--repeats", "1", "--seconds", "0.0001", "--json"});
-  CAPTURE(finished.err);
-  REQUIRE(finished.exit_code == 0);
-  const Parsed report = Parsed::parse(finished.out);
+  const Parsed report = report_of({"gemm", "--precision", "f32", "--shape", "33x20x17", "--shape", "4x8x16", "--repeats", "1", "--seconds", "0.0001"});
   CHECK(report["rows"].size() == 2 * 3 * 2);
   for (const Parsed& row : report["rows"]) {
     const double flops = 2.0 * row["m"].get<double>() * row["n"].get<double>() * row["k"].get<double>();
@@ -63,11 +64,7 @@ TEST_CASE("bench gemm has a row for each shape, form and backend") {
 }
 
 TEST_CASE("bench ops measures forward and backward of every op it lists, and the update") {
-  std::vector<std::string> words = {"ops", "--repeats", "1", "--seconds", "0.0001", "--json"};
-  const Finished finished = bench(words, small);
-  CAPTURE(finished.err);
-  REQUIRE(finished.exit_code == 0);
-  const Parsed rows = Parsed::parse(finished.out)["rows"];
+  const Parsed rows = report_of({"ops", "--repeats", "1", "--seconds", "0.0001"}, small)["rows"];
   std::map<std::string, int> directions;
   for (const Parsed& row : rows) {
     ++directions[row["op"].get<std::string>()];
@@ -138,12 +135,7 @@ TEST_CASE("what cannot be measured is refused with its exit code and a hint") {
 }
 
 TEST_CASE("bench look has a row for each way of listening") {
-  std::vector<std::string> words = small;
-  words.insert(words.end(), {"--json", "--steps", "3", "--warmup", "1", "--threads", "1"});
-  const Finished finished = bench({"look"}, words);
-  CAPTURE(finished.err);
-  REQUIRE(finished.exit_code == 0);
-  const Parsed report = Parsed::parse(finished.out);
+  const Parsed report = steps("look", {});
   REQUIRE(report["rows"].size() == 4);
   CHECK(report["rows"][0]["ratio"] == 1);
   for (const Parsed& row : report["rows"]) {
@@ -158,11 +150,8 @@ TEST_CASE("what the pool counts is what the system sees: resident memory grows b
   MESSAGE("skipped: a sanitizer keeps memory of its own");
   return;
 #endif
-  const Finished finished = run_tool({"bench", "train", "--layers", "4", "--width", "256", "--heads", "4", "--batch", "32", "--length", "64",
-                                      "--vocabulary", "2000", "--steps", "1", "--warmup", "1", "--threads", "1", "--json"});
-  CAPTURE(finished.err);
-  REQUIRE(finished.exit_code == 0);
-  const Parsed memory = Parsed::parse(finished.out)["memory"];
+  const Parsed memory = report_of({"train", "--layers", "4", "--width", "256", "--heads", "4", "--batch", "32", "--length", "64", "--vocabulary", "2000",
+                                   "--steps", "1", "--warmup", "1", "--threads", "1"})["memory"];
   double counted = 0;
   for (const char* part : {"parameters", "gradients", "optimizer", "activations", "scratch"}) counted += memory[part].get<double>();
   const double grown = memory["peak_resident"].get<double>() - memory["resident_at_start"].get<double>();

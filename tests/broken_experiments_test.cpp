@@ -331,6 +331,7 @@ const std::vector<Misuse> misuses = {
     {{"explain", "TD9999"}, 2, {"TD9999"}},
     {{"look"}, 2, {"look what?", "list, saved"}},
     {{"look", "lst", "good.json"}, 2, {"there is no look \"lst\"", "did you mean \"list\"?"}},
+    {{"look", "dot", "good.json"}, 2, {"there is no look dot any more", "look svg"}},
     {{"look", "good.json"}, 2, {"there is no look \"good.json\"", "list, saved"}},
     {{"look", "list", "nowhere.json"}, 3, {"nowhere.json"}},
     {{"look", "list", "cut.tdt"}, 4, {"cut.tdt"}},

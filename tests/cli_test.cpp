@@ -33,9 +33,9 @@ constexpr const char* base = R"({
   "model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 16}}
 })";
 
-struct Workshop {
+struct ToolFixture {
   TempFolder folder;
-  Workshop() {
+  ToolFixture() {
     write_raw(folder / "tiny.json", tiny);
     write_raw(folder / "base.json", base);
   }
@@ -51,8 +51,8 @@ struct Workshop {
 }  // namespace
 
 TEST_CASE("a run folder holds everything that went in and came out") {
-  const Workshop shop;
-  const Finished finished = shop.run({"run", "tiny.json", "--set", "optimizer.lr=0.01"});
+  const ToolFixture tool;
+  const Finished finished = tool.run({"run", "tiny.json", "--set", "optimizer.lr=0.01"});
   CAPTURE(finished.err);
   REQUIRE(finished.exit_code == 0);
   for (const char* word : {"best (validation)", "last (validation)", "test", "accuracy", "run directory: runs/tiny/"})
@@ -61,39 +61,39 @@ TEST_CASE("a run folder holds everything that went in and came out") {
   CHECK(finished.err.find('\x1b') == std::string::npos);
 
   const std::string run = "runs/tiny/latest/";
-  CHECK(read_raw(shop.folder / (run + "experiment.json")) == tiny);
-  CHECK(read_raw(shop.folder / (run + "sources/base.json")) == base);
-  CHECK(shop.json(run + "resolved.json")["optimizer"]["lr"] == 0.01);
-  CHECK(shop.json(run + "origins.json")["optimizer.lr"] == "--set optimizer.lr=0.01");
-  CHECK(shop.json(run + "origins.json")["training.duration"] == "tiny.json:6");
-  const Parsed environment = shop.json(run + "environment.json");
+  CHECK(read_raw(tool.folder / (run + "experiment.json")) == tiny);
+  CHECK(read_raw(tool.folder / (run + "sources/base.json")) == base);
+  CHECK(tool.json(run + "resolved.json")["optimizer"]["lr"] == 0.01);
+  CHECK(tool.json(run + "origins.json")["optimizer.lr"] == "--set optimizer.lr=0.01");
+  CHECK(tool.json(run + "origins.json")["training.duration"] == "tiny.json:6");
+  const Parsed environment = tool.json(run + "environment.json");
   for (const char* key : {"tapedeck", "build", "machine", "command_line", "working_directory", "git", "input_files"})
     CHECK(environment.contains(key));
-  const Parsed status = shop.json(run + "status.json");
+  const Parsed status = tool.json(run + "status.json");
   CHECK(status["state"] == "finished");
   CHECK(status["stop_reason"] == "duration");
   CHECK(status["step"] == 10);
   CHECK(status["exit_code"] == 0);
   CHECK(status["resumable"] == false);
-  const Parsed metrics = shop.json(run + "metrics.json");
+  const Parsed metrics = tool.json(run + "metrics.json");
   for (const char* part : {"best", "last", "test"})
     for (const char* key : {"step", "loss", "accuracy"}) CHECK(metrics[part].contains(key));
   CHECK(metrics["timings"]["seconds"].get<double>() > 0);
   for (const char* part : {"parameters", "gradients", "activations", "batch"}) CHECK(metrics["memory"][part].get<int64_t>() > 0);
   CHECK(metrics["memory"]["moments"] == 2 * metrics["memory"]["parameters"].get<int64_t>());
   CHECK(metrics["memory"]["peak"] < metrics["memory"]["resident_peak"]);
-  CHECK(shop.json(run + "summary.json")["n"] == 1);
-  CHECK(shop.json(run + "checkpoints/best.json").contains("path"));
-  CHECK(fs::exists(shop.folder / (run + "checkpoints/step-000010/model.safetensors")));
-  CHECK(shop.json(run + "labels.json")["labels"] == Parsed::array({"negative", "positive"}));
-  CHECK(read_raw(shop.folder / (run + "log.txt")).find("eval step 10") != std::string::npos);
+  CHECK(tool.json(run + "summary.json")["n"] == 1);
+  CHECK(tool.json(run + "checkpoints/best.json").contains("path"));
+  CHECK(fs::exists(tool.folder / (run + "checkpoints/step-000010/model.safetensors")));
+  CHECK(tool.json(run + "labels.json")["labels"] == Parsed::array({"negative", "positive"}));
+  CHECK(read_raw(tool.folder / (run + "log.txt")).find("eval step 10") != std::string::npos);
 }
 
 TEST_CASE("metrics.jsonl has one record per logged step and evaluation") {
-  const Workshop shop;
-  REQUIRE(shop.run({"run", "tiny.json", "-q"}).exit_code == 0);
+  const ToolFixture tool;
+  REQUIRE(tool.run({"run", "tiny.json", "-q"}).exit_code == 0);
   std::vector<std::pair<int, std::string>> records;
-  std::istringstream lines(read_raw(shop.folder / "runs/tiny/latest/metrics.jsonl"));
+  std::istringstream lines(read_raw(tool.folder / "runs/tiny/latest/metrics.jsonl"));
   for (std::string line; std::getline(lines, line);) {
     const Parsed record = Parsed::parse(line);
     CHECK(record.contains("t"));
@@ -114,13 +114,13 @@ TEST_CASE("metrics.jsonl has one record per logged step and evaluation") {
 }
 
 TEST_CASE("runs are never overwritten, and resolved.json is an experiment itself") {
-  const Workshop shop;
-  for (int i = 0; i < 3; ++i) REQUIRE(shop.run({"run", "tiny.json", "-q", "-o", "out"}).exit_code == 0);
+  const ToolFixture tool;
+  for (int i = 0; i < 3; ++i) REQUIRE(tool.run({"run", "tiny.json", "-q", "-o", "out"}).exit_code == 0);
   std::vector<fs::path> runs;
-  for (const auto& entry : fs::directory_iterator(shop.folder / "out/tiny")) runs.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(tool.folder / "out/tiny")) runs.push_back(entry.path());
   CHECK(runs.size() == 3);
-  REQUIRE(shop.run({"run", (runs[0] / "resolved.json").string(), "-q", "-o", "again"}).exit_code == 0);
-  const fs::path again = fs::directory_iterator(shop.folder / "again/tiny")->path();
+  REQUIRE(tool.run({"run", (runs[0] / "resolved.json").string(), "-q", "-o", "again"}).exit_code == 0);
+  const fs::path again = fs::directory_iterator(tool.folder / "again/tiny")->path();
   for (const fs::path& other : {runs[1], again}) {
     Parsed a = Parsed::parse(read_raw((runs[0] / "metrics.json").string())),
            b = Parsed::parse(read_raw((other / "metrics.json").string()));
@@ -131,11 +131,11 @@ TEST_CASE("runs are never overwritten, and resolved.json is an experiment itself
 }
 
 TEST_CASE("eval and predict agree with the run, without its data where they can") {
-  const Workshop shop;
-  REQUIRE(shop.run({"run", "tiny.json", "-q"}).exit_code == 0);
-  const Parsed metrics = shop.json("runs/tiny/latest/metrics.json");
-  const Finished best = shop.run({"eval", "runs/tiny/latest", "--json"}),
-                 last = shop.run({"eval", "runs/tiny/latest", "--json", "--checkpoint", "last"});
+  const ToolFixture tool;
+  REQUIRE(tool.run({"run", "tiny.json", "-q"}).exit_code == 0);
+  const Parsed metrics = tool.json("runs/tiny/latest/metrics.json");
+  const Finished best = tool.run({"eval", "runs/tiny/latest", "--json"}),
+                 last = tool.run({"eval", "runs/tiny/latest", "--json", "--checkpoint", "last"});
   REQUIRE(best.exit_code == 0);
   for (const char* metric : {"accuracy", "loss"}) {
     CHECK(Parsed::parse(best.out)[0]["validation"][metric] == metrics["best"][metric]);
@@ -145,7 +145,7 @@ TEST_CASE("eval and predict agree with the run, without its data where they can"
   std::string texts, labelled;
   std::vector<std::string> expected;
   int right = 0;
-  std::istringstream lines(read_raw(shop.folder / "runs/tiny/latest/predictions/validation-best.jsonl"));
+  std::istringstream lines(read_raw(tool.folder / "runs/tiny/latest/predictions/validation-best.jsonl"));
   for (std::string line; std::getline(lines, line);) {
     const Parsed record = Parsed::parse(line);
     texts += record["text"].get<std::string>() + "\n";
@@ -155,45 +155,45 @@ TEST_CASE("eval and predict agree with the run, without its data where they can"
   }
   CHECK(expected.size() == 16);
   CHECK(right / 16.0 == doctest::Approx(metrics["best"]["accuracy"].get<double>()));
-  write_raw(shop.folder / "texts.txt", texts);
-  write_raw(shop.folder / "labelled.txt", labelled);
-  const Finished predicted = shop.run({"predict", "runs/tiny/latest", "texts.txt"});
+  write_raw(tool.folder / "texts.txt", texts);
+  write_raw(tool.folder / "labelled.txt", labelled);
+  const Finished predicted = tool.run({"predict", "runs/tiny/latest", "texts.txt"});
   REQUIRE(predicted.exit_code == 0);
   std::istringstream answers(predicted.out);
   size_t i = 0;
   for (std::string line; std::getline(answers, line); ++i) CHECK(Parsed::parse(line)["predicted"] == expected.at(i));
   CHECK(i == expected.size());
-  const Finished file = shop.run({"eval", "runs/tiny/latest", "--json", "--data", "labelled.txt"});
+  const Finished file = tool.run({"eval", "runs/tiny/latest", "--json", "--data", "labelled.txt"});
   CHECK(Parsed::parse(file.out)[0]["labelled.txt"]["accuracy"] == metrics["best"]["accuracy"]);
-  CHECK(shop.run({"predict", "runs/tiny/latest", "texts.txt", "-o", "answers.jsonl"}).out.empty());
-  CHECK(read_raw(shop.folder / "answers.jsonl") == predicted.out);
+  CHECK(tool.run({"predict", "runs/tiny/latest", "texts.txt", "-o", "answers.jsonl"}).out.empty());
+  CHECK(read_raw(tool.folder / "answers.jsonl") == predicted.out);
 }
 
 TEST_CASE("several seeds: a folder each, statistics over them, one split for all") {
-  const Workshop shop;
-  const Finished finished = shop.run({"run", "tiny.json", "--progress", "none", "--set", "seeds=[3,4,5]"});
+  const ToolFixture tool;
+  const Finished finished = tool.run({"run", "tiny.json", "--progress", "none", "--set", "seeds=[3,4,5]"});
   REQUIRE(finished.exit_code == 0);
   for (const char* word : {"3 seeds", "95 % interval", "test accuracy"}) CHECK(finished.out.find(word) != std::string::npos);
   const std::string run = "runs/tiny/latest/";
   std::vector<double> accuracies;
   std::vector<std::string> texts;
   for (const char* seed : {"seed-3/", "seed-4/", "seed-5/"}) {
-    accuracies.push_back(shop.json(run + seed + "metrics.json")["test"]["accuracy"]);
+    accuracies.push_back(tool.json(run + seed + "metrics.json")["test"]["accuracy"]);
     std::string all;
-    std::istringstream lines(read_raw(shop.folder / (run + seed + "predictions/validation-best.jsonl")));
+    std::istringstream lines(read_raw(tool.folder / (run + seed + "predictions/validation-best.jsonl")));
     for (std::string line; std::getline(lines, line);) all += Parsed::parse(line)["text"].get<std::string>();
     texts.push_back(all);
   }
   CHECK(texts[0] == texts[1]);
   CHECK(texts[0] == texts[2]);
   const Statistics s = statistics(accuracies);
-  const Parsed test = shop.json(run + "summary.json")["test"]["accuracy"];
+  const Parsed test = tool.json(run + "summary.json")["test"]["accuracy"];
   CHECK(test["n"] == 3);
   CHECK(test["mean"].get<double>() == doctest::Approx(s.mean));
   CHECK(test["sd"].get<double>() == doctest::Approx(s.sd));
   CHECK(test["interval_95"][1].get<double>() == doctest::Approx(s.interval_high));
-  CHECK(Parsed::parse(shop.run({"eval", "runs/tiny/latest", "--json"}).out).size() == 3);
-  CHECK(shop.run({"predict", "runs/tiny/latest", "tiny.json"}).err.find("seed-3") != std::string::npos);
+  CHECK(Parsed::parse(tool.run({"eval", "runs/tiny/latest", "--json"}).out).size() == 3);
+  CHECK(tool.run({"predict", "runs/tiny/latest", "tiny.json"}).err.find("seed-3") != std::string::npos);
 }
 
 TEST_CASE("statistics by hand") {
@@ -209,18 +209,18 @@ TEST_CASE("statistics by hand") {
 }
 
 TEST_CASE("progress for machines is the records themselves, and none is nothing") {
-  const Workshop shop;
-  const Finished records = shop.run({"run", "tiny.json", "--progress", "json"});
-  CHECK(records.err == read_raw(shop.folder / "runs/tiny/latest/metrics.jsonl"));
-  const Finished none = shop.run({"run", "tiny.json", "--progress", "none"});
+  const ToolFixture tool;
+  const Finished records = tool.run({"run", "tiny.json", "--progress", "json"});
+  CHECK(records.err == read_raw(tool.folder / "runs/tiny/latest/metrics.jsonl"));
+  const Finished none = tool.run({"run", "tiny.json", "--progress", "none"});
   CHECK(none.err.empty());
   CHECK(none.out.find("run directory") != std::string::npos);
-  CHECK(shop.run({"run", "tiny.json", "--progress", "live"}).err.find("epoch 1/2") != std::string::npos);
+  CHECK(tool.run({"run", "tiny.json", "--progress", "live"}).err.find("epoch 1/2") != std::string::npos);
 }
 
 TEST_CASE("every listing is JSON when asked for") {
-  const Workshop shop;
-  REQUIRE(shop.run({"run", "tiny.json", "-q"}).exit_code == 0);
+  const ToolFixture tool;
+  REQUIRE(tool.run({"run", "tiny.json", "-q"}).exit_code == 0);
   const std::vector<std::vector<std::string>> calls = {{"list", "--json"},
                                                        {"list", "objective", "--json"},
                                                        {"list", "ops", "--json"},
@@ -236,7 +236,7 @@ TEST_CASE("every listing is JSON when asked for") {
                                                        {"doctor", "--json"},
                                                        {"version", "--json"}};
   for (const auto& call : calls) {
-    const Finished finished = shop.run(call);
+    const Finished finished = tool.run(call);
     CAPTURE(call[0]);
     CAPTURE(finished.err);
     CHECK(finished.exit_code == 0);
@@ -246,8 +246,8 @@ TEST_CASE("every listing is JSON when asked for") {
 }
 
 TEST_CASE("check says what a run will cost") {
-  const Workshop shop;
-  const Parsed check = Parsed::parse(shop.run({"check", "tiny.json", "--json"}).out);
+  const ToolFixture tool;
+  const Parsed check = Parsed::parse(tool.run({"check", "tiny.json", "--json"}).out);
   CHECK(check["train_examples"] == 40);
   CHECK(check["steps"] == 10);
   CHECK(check["steps_per_epoch"] == 5);
@@ -255,14 +255,14 @@ TEST_CASE("check says what a run will cost") {
   CHECK(check["peak_bytes"].get<int64_t>() > 4 * 4 * 500);
   CHECK(check["memory"]["peak"] == check["peak_bytes"]);
   CHECK(check["seconds_per_step"].get<double>() > 0);
-  const Finished parameters = shop.run({"check", "tiny.json", "--parameters"});
+  const Finished parameters = tool.run({"check", "tiny.json", "--parameters"});
   CHECK(parameters.out.find("encoder.embeddings.word") != std::string::npos);
-  CHECK_FALSE(fs::exists(shop.folder / "runs"));
+  CHECK_FALSE(fs::exists(tool.folder / "runs"));
 }
 
 TEST_CASE("show says where each value comes from") {
-  const Workshop shop;
-  const Finished shown = shop.run({"show", "tiny.json", "--origin", "--set", "training.batch_size=4"});
+  const ToolFixture tool;
+  const Finished shown = tool.run({"show", "tiny.json", "--origin", "--set", "training.batch_size=4"});
   const auto row = [&](const std::string& start) {
     const size_t at = shown.out.find(start);
     REQUIRE(at != std::string::npos);
@@ -278,8 +278,8 @@ TEST_CASE("everything that has a name is explained") {
   const Choice<Metric> metric;
   const std::vector<PartDoc> parts = part_docs(root, {&metric});
   CHECK(parts.size() > 30);
-  const Workshop shop;
-  const Parsed listed = Parsed::parse(shop.run({"list", "--json"}).out);
+  const ToolFixture tool;
+  const Parsed listed = Parsed::parse(tool.run({"list", "--json"}).out);
   for (const PartDoc& part : parts) {
     CAPTURE(part.name);
     CHECK(part.doc.size() > 5);
@@ -295,7 +295,7 @@ TEST_CASE("everything that has a name is explained") {
   for (const ErrorCode& code : error_codes())
     CHECK(explain(parts, std::string(code.code)).find(code.title) != std::string::npos);
   for (const char* topic : {"r_drop", "training.batch_size", "TD0301", "tanh", "objective"}) {
-    const Finished finished = shop.run({"explain", topic});
+    const Finished finished = tool.run({"explain", topic});
     CAPTURE(topic);
     CHECK(finished.exit_code == 0);
     CHECK(finished.out.size() > 40);
@@ -303,13 +303,13 @@ TEST_CASE("everything that has a name is explained") {
 }
 
 TEST_CASE("help and version") {
-  const Workshop shop;
-  const Finished help = shop.run({"--help"});
+  const ToolFixture tool;
+  const Finished help = tool.run({"--help"});
   CHECK(help.exit_code == 0);
   for (const char* command : {"run", "resume", "check", "show", "eval", "predict", "list", "explain", "look", "step", "schema", "doctor"}) {
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
-    CHECK(shop.run({command, "--help"}).exit_code == 0);
+    CHECK(tool.run({command, "--help"}).exit_code == 0);
   }
-  CHECK(shop.run({"--version"}).out == "tapedeck " + std::string(version()) + "\n");
-  CHECK(shop.run({"doctor"}).out.find("all good") != std::string::npos);
+  CHECK(tool.run({"--version"}).out == "tapedeck " + std::string(version()) + "\n");
+  CHECK(tool.run({"doctor"}).out.find("all good") != std::string::npos);
 }

@@ -31,9 +31,9 @@ std::string experiment(const std::string& encoder, const std::string& more = "",
 }
 
 /// Experiments of milliseconds; some have a mistake that a question is about.
-struct Workshop {
+struct ToolFixture {
   TempFolder folder{Medium::memory};
-  Workshop() {
+  ToolFixture() {
     const auto write = [&](const char* name, const std::string& json) { write_raw(folder / (std::string(name) + ".json"), json); };
     const std::string plugin = std::string(R"(, "plugins": [")") + TAPEDECK_BROKEN_PLUGIN + R"("])";
     write("tiny", experiment(R"("layers": 1)"));
@@ -72,17 +72,17 @@ std::string place(const Parsed& record) { return "#" + std::to_string(record["in
 
 using Words = std::vector<std::string>;
 
-Words largest_tensor(const Workshop& shop) {
+Words largest_tensor(const ToolFixture& tool) {
   Parsed best;
   std::string maker;
-  for (auto& record : shop.records("tiny.json"))
+  for (auto& record : tool.records("tiny.json"))
     for (auto& value : record["out"])
       if (computed(record) && (best.is_null() || elements(value) > elements(best))) best = value, maker = place(record);
   return {"the largest tensor then: " + type_of(best), "made by " + maker};
 }
 
-Words birth_of_nan(const Workshop& shop) {
-  for (auto& record : shop.records("logarithm.json")) {
+Words birth_of_nan(const ToolFixture& tool) {
+  for (auto& record : tool.records("logarithm.json")) {
     const bool sound = std::all_of(record["in"].begin(), record["in"].end(), finite);
     for (auto& value : record["out"])
       if (sound && !finite(value)) {
@@ -93,8 +93,8 @@ Words birth_of_nan(const Workshop& shop) {
   return {"nothing"};
 }
 
-Words cut_parameter(const Workshop& shop) {
-  const Parsed records = shop.records("stuck.json");
+Words cut_parameter(const ToolFixture& tool) {
+  const Parsed records = tool.records("stuck.json");
   Words words;
   int trainable = 0, reached = 0;
   for (auto& update : records) {
@@ -113,10 +113,10 @@ Words cut_parameter(const Workshop& shop) {
   return words;
 }
 
-Words slowest(const Workshop& shop) {
+Words slowest(const ToolFixture& tool) {
   std::map<std::string, double> by_op;
   double all = 0;
-  for (auto& record : shop.records("tape.tdt")) {
+  for (auto& record : tool.records("tape.tdt")) {
     if (!computed(record)) continue;
     by_op[record["op"].get<std::string>() + ", " + record["phase"].get<std::string>()] += record["ns"].get<double>();
     all += record["ns"].get<double>();
@@ -127,9 +127,9 @@ Words slowest(const Workshop& shop) {
   return {"most time: " + most->first + figures};
 }
 
-Words kept_for_attention(const Workshop& shop) {
+Words kept_for_attention(const ToolFixture& tool) {
   Words words;
-  for (auto& record : shop.records("tiny.json", {"--op", "attention", "--phase", "forward"}))
+  for (auto& record : tool.records("tiny.json", {"--op", "attention", "--phase", "forward"}))
     for (auto& save : record["saves"])
       if (save["why"] != "held for other rows") {
         words.push_back("%" + std::to_string(save["id"].get<int>()) + ":");
@@ -140,10 +140,10 @@ Words kept_for_attention(const Workshop& shop) {
   return words;
 }
 
-Words flops_of_a_layer(const Workshop& shop) {
+Words flops_of_a_layer(const ToolFixture& tool) {
   std::map<std::string, double> flops;
   double products = 0;
-  for (auto& record : shop.records("tiny.json")) {
+  for (auto& record : tool.records("tiny.json")) {
     const std::string scope = record["scope"];
     if (!scope.starts_with("encoder.layers.0.") || record["phase"] == "update") continue;
     flops[record["phase"]] += record["flops"].get<double>();
@@ -159,8 +159,8 @@ Words flops_of_a_layer(const Workshop& shop) {
   return words;
 }
 
-Words same_bits_again(const Workshop& shop) {
-  const Parsed one = shop.records("tiny.json"), two = shop.records("tiny.json", {"--set", "runtime.threads=2"});
+Words same_bits_again(const ToolFixture& tool) {
+  const Parsed one = tool.records("tiny.json"), two = tool.records("tiny.json", {"--set", "runtime.threads=2"});
   int64_t count = 0;
   REQUIRE(one.size() == two.size());
   for (size_t i = 0; i < one.size(); ++i) {
@@ -171,8 +171,8 @@ Words same_bits_again(const Workshop& shop) {
 }
 
 /// The rows of "backward in ops" of `explain tanh`, computed; its derivative is 1 - tanh^2.
-Words derivative_of_tanh(const Workshop& shop) {
-  std::istringstream rows(shop.run({"explain", "tanh"}).out);
+Words derivative_of_tanh(const ToolFixture& tool) {
+  std::istringstream rows(tool.run({"explain", "tanh"}).out);
   const double x = 0.7;
   std::map<std::string, double> values{{"%0", x}, {"%1", std::tanh(x)}};
   double last = 0;
@@ -198,9 +198,9 @@ Words derivative_of_tanh(const Workshop& shop) {
   return {"y = tanh x", "backward in ops"};
 }
 
-Words vanishing(const Workshop& shop) {
+Words vanishing(const ToolFixture& tool) {
   std::vector<std::pair<double, std::string>> sizes;
-  for (auto& update : shop.records("saturated.json"))
+  for (auto& update : tool.records("saturated.json"))
     if (update["phase"] == "update")
       sizes.emplace_back(update["in"][1]["norm"].get<double>() / std::sqrt(double(elements(update["in"][1]))), update["scope"].get<std::string>());
   std::sort(sizes.begin(), sizes.end());
@@ -212,8 +212,8 @@ Words vanishing(const Workshop& shop) {
   return {"smallest gradient: " + sizes[0].second + ", ", "vanishing: encoder.layers.0.feed_forward.in.weight, encoder.layers.0.feed_forward.in.bias\n"};
 }
 
-Words first_difference(const Workshop& shop) {
-  const Parsed a = shop.records("tiny.json", {"--step", "0"}), b = shop.records("wetter.json", {"--step", "0"});
+Words first_difference(const ToolFixture& tool) {
+  const Parsed a = tool.records("tiny.json", {"--step", "0"}), b = tool.records("wetter.json", {"--step", "0"});
   for (size_t i = 0; i < a.size(); ++i) {
     bool same = a[i]["op"] == b[i]["op"] && a[i]["attributes"] == b[i]["attributes"];
     for (size_t k = 0; same && k < a[i]["out"].size(); ++k) same = a[i]["out"][k]["hash"] == b[i]["out"][k]["hash"];
@@ -223,9 +223,9 @@ Words first_difference(const Workshop& shop) {
 }
 
 /// The error of one record by hand: cross-entropy of the recorded logits in double. And the largest of all.
-Words furthest_off(const Workshop& shop) {
-  shop.run({"look", "err", "tiny.json", "--save", "err.tdt"});
-  const Recording r = decode(read_raw(shop.folder / "err.tdt"), "err.tdt");
+Words furthest_off(const ToolFixture& tool) {
+  tool.run({"look", "err", "tiny.json", "--save", "err.tdt"});
+  const Recording r = decode(read_raw(tool.folder / "err.tdt"), "err.tdt");
   double by_hand = -1;
   for (auto& x : r.records) {
     if (x.op != "cross_entropy_rows" || x.kind != OpRecord::Kind::forward) continue;
@@ -251,7 +251,7 @@ Words furthest_off(const Workshop& shop) {
   return {"furthest off: #" + std::to_string(worst) + " " + r.records[worst].op, error};
 }
 
-struct Question { const char *question, *command, *from; Words (*answer)(const Workshop&); };
+struct Question { const char *question, *command, *from; Words (*answer)(const ToolFixture&); };
 const Question questions[] = {
     {"Which tensor dominates memory?", "look mem EXPERIMENT", "tiny.json", largest_tensor},
     {"Which op made the NaN?", "look nan EXPERIMENT", "logarithm.json", birth_of_nan},
@@ -269,16 +269,16 @@ const Question questions[] = {
 }  // namespace
 
 TEST_CASE("one command answers each question, and the answer is right") {
-  const Workshop shop;
-  shop.run({"look", "list", "tiny.json", "--save", "tape.tdt", "-o", "list.txt"});
+  const ToolFixture tool;
+  tool.run({"look", "list", "tiny.json", "--save", "tape.tdt", "-o", "list.txt"});
   const std::string guide = read_text(TAPEDECK_SOURCE_DIR "/docs/guide/look.md");
   for (const Question& q : questions) {
     CAPTURE(std::string(q.question));
-    const Words words = q.answer(shop);
+    const Words words = q.answer(tool);
     Words command;
     std::istringstream in(q.command);
     for (std::string word; in >> word;) command.push_back(word == "EXPERIMENT" ? q.from : word);
-    const std::string said = shop.run(command).out;
+    const std::string said = tool.run(command).out;
     CAPTURE(said);
     for (const std::string& word : words) {
       CAPTURE(word);
@@ -289,13 +289,13 @@ TEST_CASE("one command answers each question, and the answer is right") {
 }
 
 TEST_CASE("a run that stops at a number that is none says where it came from and leaves the step behind") {
-  const Workshop shop;
-  const Finished run = run_tool({"run", "logarithm.json"}, {.directory = shop.folder.path()});
+  const ToolFixture tool;
+  const Finished run = run_tool({"run", "logarithm.json"}, {.directory = tool.folder.path()});
   CAPTURE(run.err);
   CHECK(run.exit_code == 6);
-  const std::string folder = "runs/tiny/latest/", log = read_raw(shop.folder / (folder + "log.txt"));
+  const std::string folder = "runs/tiny/latest/", log = read_raw(tool.folder / (folder + "log.txt"));
   CAPTURE(log);
-  const std::string said = shop.run({"look", "nan", folder + "tape.tdt"}).out, again = shop.run({"look", "nan", "logarithm.json"}).out;
+  const std::string said = tool.run({"look", "nan", folder + "tape.tdt"}).out, again = tool.run({"look", "nan", "logarithm.json"}).out;
   std::istringstream lines(said);
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count) {
@@ -311,9 +311,9 @@ TEST_CASE("a run that stops at a number that is none says where it came from and
 }
 
 TEST_CASE("step takes its commands from a pipe, from an experiment or from a recording, and ends with them") {
-  const Workshop shop;
-  shop.run({"look", "list", "tiny.json", "--save", "tape.tdt", "-o", "list.txt"});
-  const Parsed records = shop.records("tape.tdt");
+  const ToolFixture tool;
+  tool.run({"look", "list", "tiny.json", "--save", "tape.tdt", "-o", "list.txt"});
+  const Parsed records = tool.records("tape.tdt");
   const auto attention = std::find_if(records.begin(), records.end(), [](auto& x) { return x["op"] == "attention"; });
   REQUIRE(attention != records.end());
   const std::string at = std::to_string((*attention)["index"].get<int>()), out = std::to_string((*attention)["out"][0]["id"].get<int>());
@@ -325,7 +325,7 @@ TEST_CASE("step takes its commands from a pipe, from an experiment or from a rec
            {"tape.tdt", "break op attention\ncontinue\ninto\nvalue %0\n", {"holds no ops", "encoder.embeddings.word", "rms"}},
            {"tiny.json", "fnid attention\nquit\nnext\n", {"did you mean \"find\"", "!#1 of"}},
            {"tiny.json", "next", {"#1 of"}}}) {
-    const Finished finished = shop.run({"step", row.from}, row.commands);
+    const Finished finished = tool.run({"step", row.from}, row.commands);
     CAPTURE(std::string(row.commands));
     CAPTURE(finished.out);
     CHECK(finished.err.empty());

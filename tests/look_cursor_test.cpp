@@ -69,9 +69,9 @@ std::string resolved(std::string text, const std::map<std::string, std::string>&
 }
 
 /// Commands one after the other; the last answer has these words and lacks those after a "!".
-struct Walk { std::vector<std::string> commands, words; bool from_file = false; };
+struct CursorCase { std::vector<std::string> commands, words; bool from_file = false; };
 
-const std::vector<Walk> walks = {
+const std::vector<CursorCase> cursor_cases = {
     // moving
     {{"where"}, {"#0 of {count}, forward", "bytes", "alive"}},
     {{"next"}, {"#1 of {count}"}},
@@ -165,7 +165,7 @@ const std::vector<Walk> walks = {
 
 TEST_CASE("commands and what they answer") {
   const std::map<std::string, std::string> names = names_in(record_model(look_models[0]));
-  for (const Walk& row : walks) {
+  for (const CursorCase& row : cursor_cases) {
     Cursor cursor = cursor_over(look_models[0], row.from_file);
     std::string said;
     for (auto& command : row.commands) said = cursor.answer(resolved(command, names));
@@ -330,12 +330,8 @@ TEST_CASE("a recording with any damage that reading accepts can be walked throug
   const std::string file = encode(record_model(look_models[0]));
   int64_t walked = 0;
   for (size_t at = 20; at + 8 < file.size(); at += file.size() / 300) {
-    std::string wrong = file.substr(0, file.size() - 8);
-    wrong[at] = char(wrong[at] ^ (at % 2 ? 0x80 : 0x01));
-    const uint64_t sum = hash_bits(wrong.data(), wrong.size());
-    wrong.append(reinterpret_cast<const char*>(&sum), sizeof sum);
     try {
-      Cursor cursor(decode(wrong, "tape.tdt"));
+      Cursor cursor(decode(damaged(file, at), "tape.tdt"));
       for (int step = 0; step < 9; ++step) {
         for (const char* line : {"list", "where", "memory", "explain", "phase", "find linear", "break nan", "continue"}) CHECK_FALSE(cursor.answer(line).empty());
         for (const char* what : {"value", "grad", "why"}) CHECK_FALSE(cursor.answer(text(what, " %", step * 13)).empty());

@@ -83,7 +83,7 @@ TEST_CASE("local derivatives of the ops of the table are finite differences") {
         CAPTURE(k);
         CHECK(d.depends >= int64_t(d.slopes.size()));
         CHECK(d.slopes.size() == size_t(std::min<int64_t>(8, d.depends)));
-        for (const Slope& s : d.slopes) {
+        for (const PartialDerivative& s : d.slopes) {
           CAPTURE(s.at);
           const double h = 1e-6 * std::max(1.0, std::fabs(s.value));
           const double numeric = (output_at(row, k, s.at, h, y, d.at) - output_at(row, k, s.at, -h, y, d.at)) / (2 * h);

@@ -45,29 +45,6 @@ double seconds_of(const auto& body) {
   return double(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
-/// The same step again and again, each reading the one before.
-Recording repeated(const Recording& one, size_t at_least) {
-  Recording r = one;
-  while (r.records.size() < at_least) {
-    const auto records = uint32_t(r.records.size()), values = uint32_t(r.values.size());
-    for (RecordedValue v : one.values) {
-      if (v.made_by != nothing) v.made_by += records;
-      if (v.copy_of != nothing) v.copy_of += values;
-      if (v.gradient_of != nothing) v.gradient_of += values;
-      v.trainable = false;
-      r.values.push_back(std::move(v));
-    }
-    for (OpRecord x : one.records) {
-      for (auto& use : x.in) use.value += values;
-      for (auto& v : x.out) v += values;
-      for (auto& save : x.saves) save.value += values;
-      if (x.origin != nothing) x.origin += records;
-      r.records.push_back(std::move(x));
-    }
-  }
-  return r;
-}
-
 }  // namespace
 
 TEST_CASE("a tape of a million rows needs no deep stack: forward, backward, recorded, seen and cleared") {

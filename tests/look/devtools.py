@@ -76,18 +76,18 @@ class Browser:
             return log.read()[-2000:]
 
     def _hear(self, event):
-        method, notified = event.get("method"), event.get("params", {})
+        method, params = event.get("method"), event.get("params", {})
         if method == "Network.requestWillBeSent":
-            self.requests.append(notified["request"]["url"])
+            self.requests.append(params["request"]["url"])
         elif method == "Runtime.exceptionThrown":
-            details = notified["exceptionDetails"]
+            details = params["exceptionDetails"]
             self.diagnostics.append(details.get("exception", {}).get("description") or details["text"])
         elif method == "Runtime.consoleAPICalled":
-            self.diagnostics.append(notified["type"] + ": " + " ".join(str(a.get("value")) for a in notified["args"]))
-        elif method == "Log.entryAdded" and notified["entry"]["level"] in ("error", "warning"):
-            self.diagnostics.append(notified["entry"]["text"])
+            self.diagnostics.append(params["type"] + ": " + " ".join(str(a.get("value")) for a in params["args"]))
+        elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            self.diagnostics.append(params["entry"]["text"])
         elif method == "Page.javascriptDialogOpening":
-            self.diagnostics.append("a dialog: " + notified["message"])
+            self.diagnostics.append("a dialog: " + params["message"])
             self._send("Page.handleJavaScriptDialog", {"accept": False})
 
     def _send(self, method, params):
@@ -101,7 +101,7 @@ class Browser:
         return self.number
 
     def call(self, method, seconds=120, **params):
-        """The command's result; events that arrive meanwhile are notify."""
+        """The command's result; events that arrive meanwhile are heard."""
         number, deadline = self._send(method, params), time.monotonic() + seconds
         while True:
             message = self._receive(deadline)

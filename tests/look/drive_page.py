@@ -123,7 +123,7 @@ def answer(browser, k, text):
 
 
 def predict(browser, listed, pictures):
-    """Outputs and slopes are hidden until r; answers are notified right from wrong, with numbers within 1 %; what is next is hidden again."""
+    """Outputs and slopes are hidden until r; answers are told right from wrong, with numbers within 1 %; what is next is hidden again."""
     known = [r for r in listed if r.get("derivatives") and r["derivatives"][0]["slopes"]]
     simple = next(r["index"] for r in known if sum(d["depends"] for d in r["derivatives"]) <= 3 and r["phase"] == "backward")
     kernel = next(r["index"] for r in known if any(u["role"] == "gradient" for u in r["in"]))

@@ -48,4 +48,36 @@ inline Recording record_model(const std::string& json, RecorderOptions options =
   return recorder.finish();
 }
 
+/// The recording over and over, until there are so many records; values and buffers are new each time, and no more parameters.
+inline Recording repeated(const Recording& one, size_t at_least) {
+  Recording r = one;
+  while (r.records.size() < at_least) {
+    const auto values = uint32_t(r.values.size()), buffers = uint32_t(r.buffers.size()), before = uint32_t(r.records.size());
+    const auto moved = [](uint32_t& i, uint32_t by) { if (i != nothing) i += by; };
+    for (auto b : one.buffers) moved(b.taken, before), moved(b.given, before), r.buffers.push_back(b);
+    for (auto v : one.values) {
+      moved(v.buffer, buffers), moved(v.made_by, before), moved(v.gradient_of, values), moved(v.copy_of, values);
+      v.trainable = false;
+      r.values.push_back(std::move(v));
+    }
+    for (auto x : one.records) {
+      moved(x.origin, before);
+      for (auto& use : x.in) use.value += values;
+      for (auto& v : x.out) v += values;
+      for (auto& save : x.saves) save.value += values;
+      for (auto& d : x.derivatives) d.of += values, d.by += values;
+      r.records.push_back(std::move(x));
+    }
+  }
+  return r;
+}
+
+/// The file of a recording with a bit changed, and a checksum that fits the damage.
+inline std::string damaged(const std::string& file, size_t at) {
+  std::string wrong = file.substr(0, file.size() - 8);
+  wrong[at] = char(wrong[at] ^ (at % 2 ? 0x80 : 0x01));
+  const uint64_t sum = hash_bits(wrong.data(), wrong.size());
+  return wrong.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+}
+
 }  // namespace tapedeck::testing

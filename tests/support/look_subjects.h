@@ -1,5 +1,5 @@
 // What recordings are made of in tests: rows of every op, every loss, three models. Each runs forward and is then differentiated,
-// and its derivatives again, to the order that is asked for. Next: tests/look_faithful_test.cpp, tests/look/write_traces.cpp.
+// and its derivatives again, to the order that is asked for. Next: tests/look_faithful_test.cpp.
 #pragma once
 #include <functional>
 #include <string>
