@@ -35,6 +35,7 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
   uint64_t ns_of_all = 0;
   for (auto& x : all) ns_of_all += x.ns;
   largest_first(all, o.top, [&](auto& x) { return o.structure ? x.flops : double(x.ns); });
+  const auto perfect = [&](const OpTotals& x) { return std::max(x.flops / o.flops_per_second, x.bytes / o.bytes_per_second); };
   Json list = Json::list();
   TableRows lines{{"op", "phase", "times", "flops", "bytes", "flops/byte"}};
   if (!o.structure) lines[0].insert(lines[0].end(), {"time", "Gflop/s", "GB/s", "at best", "share", "bound by"});
@@ -42,10 +43,10 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
     lines.push_back({x.op, x.phase, std::to_string(x.count), count_text(x.flops), bytes_text(x.bytes), number(x.bytes > 0 ? x.flops / x.bytes : 0)});
     Json j = json_object({{"op", x.op}, {"phase", x.phase}, {"count", x.count}, {"flops", x.flops}, {"bytes", x.bytes}});
     if (!o.structure) {
-      const double by_flops = x.flops / o.flops_per_second, by_bytes = x.bytes / o.bytes_per_second, best = std::max(by_flops, by_bytes);
-      const double seconds = std::max(double(x.ns), 1.0) * 1e-9, share = best / seconds;
+      const double seconds = std::max(double(x.ns), 1.0) * 1e-9, share = perfect(x) / seconds;
+      const bool by_flops = x.flops / o.flops_per_second > x.bytes / o.bytes_per_second;
       lines.back().insert(lines.back().end(), {time_text(x.ns), number(x.flops / seconds * 1e-9), number(x.bytes / seconds * 1e-9),
-                                               time_text(uint64_t(best * 1e9)), number(100 * share) + " %", by_flops > by_bytes ? "flops" : "bytes"});
+                                               time_text(uint64_t(perfect(x) * 1e9)), number(100 * share) + " %", by_flops ? "flops" : "bytes"});
       json_add(j, {{"seconds", double(x.ns) * 1e-9}, {"share", share}});
     }
     list.items.push_back(std::move(j));
