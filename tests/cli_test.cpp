@@ -1,5 +1,7 @@
 // The commands on an experiment of milliseconds: what a run folder holds, that eval and predict agree with it, that every
 // listing is JSON, that everything registered is explained. Next: cli_resume_test.cpp, determinism_test.cpp.
+#include <sstream>
+
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>

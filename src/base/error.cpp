@@ -2,6 +2,7 @@
 // needs one catch. Next: base/json.h for diagnostics that point into a file.
 #include <tapedeck/base/error.h>
 
+#include <charconv>
 #include <utility>
 
 namespace tapedeck {
@@ -45,6 +46,23 @@ void Error::render() {
   what_ = message_;
   if (!where_.empty()) what_ += " (" + where_ + ")";
   if (!hint_.empty()) what_ += ": " + hint_;
+}
+
+TextPiece::TextPiece(double value) {
+  words_ = {digits_, std::to_chars(digits_, digits_ + sizeof digits_, value, std::chars_format::general, 6).ptr};
+}
+TextPiece::TextPiece(bool negative, uint64_t bits) {
+  if (negative) digits_[0] = '-';
+  words_ = {digits_, std::to_chars(digits_ + negative, digits_ + sizeof digits_, negative ? -bits : bits).ptr};
+}
+
+std::string join_pieces(std::initializer_list<TextPiece> pieces) {
+  std::string out;
+  size_t size = 0;
+  for (const TextPiece& piece : pieces) size += piece.words().size();
+  out.reserve(size);
+  for (const TextPiece& piece : pieces) out += piece.words();
+  return out;
 }
 
 }  // namespace tapedeck

@@ -1,7 +1,10 @@
 // Every user mistake is an Error with a kind, a place and a hint; our own mistakes are assertions.
 // The kind decides the exit code of the tool (docs/guide/errors.md). Next: base/json.h for places in files.
 #pragma once
+#include <concepts>
+#include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -40,17 +43,32 @@ class Error : public std::exception {
   std::string message_, hint_, where_, what_;
 };
 
+/// A piece of a message: words, or a number as C++ streams write it (%g for doubles, 1 and 0 for bool), whatever the locale.
+class TextPiece {
+ public:
+  TextPiece(std::string_view words) : words_(words) {}
+  TextPiece(const char* words) : words_(words) {}
+  TextPiece(const std::string& words) : words_(words) {}
+  TextPiece(unsigned char) = delete;
+  TextPiece(signed char) = delete;
+  TextPiece(char c) : digits_{c}, words_(digits_, 1) {}
+  TextPiece(double value);
+  template <std::integral T>
+  TextPiece(T value) : TextPiece(value < T(0), uint64_t(value)) {}
+  TextPiece(const TextPiece&) = delete;
+  std::string_view words() const { return words_; }
+
+ private:
+  TextPiece(bool negative, uint64_t bits);
+  char digits_[24];
+  std::string_view words_;
+};
+std::string join_pieces(std::initializer_list<TextPiece> pieces);
+
 /// Builds a message from pieces without a formatting library: text("row ", 3, " has ", 2, " columns").
 template <class... Parts>
-std::string text(const Parts&... parts);
+std::string text(const Parts&... parts) {
+  return join_pieces({TextPiece(parts)...});
+}
 
 }  // namespace tapedeck
-
-#include <sstream>
-template <class... Parts>
-std::string tapedeck::text(const Parts&... parts) {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
-  (out << ... << parts);
-  return out.str();
-}
