@@ -5,7 +5,7 @@
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
 
-inline constexpr int64_t column_block = 64;  // columns owned by one task when rows collide
+inline constexpr int64_t table_columns = 64;  // columns owned by one task when rows collide
 
 template <class T>
 void gather(int64_t rows, int64_t cols, const int32_t* index, const T* table, T* y) {
@@ -20,7 +20,7 @@ void scatter_add(int64_t rows, int64_t cols, int64_t table_rows, const int32_t* 
     parallel_ranges(table_rows * cols, elementwise_grain, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) table[i] = 0;
     });
-  parallel_ranges(cols, column_block, [=](int64_t begin, int64_t end) {
+  parallel_ranges(cols, table_columns, [=](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < rows; ++i) {
       const T* from = x + i * cols;
       T* to = table + index[i] * cols;
