@@ -299,6 +299,6 @@ Check check_experiment(const std::string& path, const std::vector<std::string>& 
   return check;
 }
 
-std::string_view version() { return "0.1.0"; }
+std::string_view version() { return TAPEDECK_VERSION; }
 
 }  // namespace tapedeck

@@ -1,5 +1,5 @@
 # Installs tapedeck into a prefix of its own, has it write one skeleton of each kind, builds the consumer against it, runs both.
-# Variables: BUILD (tapedeck's), WORK, SOURCE (this folder), COMPILER, LAUNCHER, FLAGS.
+# Variables: BUILD (tapedeck's), WORK, SOURCE (this folder), VERSION, COMPILER, LAUNCHER, FLAGS.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
   string(JOIN " " command ${ARGN})
@@ -25,6 +25,7 @@ foreach(kind IN LISTS kinds)
 endforeach()
 
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_PREFIX_PATH=${prefix} -DSKELETONS=${WORK}/skeletons
+    -DTAPEDECK_VERSION=${VERSION}
     -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 

@@ -14,7 +14,7 @@
 
 namespace tapedeck {
 
-std::string_view version();                       // "0.1.0"
+std::string_view version();                       // "0.1.0": of CMakeLists.txt, the one place that says it
 
 /// The data of an experiment, read and encoded once for all seeds.
 struct ExperimentData {
