@@ -5,6 +5,7 @@
 #include <cctype>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "support/sources.h"
 
@@ -58,6 +59,26 @@ std::vector<std::string> diagnostics(const std::string& path, const std::string&
   return found;
 }
 
+/// "Next: a.cpp, b.h (why)." of an opening comment: names of files that are neither beside `path` nor in its room nor below the root.
+std::vector<std::string> lost_pointers(const std::string& path, const std::string& text) {
+  namespace fs = std::filesystem;
+  const std::vector<std::string> lines = lines_of(text);
+  std::string opening;
+  for (int i = 0; i < opening_comment(lines); ++i) opening += lines[size_t(i)].substr(2);
+  const size_t next = opening.find("Next: ");
+  if (next == opening.npos) return {};
+  const fs::path root = TAPEDECK_SOURCE_DIR, folder = fs::path(path).parent_path();
+  const std::string room = folder.filename();
+  static const std::regex name(R"([\w./]*\w\.(h|cpp|md|txt|json|py|sh|cmake)\b)");
+  std::vector<std::string> lost;
+  for (std::sregex_iterator i(opening.begin() + std::ptrdiff_t(next), opening.end(), name), end; i != end; ++i) {
+    const fs::path places[] = {folder, "", "src", "include/tapedeck", "src/" + room, "include/tapedeck/" + room};
+    if (std::ranges::none_of(places, [&](const fs::path& place) { return fs::exists(root / place / i->str()); }))
+      lost.push_back(path + ": Next: " + i->str() + " does not exist");
+  }
+  return lost;
+}
+
 Sources project_code() { return read_sources({"kernels", "include", "src", "models", "tests"}, {".h", ".cpp"}); }
 
 struct Trial { const char *what, *text, *verdict; };
@@ -93,6 +114,13 @@ TEST_CASE("every source file keeps the habits") {
   REQUIRE(sources.size() > 50);
   for (const auto& source : sources)
     for (const std::string& diagnostic : diagnostics(source.first, source.second)) FAIL_CHECK(diagnostic);
+}
+
+TEST_CASE("where to read on is a file that exists") {
+  CHECK(lost_pointers("src/base/a.cpp", "// A.\n// Next: json.cpp (why),\n// tests/floors_test.cpp.\nint a;\n").empty());
+  CHECK(lost_pointers("src/base/a.cpp", "// Next: no_such_file.cpp.\n").size() == 1);
+  for (const auto& source : project_code())
+    for (const std::string& lost : lost_pointers(source.first, source.second)) FAIL_CHECK(lost);
 }
 
 TEST_CASE("every committed JSON file outside configs/ parses") {

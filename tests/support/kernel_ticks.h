@@ -1,5 +1,5 @@
-// A counter that the kernels tick themselves: every entry of the menus is replaced by one that counts, notes which buffers it was
-// given to write, and calls what stood there. It knows nothing of tapes and recorders. Next: tests/look_order_test.cpp.
+// A counter that the kernels tick themselves: every entry of the kernel tables is replaced by one that counts, notes which buffers it was
+// given to write, and calls what stood there. It knows nothing of tapes and recorders. Next: tests/look_faithful_test.cpp.
 #pragma once
 #include <algorithm>
 #include <atomic>

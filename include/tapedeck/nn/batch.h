@@ -1,5 +1,5 @@
 // A batch without padding: the tokens of all sequences one after another, and where each sequence starts.
-// Next: pass.h (how a model reads it), data/collate.h (who makes it).
+// Next: pass.h (how a model reads it), data/dataset.h (who makes it).
 #pragma once
 #include <cstdint>
 

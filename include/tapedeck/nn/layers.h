@@ -1,5 +1,5 @@
 // The small layers: linear, layer norm, embeddings, feed-forward, pooling. Each keeps its parameters' handles and the
-// scope its rows are recorded under; forward is const and takes the Pass. Next: attention.h, transformer.h.
+// scope its rows are recorded under; forward is const and takes the Pass. Next: transformer.h.
 #pragma once
 #include <cstdint>
 
