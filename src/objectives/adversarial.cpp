@@ -30,7 +30,7 @@ class AdversarialTraining : public Wrapper {
     if (needs_clean()) {
       const Tensor clean = train == Train::mean ? climb(step) * 0.5 : climb(step);
       clean_value = clean.item();
-      if (train == Train::adversarial) g = step.probe(clean, adversary().at);
+      if (train == Train::adversarial) g = step.grad(clean, adversary().at, Order::first, Graph::free);
       else if (adversary().starts_clean()) g = step.backward(clean, adversary().at);
       else step.backward(clean);
     }

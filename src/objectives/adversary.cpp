@@ -41,7 +41,7 @@ void GradientAttack::describe_search(Fields& f) {
 
 Step GradientAttack::shifted(const Step& step, const Tensor& delta) const {
   if (delta) return step.with(at, delta, masks);
-  if (start == 0) return step.again(masks);
+  if (start == 0) return step.fork(masks);
   const Noise noise(step.key() / "start" / at, start_kind, start, ball, over(step));
   return step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
 }
@@ -63,7 +63,7 @@ Step GradientAttack::attack(Step& step, const AttackObjective& climb, const Tens
     if (i > 0 || !g) {
       Step here = shifted(step, delta);
       here.watch(at);
-      g = here.probe(climb(here), at);
+      g = here.grad(climb(here), at, Order::first, Graph::free);
     }
     delta = advance(step, delta, g);
   }
@@ -78,9 +78,9 @@ void VirtualAttack::describe(Fields& f) {
 }
 
 Step VirtualAttack::attack(Step& step, const AttackObjective&, const Tensor&) const {
-  const View constant = step.first().detach();
+  const View constant = step.cached_forward().detach();
   const NormScope scope = over(step);
-  auto slope = [&](Step trial) { return trial.probe(divergence(constant, trial.forward(), trial), at); };
+  auto slope = [&](Step trial) { return trial.grad(divergence(constant, trial.forward(), trial), at, Order::first, Graph::free); };
   const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, NormBall::l2, scope);
   Tensor g = slope(step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), start), masks));
   for (int64_t i = 1; i < iterations; ++i) g = slope(step.with(at, steepest_step(g, xi, NormBall::l2, scope, step.batch().offsets), masks));

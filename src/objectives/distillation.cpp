@@ -23,7 +23,7 @@ struct Distillation final : Wrapper {
   Tensor loss(Step& step) override {
     require_classes(step, "distillation");
     const Tensor task = weight < 1 ? inner->loss(step) * (1 - weight) : Tensor{};
-    const Tensor soft = teacher.look(step, Mode::evaluate).logits / temperature, own = step.first().logits / temperature;
+    const Tensor soft = teacher.forward(step, Mode::evaluate).logits / temperature, own = step.cached_forward().logits / temperature;
     const double rows = double(std::max<int64_t>(1, step.batch().total_rows()));
     const Tensor apart = kl_divergence(soft, own, Reduction::sum) * (temperature * temperature / rows);
     step.report("disagreement", apart.item());

@@ -22,7 +22,7 @@ struct EntropyMinimisation final : Wrapper {
     const Tensor task = inner->loss(step);
     const double weight = strength.at(step);
     if (weight == 0) return task;
-    const Tensor h = entropy(step.first().logits, {}, double(step.batch().total_rows()));
+    const Tensor h = entropy(step.cached_forward().logits, {}, double(step.batch().total_rows()));
     step.report("entropy", h.item());
     return task + h * (minimise ? weight : -weight);
   }

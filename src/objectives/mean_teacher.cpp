@@ -36,7 +36,7 @@ struct MeanTeacher final : Wrapper {
     const Tensor task = inner->loss(step);
     const double weight = strength.at(step);
     if (weight == 0) return task;
-    const Tensor apart = divergence(teacher.look(step, noisy ? Mode::train : Mode::evaluate), step.first(), step);
+    const Tensor apart = divergence(teacher.forward(step, noisy ? Mode::train : Mode::evaluate), step.cached_forward(), step);
     step.report("disagreement", apart.item());
     return task + apart * weight;
   }

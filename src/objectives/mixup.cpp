@@ -1,5 +1,5 @@
 // Mixup: train on convex combinations of examples and, in the same proportion, of their losses. Text cannot be mixed as ids, so it
-// is mixed at a site: embeddings, hidden vectors (manifold mixup) or pooled vectors. Next: step.h for mixed().
+// is mixed at a site: embeddings, hidden vectors (manifold mixup) or pooled vectors. Next: step.h for with().
 #include <cmath>
 
 #include <tapedeck/base/error.h>
@@ -72,7 +72,7 @@ struct Mixup final : Wrapper {
     if (batch.targets) dispatch(batch.targets.dtype(), [&](auto tag) { partners.targets = permuted<decltype(tag)>(batch.targets, partner); });
     const Mix mix(of_sequences(partner, batch.texts), keep);
     step.report("share", keep);
-    Step mixed = step.mixed(site, std::allocate_shared<Mix>(PoolAllocator<Mix>(), mix), partners, keep);
+    Step mixed = step.with(site, std::allocate_shared<Mix>(PoolAllocator<Mix>(), mix), partners, keep);
     return train(mixed);
   }
 

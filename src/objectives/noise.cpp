@@ -34,7 +34,7 @@ struct NoiseConsistency : Wrapper {
     const Tensor task = inner->loss(step);
     const double weight = strength.at(step);
     if (weight == 0) return task;
-    const View clean = step.first();
+    const View clean = step.cached_forward();
     const Noise noise(step.key() / "noise" / at, kind, size, NormBall::l2, step.is_parameter(at) ? NormScope::tensor : NormScope::sample);
     Step noisy = step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
     const Tensor disagreement = divergence(clean, noisy.forward(), step);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <tapedeck/objectives/objective.h>
+#include <tapedeck/tensor/in_place.h>
 
 namespace tapedeck {
 namespace {
@@ -21,8 +22,8 @@ class SharpnessAware : public Wrapper {
   double run(Step& step) override {
     const Tensor clean = inner->loss(step);
     const double clean_value = clean.item();
-    const Tensor g = step.probe(clean);
-    if (both) step.add(g);
+    const Tensor g = step.grad(clean, Graph::free);
+    if (both) add_into(step.store().gradients(), g);
     Step climbed = step.with(climb(step.store(), g), masks);
     const double sharp = inner->run(climbed);
     step.report("clean_loss", clean_value);

@@ -35,7 +35,7 @@ struct Smart final : Wrapper {
     const Tensor task = inner->loss(step);
     const double weight = strength.at(step);
     if (weight == 0) return task;
-    const View clean = step.first(), constant = clean.detach();
+    const View clean = step.cached_forward(), constant = clean.detach();
     Step shifted = search.attack(step, [&](Step& s) { return divergence(constant, s.forward(), s); });
     const Tensor smoothness = divergence(clean, shifted.forward(), step);
     step.report("smoothness", smoothness.item());

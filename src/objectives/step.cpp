@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/tensor/in_place.h>
 
 namespace tapedeck {
 
@@ -35,9 +34,9 @@ View Step::forward(const Batch& other) {
   return model_->forward(pass);
 }
 
-View Step::first() { return passes_ > 0 ? first_ : forward(); }
+View Step::cached_forward() { return passes_ > 0 ? first_ : forward(); }
 
-View Step::observe(std::span<const Tensor> values, Mode mode, DropoutMasks masks) {
+View Step::forward_no_grad(std::span<const Tensor> values, Mode mode, DropoutMasks masks) {
   const Key key = key_ / (masks == DropoutMasks::same ? "pass" : "observe") / first_pass_;
   Pass pass(*store_, *batch_, mode, key, values, deltas_);
   ++ledger_->passes.forward;
@@ -93,13 +92,13 @@ int64_t Step::passes_swept(const Tensor& loss) const {
 }
 
 /// Before a sweep after which the rows go: what only this step holds need not live through it.
-void Step::let_go() {
+void Step::release() {
   first_.hidden = {};
   std::erase_if(ledger_->crossings, [&](const Crossing& c) { return c.row >= base_.node; });
 }
 
 void Step::drop_rows() {
-  let_go();
+  release();
   first_ = first_.detach();
   std::erase_if(ledger_->live, [&](NodeId end) { return end > base_.node; });
   tape_->rewind(base_);
@@ -107,7 +106,7 @@ void Step::drop_rows() {
 
 void Step::backward(const Tensor& loss) {
   ledger_->passes.backward += passes_swept(loss);
-  let_go();
+  release();
   tapedeck::backward(loss, {}, {}, base_.node);
   drop_rows();
 }
@@ -115,27 +114,22 @@ void Step::backward(const Tensor& loss) {
 Tensor Step::backward(const Tensor& loss, std::string_view site) {
   ledger_->passes.backward += passes_swept(loss);
   const List<Tensor> values = values_at(site);
-  let_go();
+  release();
   const Tensor gradient = total(tapedeck::backward(loss, values, {}, base_.node));
   drop_rows();
   return gradient;
 }
 
-Tensor Step::grad(const Tensor& loss, std::string_view site, Order order) {
+Tensor Step::grad(const Tensor& loss, std::string_view site, Order order, Graph graph) {
   const int64_t swept = passes_swept(loss);
   ledger_->passes.backward += swept;
   const Tensor gradient = total(gradients(loss, values_at(site), order));
   if (order == Order::differentiable) ledger_->live.insert(ledger_->live.end(), size_t(swept), tape_->mark().node);
+  if (graph == Graph::free) drop_rows();
   return gradient;
 }
 
-Tensor Step::probe(const Tensor& loss, std::string_view site) {
-  const Tensor gradient = grad(loss, site);
-  drop_rows();
-  return gradient;
-}
-
-Tensor Step::grad(const Tensor& loss) {
+Tensor Step::grad(const Tensor& loss, Graph graph) {
   ledger_->passes.backward += passes_swept(loss);
   const Tensor& slab = store_->gradients();
   const Tensor before = slab.clone();
@@ -143,18 +137,11 @@ Tensor Step::grad(const Tensor& loss) {
   tapedeck::backward(loss);
   const Tensor gradient = slab.clone();
   slab.copy_from(before);
+  if (graph == Graph::free) drop_rows();
   return gradient;
 }
 
-Tensor Step::probe(const Tensor& loss) {
-  const Tensor gradient = grad(loss);
-  drop_rows();
-  return gradient;
-}
-
-void Step::add(const Tensor& gradient) { add_into(store_->gradients(), gradient); }
-
-Step Step::again(DropoutMasks masks) const {
+Step Step::fork(DropoutMasks masks) const {
   Step step = *this;
   ledger_->parent.push_back(id_);
   step.id_ = int32_t(ledger_->parent.size()) - 1;
@@ -166,19 +153,19 @@ Step Step::again(DropoutMasks masks) const {
 }
 
 Step Step::with(std::string_view site, const Tensor& delta, DropoutMasks masks) const {
-  Step step = again(masks);
+  Step step = fork(masks);
   step.deltas_.push_back({interned(site), delta.detach()});
   return step;
 }
 
 Step Step::with(std::string_view site, std::shared_ptr<const SiteMap> map, DropoutMasks masks) const {
-  Step step = again(masks);
+  Step step = fork(masks);
   step.deltas_.push_back({interned(site), {}, std::move(map)});
   return step;
 }
 
 Step Step::with(const Tensor& delta, DropoutMasks masks) const {
-  Step step = again(masks);
+  Step step = fork(masks);
   for (size_t i = 0; i < leaves_.size(); ++i) {
     const Parameter& p = store_->all()[i];
     if (p.trainable) step.leaves_[i] = leaves_[i] + store_->window(delta, p);
@@ -187,10 +174,10 @@ Step Step::with(const Tensor& delta, DropoutMasks masks) const {
   return step;
 }
 
-Step Step::mixed(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const {
+Step Step::with(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const {
   if (partners_)
     throw Error(ErrorKind::config, "mixup inside mixup: an example can have one partner", "use one of the two");
-  Step step = again();
+  Step step = fork();
   step.deltas_.insert(step.deltas_.begin(), {interned(site), {}, std::move(mix)});
   step.partners_ = &partners;
   step.keep_ = keep;

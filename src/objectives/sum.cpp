@@ -42,7 +42,7 @@ struct Sum final : Objective {
       step.report(names(i), one.item());
       total = total ? total + one * weight : one * weight;
     }
-    return total ? total : sum(step.first().pooled) * 0.0;       // no term counts at this update
+    return total ? total : sum(step.cached_forward().pooled) * 0.0;       // no term counts at this update
   }
 
  private:

@@ -45,7 +45,7 @@ struct TemporalEnsembling final : Wrapper {
 
   Tensor loss(Step& step) override {
     require_classes(step, "temporal_ensembling");
-    const Tensor task = inner->loss(step), p = softmax(step.first().logits);
+    const Tensor task = inner->loss(step), p = softmax(step.cached_forward().logits);
     if (!visits || !step.batch().indices) return task;
     const Tensor target = remembered(step.batch(), p);
     remember(step.batch(), p);

@@ -24,7 +24,7 @@ struct Vat final : Wrapper {
     const Tensor task = inner->loss(step);
     const double weight = strength.at(step);
     if (weight == 0) return task;
-    const View clean = step.first();
+    const View clean = step.cached_forward();
     Step shifted = search.attack(step, {});
     const Tensor smoothness = search.divergence(clean, shifted.forward(), step);
     step.report("divergence", smoothness.item());

@@ -12,7 +12,8 @@
 namespace tapedeck {
 
 using View = Output;                              // what one forward pass left
-enum class DropoutMasks { same, fresh };          // of a shifted step: replay the masks of the step it came from, or draw new ones
+enum class DropoutMasks { same, fresh };          // of a forked step: replay the masks of the step it came from, or draw new ones
+enum class Graph { keep, free };                  // what a gradient leaves of the step's rows on the tape
 
 /// Passes over the batch: a sweep back through the rows of two forward passes counts as two backward passes.
 struct PassCount { int64_t forward = 0, backward = 0; };
@@ -28,27 +29,25 @@ class Step {
   /// A pass of another batch with the same parameters and masks of its own; shifts of this step do not apply there.
   View forward(const Batch& other);
   /// The view of this step's first pass, made now unless somebody has: constants, without `hidden`, once backward() has dropped its rows.
-  View first();
+  View cached_forward();
   /// A pass that records nothing, so its outputs are constants. values: one tensor per parameter (a teacher's); empty: the
   /// parameters themselves. same: the masks of the first pass; fresh: its own.
-  View observe(std::span<const Tensor> values = {}, Mode mode = Mode::train, DropoutMasks masks = DropoutMasks::same);
+  View forward_no_grad(std::span<const Tensor> values = {}, Mode mode = Mode::train, DropoutMasks masks = DropoutMasks::same);
   Tensor loss(const View& view) const;                           // the task loss named in the config
-  /// A step's passes at a site are its own and those of steps shifted from it.
+
+  /// A step's passes at a site are its own and those of steps forked from it.
   /// Adds into parameter gradients and drops the rows of this step: tensors made since are stale afterwards.
   void backward(const Tensor& loss);
   /// ... and returns the detached gradient at a site, summed over the passes that crossed it.
   Tensor backward(const Tensor& loss, std::string_view site);
-  /// Touches no parameter gradient, keeps the rows. Order::differentiable: the result can be differentiated again.
-  Tensor grad(const Tensor& loss, std::string_view site, Order order = Order::first);
-  /// Like grad, then drops the rows made since this step was: for the passes of an attack.
-  Tensor probe(const Tensor& loss, std::string_view site);
-  /// The gradient of all parameters, laid out like store().gradients(), which stay as they are. Keeps the rows.
-  Tensor grad(const Tensor& loss);
-  Tensor probe(const Tensor& loss);                              // ... drops the rows
-  void add(const Tensor& gradient);                              // ... such a slab to the parameters' gradients
+  /// The gradient at a site; touches no parameter's. Order::differentiable: the result can be differentiated again. Graph::free drops
+  /// the rows made since this step was: for the passes of an attack.
+  Tensor grad(const Tensor& loss, std::string_view site, Order order = Order::first, Graph graph = Graph::keep);
+  /// The gradient of all parameters, laid out like store().gradients(), which stay as they are.
+  Tensor grad(const Tensor& loss, Graph graph = Graph::keep);
 
   /// The same batch once more: the same passes in the same order. A step's rows are those made after it.
-  Step again(DropoutMasks masks = DropoutMasks::same) const;
+  Step fork(DropoutMasks masks = DropoutMasks::same) const;
   /// ... shifted by delta, or changed by map, at the site.
   Step with(std::string_view site, const Tensor& delta, DropoutMasks masks = DropoutMasks::same) const;
   Step with(std::string_view site, std::shared_ptr<const SiteMap> map, DropoutMasks masks = DropoutMasks::same) const;
@@ -56,7 +55,7 @@ class Step {
   Step with(const Tensor& delta, DropoutMasks masks = DropoutMasks::same) const;
   /// ... with examples mixed at the site, before any shift there, and loss() = keep loss(labels) + (1 - keep) loss(those of the
   /// partners, which outlive the step).
-  Step mixed(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const;
+  Step with(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const;
   /// Remembers a named number for the log. Like the loss it is the share of this micro-batch: shares are summed over the step.
   void report(std::string_view name, double value);
 
@@ -69,23 +68,23 @@ class Step {
   Key key() const { return key_; }
   int64_t number() const { return number_; }                     // optimizer step, from 0
   const Numbers& reports() const { return ledger_->reports; }
-  PassCount passes() const { return ledger_->passes; }           // of this step and all steps shifted from it
+  PassCount passes() const { return ledger_->passes; }           // of this step and all steps forked from it
 
  private:
   /// A value that a pass of step `owner` left at a site, and where the rows of that pass begin.
   struct Crossing { int32_t owner; NodeId row; SiteValue at; };
-  /// What a step and those shifted from it write down together.
+  /// What a step and those forked from it write down together.
   struct Ledger {
     Numbers reports;
     PassCount passes;
     List<NodeId> live;                                           // where the rows of each recorded pass end
-    List<int32_t> parent;                                        // by step: the one it was shifted from
+    List<int32_t> parent;                                        // by step: the one it was forked from
     List<Crossing> crossings;
   };
   bool is_mine(int32_t step) const;
   List<Tensor> values_at(std::string_view site) const;
   int64_t passes_swept(const Tensor& loss) const;
-  void let_go();
+  void release();
   void drop_rows();
 
   Tape* tape_;

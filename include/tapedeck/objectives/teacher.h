@@ -16,7 +16,7 @@ class Teacher {
   /// teacher <- decay teacher + (1 - decay) student.
   void follow(const ParamStore& student, double decay);
   /// A pass of the step's batch; the student's own values before begin(). Nothing flows back.
-  View look(Step& step, Mode mode, DropoutMasks masks = DropoutMasks::fresh) const { return step.observe(windows_, mode, masks); }
+  View forward(Step& step, Mode mode, DropoutMasks masks = DropoutMasks::fresh) const { return step.forward_no_grad(windows_, mode, masks); }
   const Tensor& values() const { return values_; }
 
  private:
