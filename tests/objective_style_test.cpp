@@ -12,7 +12,7 @@ using namespace tapedeck::testing;
 namespace {
 
 constexpr int longest = 40;                       // lines of loss or run
-const std::regex method(R"(\b(Tensor|double) (\w+::)?(loss|run)\(Step& \w+\)[^;]*\{)");
+const std::regex method(R"(\b(Tensor|double) (\w+::)?(loss|run|term)\(Step& \w+[^)]*\)[^;]*\{)");
 /// How one would reach past the verbs: into models, passes, tapes and sweeps.
 const std::regex beyond(R"(#include ["<](models/|tapedeck/(tape/|nn/(model|transformer|text|pass))|src/(nn|tape|ops))|\b(Model|Tape|Pass|Watch)\b[ &*>]|(^|[^.\w])(gradients?|backward)\()");
 

@@ -10,14 +10,11 @@ enum class Train { both, mean, adversarial };
 
 class AdversarialTraining : public Wrapper {
  public:
-  std::vector<std::string> own_sites() const override { return {adversary().at}; }
-  bool couples_examples() const override { return inner->couples_examples() || adversary().couples_examples(); }
-
   Tensor loss(Step& step) override {
     step.watch(adversary().at);
     const AttackObjective climb = [this](Step& s) { return inner->loss(s); };
     const Tensor clean = needs_clean() ? climb(step) : Tensor{};
-    Step shifted = adversary().attack(step, climb, adversary().starts_clean() ? step.grad(clean, adversary().at) : Tensor{});
+    Step shifted = adversary().attack_from(step, clean, climb);
     const Tensor adversarial = inner->loss(shifted);
     return train == Train::both ? clean + adversarial : train == Train::mean ? (clean + adversarial) * 0.5 : adversarial;
   }
@@ -42,9 +39,11 @@ class AdversarialTraining : public Wrapper {
   }
 
  protected:
-  virtual const Adversary& adversary() const = 0;
-  void describe_loss(Fields& f) { f("loss", inner, "what is attacked and trained: a task loss or another objective"); }
-  void describe_train(Fields& f) {
+  const Adversary& adversary() const { return *attacker(); }
+  virtual void describe_attack(Fields& f) = 0;
+  void describe(Fields& f) final {
+    f("loss", inner, "what is attacked and trained: a task loss or another objective");
+    describe_attack(f);
     f.names("train", train, {{"both", Train::both}, {"mean", Train::mean}, {"adversarial", Train::adversarial}},
             "both: clean + shifted loss; mean: half of each; adversarial: the shifted loss alone");
   }
@@ -61,13 +60,9 @@ class AdversarialTraining : public Wrapper {
 };
 
 struct Adversarial final : AdversarialTraining {
-  Choice<Adversary> attacker{"fgm"};
-  void describe(Fields& f) override {
-    describe_loss(f);
-    f("adversary", attacker, "who attacks, where and how far");
-    describe_train(f);
-  }
-  const Adversary& adversary() const override { return *attacker; }
+  Choice<Adversary> chosen{"fgm"};
+  void describe_attack(Fields& f) override { f("adversary", chosen, "who attacks, where and how far"); }
+  const Adversary* attacker() const override { return &*chosen; }
 };
 TAPEDECK_PART(Objective, Adversarial, "adversarial", "Trains on the shift an adversary finds: any attack around any loss (Madry et al. 2018).",
               {.equation = "min_theta E max_{|delta| <= epsilon} L(x + delta); delta is a constant of the gradient",
@@ -79,16 +74,12 @@ TAPEDECK_PART(Objective, Adversarial, "adversarial", "Trains on the shift an adv
 /// An attack whose options stand beside the objective's own.
 struct WithGradientAttack : AdversarialTraining {
   GradientAttack search;
-  const Adversary& adversary() const override { return search; }
+  const Adversary* attacker() const override { return &search; }
+  void describe_attack(Fields& f) override { search.Adversary::describe(f); }
 };
 
 struct Fgm final : WithGradientAttack {
   Fgm() { search.at = "encoder.embeddings.word"; }
-  void describe(Fields& f) override {
-    describe_loss(f);
-    search.Adversary::describe(f);
-    describe_train(f);
-  }
 };
 TAPEDECK_PART(Objective, Fgm, "fgm", "Fast gradient method: shift a site by epsilon g / |g| and train on the shifted loss (Miyato et al. 2017).",
               {.equation = "delta = epsilon g / |g|, g = dL/dx; the update follows the gradient of L(x) + L(x + delta), delta held constant",
@@ -101,11 +92,6 @@ TAPEDECK_PART(Objective, Fgm, "fgm", "Fast gradient method: shift a site by epsi
 
 struct Fgsm final : WithGradientAttack {
   Fgsm() { search.ball = NormBall::linf; search.epsilon = 0.01; train = Train::mean; }
-  void describe(Fields& f) override {
-    describe_loss(f);
-    search.Adversary::describe(f);
-    describe_train(f);
-  }
 };
 TAPEDECK_PART(Objective, Fgsm, "fgsm", "Fast gradient sign method: half the clean loss, half the loss at x + epsilon sign(g) (Goodfellow et al. 2015).",
               {.equation = "delta = epsilon sign(dL/dx), the exact maximiser of the linearised loss for |delta|_inf <= epsilon; L = (L(x) + L(x + delta)) / 2",
@@ -116,11 +102,7 @@ TAPEDECK_PART(Objective, Fgsm, "fgsm", "Fast gradient sign method: half the clea
 
 struct Pgd final : WithGradientAttack {
   Pgd() { search.steps = 3; search.step_size = 0.3; search.projection = GradientAttack::Projection::ball; }
-  void describe(Fields& f) override {
-    describe_loss(f);
-    search.describe(f);
-    describe_train(f);
-  }
+  void describe_attack(Fields& f) override { search.describe(f); }
 };
 TAPEDECK_PART(Objective, Pgd, "pgd", "Projected gradient descent: several ascent steps inside a ball, then training on the last (Madry et al. 2018).",
               {.equation = "K times: delta <- project(delta + step_size g / |g|) onto |delta| <= epsilon (linf: sign(g), clipped); then L(x) + L(x + delta)",

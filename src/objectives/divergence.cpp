@@ -1,7 +1,8 @@
-// Distances between the predictions of two passes, and the strength of a regulariser over time. Next: vat.cpp.
+// Distances between the predictions of two passes or of several. Next: consistency.cpp, r_drop.cpp.
 #include <tapedeck/objectives/divergence.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <tapedeck/base/error.h>
 
@@ -27,6 +28,34 @@ Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
   return sum(square(a - b));
 }
 
+const char* name_of(Distance distance) {
+  for (auto& [name, value] : names) if (value == distance) return name.c_str();
+  return "";
+}
+
+/// The distance that is named, or the one that suits the task.
+Distance measured(const std::optional<std::string>& named, Distance usual, const Step& step, std::string_view asker) {
+  const Link link = step.batch().answer.link;
+  Distance measure = link == Link::identity ? Distance::mse : link == Link::sigmoid ? Distance::bernoulli : usual;
+  if (named) for (auto& [name, value] : names) if (name == *named) measure = value;
+  if (measure != Distance::bernoulli) require_classes(step, asker);
+  return measure;
+}
+
+/// Of two passes, both directions: the squared difference (R-Drop, section 2.2) counts once for each.
+Tensor between_passes(Distance distance, const Tensor& a, const Tensor& b, Reduction reduction, double rows) {
+  if (distance == Distance::mse) return reduce(square(a - b) * 2.0, reduction, {}, rows);
+  return distance == Distance::bernoulli ? sigmoid_divergence(a, b, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
+}
+
+/// log((1/m) sum_j P_j), [B,C].
+Tensor mean_log_probability(std::span<const Tensor> logits) {
+  const Shape shape = logits[0].shape();
+  Tensors stacked;
+  for (const Tensor& l : logits) stacked.push_back(reshape(log_softmax(l), {shape[0], 1, shape[1]}));
+  return logsumexp(concat(In(stacked), 1), 1) - std::log(double(logits.size()));
+}
+
 }  // namespace
 
 void require_classes(const Step& step, std::string_view method) {
@@ -44,23 +73,45 @@ void Divergence::describe(Fields& f) {
 }
 
 Tensor Divergence::operator()(const View& clean, const View& other, const Step& step) const {
-  const Link link = step.batch().answer.link;
-  Distance measure = link == Link::identity ? Distance::mse : link == Link::sigmoid ? Distance::bernoulli : usual;
-  if (distance) for (auto& [name, value] : names) if (name == *distance) measure = value;
-  if (measure != Distance::bernoulli) require_classes(step, "this distance");
+  const Distance measure = measured(distance, usual, step, "this distance");
   const Tensor reference = detach_clean ? clean.logits.detach() : clean.logits;
   return between(measure, reference, other.logits) / double(std::max<int64_t>(1, step.batch().total_rows()));
 }
 
-void WeightSchedule::describe(Fields& f, const char* what) {
-  f("weight", weight, what).at_least(0);
-  f("every", every, "only on every k-th update; the others do without its passes").at_least(1);
-  f("ramp", ramp, "the weight grows from 0 over so many updates").in({Duration::Unit::steps});
+void Agreement::describe_distance(Fields& f) {
+  f("distance", distance, "D: symmetric_kl; bernoulli, for logits that are decisions of their own (span scores, kexue.fm/archives/9039); mse, the "
+                          "squared difference, the default for numbers").one_of({"symmetric_kl", "bernoulli", "mse"});
+}
+void Agreement::describe_pool(Fields& f) {
+  f.names("pair_pool", pool, {{"mean", Pool::mean}, {"sum", Pool::sum}, {"to_mean", Pool::to_mean}},
+          "with more than two passes: mean or sum of D over the pairs, or KL of each pass to their mean distribution");
+}
+Distance Agreement::measure(const Step& step) const { return measured(distance, Distance::symmetric_kl, step, "this distance of r_drop"); }
+
+Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, Reduction reduction) const {
+  const Distance distance = measure(step);
+  const double rows = double(step.batch().total_rows());
+  Tensor total;
+  const auto add = [&](const Tensor& d) { total = total ? total + d : d; };
+  if (pool == Pool::to_mean) {
+    if (distance != Distance::symmetric_kl)
+      throw Error(ErrorKind::config, text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", name_of(distance)),
+                  "use pair_pool \"mean\" or \"sum\"");
+    const Tensor mean = mean_log_probability(logits);
+    for (const Tensor& l : logits) {
+      const Tensor log_p = log_softmax(l);
+      add(reduce(exp(log_p) * (log_p - mean), reduction, {}, rows));
+    }
+    return total;
+  }
+  for (size_t i = 0; i < logits.size(); ++i)
+    for (size_t j = i + 1; j < logits.size(); ++j) add(between_passes(distance, logits[i], logits[j], reduction, rows));
+  const double pairs = double(logits.size() * (logits.size() - 1) / 2);
+  return pool == Pool::mean && pairs > 1 ? total / pairs : total;
 }
 
-double WeightSchedule::at(const Step& step) const {
-  if (step.number() % every) return 0;
-  return ramp.amount > 0 ? weight * std::min(1.0, double(step.number()) / ramp.amount) : weight;
+Reduction reduction_of(std::string_view name) {
+  return name == "sum" ? Reduction::sum : name == "mean" ? Reduction::mean : name == "batchmean" ? Reduction::batchmean : Reduction::tokenmean;
 }
 
 }  // namespace tapedeck

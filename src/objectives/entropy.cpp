@@ -7,25 +7,19 @@
 namespace tapedeck {
 namespace {
 
-struct EntropyMinimisation final : Wrapper {
-  WeightSchedule strength;
+struct EntropyMinimisation final : Regulariser {
   bool minimise = true;
+  EntropyMinimisation() : Regulariser("entropy") {}
 
   void describe(Fields& f) override {
-    f("loss", inner, "what is trained beside: a task loss or another objective");
-    strength.describe(f, "weight of the entropy");
+    describe_loss(f, "weight of the entropy");
     f.names("towards", minimise, {{"low", true}, {"high", false}}, "low: add the entropy; high: subtract it (confidence penalty)");
   }
-
-  Tensor loss(Step& step) override {
-    require_classes(step, "entropy");
-    const Tensor task = inner->loss(step);
-    const double weight = strength.at(step);
-    if (weight == 0) return task;
-    const Tensor h = entropy(step.cached_forward().logits, {}, double(step.batch().total_rows()));
-    step.report("entropy", h.item());
-    return task + h * (minimise ? weight : -weight);
+  void prepare(Step& step) const override { require_classes(step, "entropy"); }
+  Tensor term(Step& step, const Tensor&) override {
+    return entropy(step.cached_forward().logits, {}, double(step.batch().total_rows()));
   }
+  double sign() const override { return minimise ? 1 : -1; }
 };
 TAPEDECK_PART(Objective, EntropyMinimisation, "entropy", "Adds the entropy of the prediction, labels or not (Grandvalet and Bengio 2005); subtracts it as a confidence penalty.",
               {.equation = "L + weight mean H(p), H(p) = -sum_c p_c log p_c; towards \"high\": L - weight mean H(p)",

@@ -1,6 +1,6 @@
 // FreeLB (Zhu et al. 2020, arXiv 1909.11764): every step of the attack also trains.
 //   g_theta = (1/K) sum_t dL(x + delta_t)/dtheta;  delta_{t+1} = project(delta_t + step_size g_delta / |g_delta|)
-// Next: vat.cpp.
+// Next: consistency.cpp.
 #include <tapedeck/objectives/adversary.h>
 #include <tapedeck/objectives/objective.h>
 
@@ -15,8 +15,7 @@ struct FreeLb final : Wrapper {
     f("loss", inner, "what is attacked and trained: a task loss or another objective");
     search.describe(f);
   }
-  std::vector<std::string> own_sites() const override { return {search.at}; }
-  bool couples_examples() const override { return inner->couples_examples() || search.couples_examples(); }
+  const Adversary* attacker() const override { return &search; }
 
   Tensor loss(Step& step) override {
     Tensor sum;

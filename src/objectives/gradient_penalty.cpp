@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/objectives/divergence.h>
 #include <tapedeck/objectives/objective.h>
 
 namespace tapedeck {
@@ -11,16 +10,16 @@ namespace {
 
 enum class Form { squared, norm, two_sided };
 
-struct GradientPenalty final : Wrapper {
-  WeightSchedule strength{0.5, 1, {}};
+struct GradientPenalty final : Regulariser {
   std::string at = "embedding";
   bool per_sample = true;
   Form form = Form::squared;
   double target = 1, epsilon = 1e-12;
+  GradientPenalty() : Regulariser("penalty", 0.5) {}
 
   void describe(Fields& f) override {
-    f("loss", inner, "what is penalised: a task loss or another objective");
-    strength.describe(f, "weight of the penalty (squared: epsilon / 2 of the equivalent attack; norm: its epsilon)");
+    describe_loss(f, "weight of the penalty (squared: epsilon / 2 of the equivalent attack; norm: its epsilon)",
+                  "what is penalised: a task loss or another objective");
     f("at", at, "where the gradient is taken: a site of the model or a parameter");
     f("per_sample", per_sample, "true: mean over examples of a function of |d l_i / dx_i|, independent of the batch size (sites only); "
                                 "false: of |dL/dx| of the batch's mean loss");
@@ -36,21 +35,18 @@ struct GradientPenalty final : Wrapper {
     return inner->couples_examples() || at.find('.') != at.npos || (!per_sample && form != Form::squared);
   }
 
-  Tensor loss(Step& step) override {
+  void prepare(Step& step) const override {
     if (per_sample && step.is_parameter(at))
       throw Error(ErrorKind::config, text("gradient_penalty: examples share the parameter ", at, ", so it has no gradient per sample"),
                   "set per_sample to false, or take the site \"embedding\"");
-    const double weight = strength.at(step);
     step.watch(at);
-    const Tensor task = inner->loss(step);
-    if (weight == 0) return task;
+  }
+  Tensor term(Step& step, const Tensor& task) override {
     const Tensor g = step.grad(task, at, Order::differentiable);
     // task is the sum of example losses over `total`: undo that division inside the square, then take the mean over examples.
     const double total = per_sample ? weight_of_step(step.batch()) : 1;
     const Tensor squares = (per_sample ? sum_per_sample(square(g), step.batch()) : sum(square(g))) * (total * total);
-    const Tensor penalty = sum(shaped(squares)) / total;
-    step.report("penalty", penalty.item());
-    return task + penalty * weight;
+    return sum(shaped(squares)) / total;
   }
 
  private:

@@ -120,9 +120,8 @@ struct CoSentLoss final : EmbeddingLoss {
 TAPEDECK_PART(EmbeddingLoss, CoSentLoss, "cosent",
               "log(1 + sum e^{scale (cos_j - cos_i)}) over pairs where i has the larger score: order, not value (kexue.fm/archives/8847).");
 
-struct MetricLearning final : Objective {
+struct MetricLearning final : TaskObjective {
   Choice<EmbeddingLoss> embedding_loss{"triplet"};
-  Choice<Loss> task_loss{"cross_entropy"};
   double weight = 0.5;
 
   void describe(Fields& f) override {
@@ -130,7 +129,6 @@ struct MetricLearning final : Objective {
     f("weight", weight, "share of the embedding loss; 1: it alone").range(0, 1);
     f("loss", task_loss, "task loss, mean over the passes");
   }
-  const Loss& task() const override { return *task_loss; }
   bool needs_labels() const override { return weight < 1 || embedding_loss->needs_labels(); }
   bool couples_examples() const override { return true; }
 

@@ -34,17 +34,16 @@ Batch without_texts(const Batch& b) {
   return bare;
 }
 
-struct PromptBert final : Objective {
+struct PromptBert final : TaskObjective {
   double temperature = 0.05;
   bool denoise = true;
-  Choice<Loss> task_loss{"similarity"};
+  PromptBert() { task_loss = Choice<Loss>("similarity"); }
 
   void describe(Fields& f) override {
     f("temperature", temperature, "tau: cosines are divided by it").above(0);
     f("denoise", denoise, "subtract the vector of the template alone, with gradients, its tokens at the same positions");
     f("loss", task_loss, "task loss that evaluation reports; training does not use it");
   }
-  const Loss& task() const override { return *task_loss; }
   bool needs_labels() const override { return false; }
   bool couples_examples() const override { return true; }
 

@@ -1,6 +1,5 @@
 // Several objectives at once on one batch, each with a weight that may grow and that may count on every k-th update only.
 #include <tapedeck/base/error.h>
-#include <tapedeck/objectives/divergence.h>
 #include <tapedeck/objectives/objective.h>
 
 namespace tapedeck {
@@ -8,10 +7,10 @@ namespace {
 
 struct Term : Part {
   Choice<Objective> loss{"cross_entropy"};
-  WeightSchedule strength;
+  WeightSchedule schedule;
   void describe(Fields& f) override {
     f("loss", loss, "a task loss or another objective");
-    strength.describe(f, "what the term is multiplied by");
+    schedule.describe(f, "what the term is multiplied by");
   }
 };
 
@@ -36,7 +35,7 @@ struct Sum final : Objective {
   Tensor loss(Step& step) override {
     Tensor total;
     for (size_t i = 0; i < terms.size(); ++i) {
-      const double weight = terms[i].strength.at(step);
+      const double weight = terms[i].schedule.at(step);
       if (weight == 0) continue;
       const Tensor one = terms[i].loss->loss(step);
       step.report(names(i), one.item());

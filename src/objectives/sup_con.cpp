@@ -1,5 +1,5 @@
 // Supervised contrast (Khosla et al. 2020, arXiv 2004.11362): rows of one class attract each other, on projections of several
-// dropout passes; joint with the task loss as in text fine-tuning (Gunel et al. 2021, arXiv 2011.01403). Next: nt_xent.cpp.
+// dropout passes; joint with the task loss as in text fine-tuning (Gunel et al. 2021, arXiv 2011.01403). Next: simcse.cpp.
 #include <tapedeck/losses/contrastive.h>
 #include <tapedeck/nn/layers.h>
 #include <tapedeck/objectives/objective.h>
@@ -7,11 +7,10 @@
 namespace tapedeck {
 namespace {
 
-struct SupConObjective final : Objective {
+struct SupConObjective final : TaskObjective {
   SupCon contrast;
   double weight = 0.9;
   int64_t passes = 2;
-  Choice<Loss> task_loss{"cross_entropy"};
 
   void describe(Fields& f) override {
     f("weight", weight, "share of the contrast; 1: the contrast alone, and the classifier learns nothing").range(0, 1);
@@ -25,7 +24,6 @@ struct SupConObjective final : Objective {
             "an anchor without positives counts as 0 in the mean, or not at all");
     f("loss", task_loss, "task loss, mean over the passes");
   }
-  const Loss& task() const override { return *task_loss; }
   bool couples_examples() const override { return true; }
 
   Tensor loss(Step& step) override {

@@ -1,5 +1,5 @@
 // Temporal ensembling (Laine and Aila 2017, arXiv 1610.02242): the prediction agrees with the running mean of the model's own
-// earlier predictions for the same example. Next: mean_teacher.cpp, the same idea on weights.
+// earlier predictions for the same example. Next: teacher.cpp, the same idea on weights.
 #include <cmath>
 
 #include <tapedeck/base/error.h>
@@ -10,23 +10,23 @@ namespace tapedeck {
 namespace {
 
 struct TemporalEnsembling final : Wrapper {
-  WeightSchedule strength;
+  WeightSchedule schedule;
   double decay = 0.6;
   Tensor mean, visits;                            // f64 [examples, outputs]: running mean of softmax; f64 [examples]
   Tensor seen, fresh;                             // of the update under way: u8 [examples], f64 [examples, outputs]
 
   void describe(Fields& f) override {
     f("loss", inner, "what is trained beside: a task loss or another objective");
-    strength.describe(f, "weight of the agreement with earlier predictions");
+    schedule.describe(f, "weight of the agreement with earlier predictions");
     f("decay", decay, "share of the running mean that a new prediction keeps").at_least(0).below(1);
   }
 
-  void begin(const SetupContext& course) override {
-    if (course.outputs == 0)
+  void begin(const SetupContext& setup) override {
+    if (setup.outputs == 0)
       throw Error(ErrorKind::config, "temporal_ensembling remembers a prediction per example, but these data have one per token", "use mean_teacher");
-    mean = Tensor::zeros({course.examples, course.outputs}, DType::f64);
-    visits = Tensor::zeros({course.examples}, DType::f64);
-    seen = Tensor::zeros({course.examples}, DType::u8);
+    mean = Tensor::zeros({setup.examples, setup.outputs}, DType::f64);
+    visits = Tensor::zeros({setup.examples}, DType::f64);
+    seen = Tensor::zeros({setup.examples}, DType::u8);
     fresh = mean.clone();
   }
   std::map<std::string, Tensor> extra_state() const override { return {{"mean", mean}, {"visits", visits}}; }
@@ -49,7 +49,7 @@ struct TemporalEnsembling final : Wrapper {
     if (!visits || !step.batch().indices) return task;
     const Tensor target = remembered(step.batch(), p);
     remember(step.batch(), p);
-    const double weight = strength.at(step), rows = double(std::max<int64_t>(1, step.batch().total_sequences));
+    const double weight = schedule.at(step), rows = double(std::max<int64_t>(1, step.batch().total_sequences));
     const Tensor apart = sum(square(p - target)) / rows;
     step.report("disagreement", apart.item());
     return task + apart * weight;

@@ -54,10 +54,10 @@ std::string checkpoint_in(const std::string& folder) {
 }  // namespace
 
 void begin_objectives(const TrainSetup& setup) {
-  const SetupContext course{*setup.store, setup.train->size(),
+  const SetupContext context{*setup.store, setup.train->size(),
                       task_of(*setup.train).outputs(/*vocabulary: none per example*/ 0),
                       [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
-  for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(course);
+  for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(context);
 }
 
 std::map<std::string, Tensor> objective_state(const TrainSetup& setup) {

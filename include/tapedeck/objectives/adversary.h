@@ -24,6 +24,10 @@ struct Adversary : Part {
   /// `step` shifted to where the attack ends; no gradient flows through the search. clean: the gradient of the climbed loss at
   /// the unshifted site where the caller has it already (see starts_clean), or undefined.
   virtual Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const = 0;
+  /// The same where `loss` is the climbed loss at the unshifted site, still on the tape.
+  Step attack_from(Step& step, const Tensor& loss, const AttackObjective& climb) const {
+    return attack(step, climb, starts_clean() ? step.grad(loss, at) : Tensor{});
+  }
   /// The search begins at the input itself: `clean` saves it a pass.
   virtual bool starts_clean() const { return false; }
   /// One norm over the whole batch, or a table that every example reads: micro-batches would attack differently.

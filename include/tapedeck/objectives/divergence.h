@@ -1,5 +1,5 @@
-// How far two predictions for the same examples are apart, and how strongly a regulariser counts at an update: the two
-// groups of options that VAT, SMART, noise consistency and R3F share. Next: adversary.h.
+// How far predictions for the same examples are apart: what VAT, SMART, noise consistency, R3F, teachers and R-Drop measure.
+// Next: adversary.h.
 #pragma once
 #include <optional>
 
@@ -25,14 +25,19 @@ struct Divergence : Part {
   Tensor operator()(const View& clean, const View& other, const Step& step) const;
 };
 
-/// weight(n) = weight * min(1, n / ramp) at update n, and 0 on updates that are not every k-th: what a regulariser is
-/// multiplied by. Where it is 0 the passes of the regulariser are not made.
-struct WeightSchedule {
-  double weight = 1;
-  int64_t every = 1;
-  Duration ramp;
-  void describe(Fields& f, const char* what);                   // "weight", "every", "ramp"
-  double at(const Step& step) const;
+/// How far several predictions for the same examples are apart: D of the pairs, or of each to their mean distribution, pooled.
+struct Agreement {
+  enum class Pool { mean, sum, to_mean };
+  std::optional<std::string> distance;                          // default: mse for numbers, bernoulli for logits that are decisions of their own, else symmetric_kl
+  Pool pool = Pool::mean;
+
+  void describe_distance(Fields& f);                            // "distance"
+  void describe_pool(Fields& f);                                // "pair_pool"
+  /// D for the step's task; throws Error{config} when the logits have no such distance.
+  Distance measure(const Step& step) const;
+  Tensor operator()(std::span<const Tensor> logits, const Step& step, Reduction reduction) const;
 };
+/// "sum", "mean", "batchmean" or "tokenmean".
+Reduction reduction_of(std::string_view name);
 
 }  // namespace tapedeck

@@ -19,18 +19,20 @@ struct SetupContext {
   std::function<Tensor(const std::string& folder)> load = {};
 };
 
+struct Adversary;
+
 struct Objective : Part {
   static constexpr const char* kind = "objective";
   /// The value to be minimised, on the step's tape.
   virtual Tensor loss(Step& step) = 0;
   /// Adds the gradients of the step; returns the value to log. Methods with several sweeps do better than loss + backward.
   virtual double run(Step& step);
-  /// Makes what is extra_state from step to step: a teacher's parameters, remembered predictions.
+  /// Makes what is carried from step to step: a teacher's parameters, remembered predictions.
   virtual void begin(const SetupContext&) {}
-  /// What is extra_state, for checkpoints: saved by name, restored by copying into these tensors.
+  /// What is carried, for checkpoints: saved by name, restored by copying into these tensors.
   virtual std::map<std::string, Tensor> extra_state() const { return {}; }
   /// After each update of the parameters, number from 0. A step that is repeated (an attack, a replay) must not count twice, so
-  /// whatever loss() learns about the batch is extra_state over here.
+  /// whatever loss() learns about the batch is taken over here.
   virtual void updated(const ParamStore&, int64_t /*number*/) {}
   /// The innermost task loss: evaluation reports it.
   virtual const Loss& task() const = 0;
@@ -44,20 +46,52 @@ struct Objective : Part {
   virtual bool couples_examples() const { return false; }
 };
 
+/// An objective with a task loss of its own, which it trains on or only reports.
+struct TaskObjective : Objective {
+  Choice<Loss> task_loss{"cross_entropy"};
+  const Loss& task() const override { return *task_loss; }
+};
+
 /// An objective around another one: what it does not say itself, the inner one says.
 struct Wrapper : Objective {
   Choice<Objective> inner{"cross_entropy"};
   const Loss& task() const override { return inner->task(); }
-  std::vector<std::string> sites() const override {
-    auto all = inner->sites();
-    for (auto& site : own_sites()) all.push_back(site);
-    return all;
-  }
-  /// The sites that this objective perturbs or differentiates by itself.
+  std::vector<std::string> sites() const override;
+  /// The sites that this objective perturbs or differentiates by itself, without those of its attacker.
   virtual std::vector<std::string> own_sites() const { return {}; }
+  /// Who attacks in here, if anybody does: its site is a site of this objective, and what couples its examples couples them here.
+  virtual const Adversary* attacker() const { return nullptr; }
   bool needs_labels() const override { return inner->needs_labels(); }
   bool second_order() const override { return inner->second_order(); }
-  bool couples_examples() const override { return inner->couples_examples(); }
+  bool couples_examples() const override;
+};
+
+/// How strongly a regulariser counts: weight * min(1, n / ramp) at update n, and 0 on updates that are not every k-th.
+struct WeightSchedule {
+  double weight = 1;
+  int64_t every = 1;
+  Duration ramp;
+  void describe(Fields& f, const char* what);                   // "weight", "every", "ramp"
+  double at(const Step& step) const;
+};
+
+/// L + weight(n) term: another objective and something beside it, whose passes are made only where its weight is not 0.
+struct Regulariser : Wrapper {
+  WeightSchedule schedule;
+  Tensor loss(Step& step) override;
+
+ protected:
+  /// reported: the name of the term in the log.
+  explicit Regulariser(const char* reported, double weight = 1) : schedule{weight, 1, {}}, reported_(reported) {}
+  /// "loss", "weight", "every", "ramp".
+  void describe_loss(Fields& f, const char* weight, const char* loss = "what is trained beside: a task loss or another objective");
+  /// Before any pass: what must hold, sites to watch.
+  virtual void prepare(Step&) const {}
+  virtual Tensor term(Step& step, const Tensor& task) = 0;
+  virtual double sign() const { return 1; }
+
+ private:
+  const char* reported_;
 };
 
 /// The objective and all objectives inside it with their places in the experiment ("", "loss", "terms.0.loss"), outermost first.

@@ -1,5 +1,5 @@
 // Another set of parameter values for the same model, run without a record: the teacher of mean_teacher and distillation.
-// Next: src/objectives/mean_teacher.cpp.
+// Next: src/objectives/teacher.cpp.
 #pragma once
 #include <vector>
 
