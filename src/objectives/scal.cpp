@@ -1,5 +1,5 @@
-// SCAL (Miao et al. 2021, arXiv 2111.13301, section 3.1): the ascent direction of the task loss makes an adversarial view, and
-// clean and adversarial rows of one example attract each other. Next: uscal.cpp, the same without labels.
+// SCAL and USCAL (Miao et al. 2021, arXiv 2111.13301, section 3.1): an adversarial view of every example must be recognised. Its
+// direction climbs the task loss, or, without labels, the contrast between two dropout passes. Next: simcse.cpp, without an attack.
 #include <tapedeck/losses/contrastive.h>
 #include <tapedeck/objectives/adversary.h>
 #include <tapedeck/objectives/objective.h>
@@ -7,33 +7,32 @@
 namespace tapedeck {
 namespace {
 
-struct Scal final : Objective {
+struct AdversarialContrast : TaskObjective {
   Choice<Adversary> adversary{"fgm"};
   double weight = 1, temperature = 0.05;
-  bool both_ways = false;
-  Choice<Loss> task_loss{"cross_entropy"};
-  Scal() {
-    adversary->at = "embedding";
-    adversary->epsilon = 0.3;
+  AdversarialContrast() { adversary->at = "embedding", adversary->epsilon = 0.3; }
+  std::vector<std::string> sites() const override { return {adversary->at}; }
+  bool couples_examples() const override { return true; }
+  void describe_contrast(Fields& f, const char* attack, const char* weight_name, const char* what) {
+    f("adversary", adversary, attack);
+    f(weight_name, weight, what).at_least(0);
+    f("temperature", temperature, "tau: cosines are divided by it").above(0);
   }
+};
+
+struct Scal final : AdversarialContrast {
+  bool both_ways = false;
 
   void describe(Fields& f) override {
-    f("adversary", adversary, "who attacks the task loss, where and how far (paper: one step of 0.1 to 0.5 at the embeddings)");
-    f("weight", weight, "weight of the contrast").at_least(0);
-    f("temperature", temperature, "tau: cosines are divided by it").above(0);
+    describe_contrast(f, "who attacks the task loss, where and how far (paper: one step of 0.1 to 0.5 at the embeddings)", "weight", "weight of the contrast");
     f.names("candidates", both_ways, {{"n", false}, {"2n-1", true}}, "n: a clean row against all adversarial ones; 2n-1: both against all others");
     f("loss", task_loss, "task loss of both passes; its gradient is the direction");
   }
-  const Loss& task() const override { return *task_loss; }
-  std::vector<std::string> sites() const override { return {adversary->at}; }
-  bool couples_examples() const override { return true; }
-
   Tensor loss(Step& step) override {
     step.watch(adversary->at);
     const View clean = step.forward();
     const Tensor clean_loss = step.loss(clean);
-    const Tensor g = adversary->starts_clean() ? step.grad(clean_loss, adversary->at) : Tensor{};
-    Step shifted = adversary->attack(step, [](Step& s) { return s.loss(s.forward()); }, g);
+    Step shifted = adversary->attack_from(step, clean_loss, [](Step& s) { return s.loss(s.forward()); });
     const View adversarial = shifted.forward();
     const Tensor adversarial_loss = shifted.loss(adversarial);
     const Tensor &a = clean.embedding(), &b = adversarial.embedding();
@@ -52,6 +51,37 @@ TAPEDECK_PART(Objective, Scal, "scal", "Clean and adversarial rows of an example
                .pitfalls = "The formulas follow descriptions of the paper: no official code exists.\n"
                            "A contrast over a handful of rows is weak: raise batch_size.\n"
                            "Length 0 and no dropout: 2 CE plus the contrast of identical views."});
+
+struct Uscal final : AdversarialContrast {
+  Uscal() { weight = 0.5, task_loss = Choice<Loss>("similarity"); }
+
+  void describe(Fields& f) override {
+    describe_contrast(f, "who attacks the contrast of the two passes, where and how far", "alpha", "weight of the second pass's contrast");
+    f("loss", task_loss, "task loss that evaluation reports; training does not use it");
+  }
+  bool needs_labels() const override { return false; }
+
+  Tensor loss(Step& step) override {
+    step.watch(adversary->at);
+    const Tensor a = step.forward().embedding(), b = step.forward().embedding(), clean = info_nce(a, b, temperature);
+    Step shifted = adversary->attack_from(step, clean, [this](Step& s) {
+      const Tensor first = s.forward().embedding();
+      return info_nce(first, s.forward().embedding(), temperature);
+    });
+    const Tensor adversarial = shifted.forward().embedding();                    // the masks of the first pass
+    step.report("clean_contrast", clean.item());
+    return info_nce(a, adversarial, temperature) + info_nce(b, adversarial, temperature) * weight;
+  }
+};
+TAPEDECK_PART(Objective, Uscal, "uscal", "Two dropout passes must both recognise an adversarial third (Miao et al. 2021).",
+              {.equation = "h, h' = two dropout passes; delta = epsilon g / |g| for each sentence, g = d InfoNCE(h, h')/dx, held constant\n"
+                           "L = InfoNCE(h, h_adv) + alpha InfoNCE(h', h_adv), h_adv = f(x + delta)",
+               .source = "Miao et al., Simple Contrastive Representation Adversarial Learning for NLP Tasks, 2021, arXiv 2111.13301, abstract; "
+                         "which term carries alpha is our reading",
+               .cost = "3F + 5B",
+               .pitfalls = "The formulas follow descriptions of the paper: no official code exists.\n"
+                           "The adversarial pass keeps the masks of the first pass, so the distance to it is the attack alone.\n"
+                           "A batch of one sentence has no negatives: the direction is 0 and so is the loss."});
 
 }  // namespace
 }  // namespace tapedeck
