@@ -15,9 +15,17 @@ const Json& cases() {
   return at(tree, "cases");
 }
 
-int64_t number_of(const Json& row) {
-  const auto* number = row.find("number");
-  return number ? number->value.integer : 0;
+/// f(the case, its twin, a step of the case's number, the expected value) for every case.
+template <class F>
+void each_case(DType dtype, F f) {
+  for (auto& row : cases().items) {
+    const std::string name = at(row, "name").string;
+    CAPTURE(name);
+    GoldenTwin twin(row, dtype);
+    const auto* number = row.find("number");
+    Step step = twin.step(number ? number->value.integer : 0);
+    f(row, twin, step, at(row, "loss").number);
+  }
 }
 
 }  // namespace
@@ -25,41 +33,29 @@ int64_t number_of(const Json& row) {
 TEST_CASE("loss and every gradient of every method equal PyTorch's") {
   const double limit = 1e-9;
   double worst = 0;
-  for (auto& row : cases().items) {
-    const std::string name = at(row, "name").string;
-    CAPTURE(name);
-    GoldenTwin twin(row, DType::f64);
-    Step step = twin.step(number_of(row));
-    const double value = twin.config.objective->run(step), expected = at(row, "loss").number;
+  each_case(DType::f64, [&](const Json& row, GoldenTwin& twin, Step& step, double expected) {
+    const double value = twin.config.objective->run(step);
     CHECK(std::abs(value - expected) <= limit * std::abs(expected));
     worst = std::max({worst, std::abs(value / expected - 1), check_gradients(twin.store, at(row, "gradients"), limit)});
-  }
+  });
   CHECK(cases().items.size() >= 86);
   std::cout << "PyTorch twin, objectives: " << cases().items.size() << " cases, worst relative difference " << worst << " (limit " << limit << ")\n";
 }
 
 TEST_CASE("the loss of a method as part of another has the same value and gradients") {
-  for (auto& row : cases().items) {
-    const std::string name = at(row, "name").string;
-    CAPTURE(name);
-    GoldenTwin twin(row, DType::f64);
-    Step step = twin.step(number_of(row));
+  each_case(DType::f64, [&](const Json& row, GoldenTwin& twin, Step& step, double expected) {
     const Tensor loss = twin.config.objective->loss(step);
-    CHECK(loss.item() == doctest::Approx(at(row, "loss").number).epsilon(1e-12));
+    CHECK(loss.item() == doctest::Approx(expected).epsilon(1e-12));
     step.backward(loss);
     check_gradients(twin.store, at(row, "gradients"), 1e-9);
-  }
+  });
 }
 
 TEST_CASE("f32 agrees with f64 to rounding") {
-  for (auto& row : cases().items) {
-    const std::string name = at(row, "name").string;
-    CAPTURE(name);
-    GoldenTwin twin(row, DType::f32);
-    Step step = twin.step(number_of(row));
-    const double value = twin.config.objective->run(step), expected = at(row, "loss").number;
+  each_case(DType::f32, [&](const Json&, GoldenTwin& twin, Step& step, double expected) {
+    const double value = twin.config.objective->run(step);
     CHECK(std::isfinite(value));
     CHECK(std::abs(value - expected) <= 2e-3 * std::abs(expected));
-    for (auto& p : twin.store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) CHECK(std::isfinite(p.gradient.item(i)));
-  }
+    check_finite_gradients(twin.store);
+  });
 }

@@ -1,17 +1,13 @@
 // The small models of tests/golden/twin.py: the same parameters and the same batch, with an objective read from JSON. Next:
 // ../golden_test.cpp (the model), ../golden_objectives_test.cpp (the methods).
 #pragma once
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
-#include <string>
-#include <vector>
 
 #include <tapedeck/objectives/objective.h>
 #include <tapedeck/train/optimizer.h>
+
+#include "golden.h"
 
 namespace tapedeck::testing {
 
@@ -26,36 +22,14 @@ struct GoldenConfig : Part {
   }
 };
 
-inline Json read_golden(const std::string& name) {
-  const std::string path = std::string(TAPEDECK_SOURCE_DIR) + "/tests/golden/" + name;
-  std::ifstream file(path);
-  std::stringstream content;
-  content << file.rdbuf();
-  return parse_json(content.str(), path);
-}
 /// What encoder.py says about all cases: batch, vocabulary, seed, step.
 inline const Json& golden() {
   static const Json tree = read_golden("encoder.json");
   return tree;
 }
-inline const Json& at(const Json& object, const char* key) {
-  const auto* member = object.find(key);
-  REQUIRE_MESSAGE(member, "golden file has no " << key);
-  return member->value;
-}
-inline std::vector<double> numbers(const Json& list) {
-  std::vector<double> v;
-  for (auto& item : list.items) v.push_back(item.number);
-  return v;
-}
-inline Tensor i32(const Json& list) {
-  std::vector<int32_t> v;
-  for (auto& item : list.items) v.push_back(int32_t(item.integer));
-  return Tensor::from<int32_t>(v, {int64_t(v.size())});
-}
 
 /// [text, first, last, type] of each marked span as marks in the order of the scores.
-inline Tensor golden_spans(const Json& list, const std::vector<int32_t>& offsets, int64_t types) {
+inline Tensor golden_spans(const Json& list, std::span<const int32_t> offsets, int64_t types) {
   std::vector<int64_t> start{0};                  // of each text's scores
   for (size_t s = 0; s + 1 < offsets.size(); ++s) start.push_back(start.back() + types * int64_t(offsets[s + 1] - offsets[s]) * (offsets[s + 1] - offsets[s]));
   const Tensor marks = Tensor::zeros({start.back()}, DType::u8);
@@ -67,9 +41,8 @@ inline Tensor golden_spans(const Json& list, const std::vector<int32_t>& offsets
   return marks;
 }
 
-/// The batch of twin.py; a case may have labels or regression targets of its own.
-inline Batch golden_batch(const Json& row, DType dtype) {
-  const Json& b = at(golden(), "batch");
+/// "tokens" and "lengths" of a batch.
+inline Batch packed_batch(const Json& b) {
   std::vector<int32_t> offsets{0}, positions;
   for (auto& n : at(b, "lengths").items) {
     for (int32_t i = 0; i < n.integer; ++i) positions.push_back(i);
@@ -77,20 +50,44 @@ inline Batch golden_batch(const Json& row, DType dtype) {
   }
   Batch batch;
   batch.tokens = i32(at(b, "tokens"));
+  batch.offsets = Tensor::from<int32_t>(offsets, {int64_t(offsets.size())});
+  batch.positions = Tensor::from<int32_t>(positions, {int64_t(positions.size())});
+  return batch;
+}
+
+/// The batch of twin.py; a case may have labels or regression targets of its own.
+inline Batch golden_batch(const Json& row, DType dtype) {
+  const Json& b = at(golden(), "batch");
+  Batch batch = packed_batch(b);
   const auto *labels = row.find("labels"), *targets = row.find("targets");
   if (targets) batch.targets = Tensor::from<double>(numbers(targets->value), {int64_t(targets->value.items.size())}).to(dtype);
   else batch.labels = i32(labels ? labels->value : at(b, "labels"));
-  batch.offsets = Tensor::from<int32_t>(offsets, {int64_t(offsets.size())});
-  batch.positions = Tensor::from<int32_t>(positions, {int64_t(positions.size())});
   if (targets) batch.answer.link = Link::identity;
   if (const auto* spans = row.find("spans")) {
     batch.answer = {Rows::spans, Link::sigmoid};
-    batch.cells = golden_spans(spans->value, offsets, at(b, "classes").integer);
+    batch.cells = golden_spans(spans->value, batch.offsets.data<int32_t>(), at(b, "classes").integer);
   }
   batch.total_sequences = batch.total_labelled = batch.sequences();
   if (labels) batch.total_labelled = std::count_if(labels->value.items.begin(), labels->value.items.end(), [](auto& l) { return l.integer >= 0; });
   return batch;
 }
+
+/// Element j of parameter i in sorted order, in a slab laid out like the store's values: value(i, j, 1 for the gains of norms).
+template <class F>
+void fill_sorted(const ParamStore& store, const Tensor& slab, F value) {
+  std::vector<std::string> paths = store.paths();
+  std::sort(paths.begin(), paths.end());
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const Parameter& p = *store.find(paths[i]);
+    const double start = paths[i].ends_with("layer_norm.weight") ? 1 : 0;
+    dispatch(slab.dtype(), [&](auto tag) {
+      for (int64_t j = 0; j < p.value.size(); ++j)
+        slab.raw<decltype(tag)>()[p.offset + j] = decltype(tag)(value(double(i), double(j), start));
+    });
+  }
+}
+/// The formula of the scripts for a parameter's values.
+inline double golden_value(double i, double j, double start) { return start + 0.3 * std::sin(1.7 * i + 0.9 * j + 0.013 * j * j); }
 
 struct GoldenTwin {
   GoldenConfig config;
@@ -125,16 +122,7 @@ struct GoldenTwin {
 
   /// The formula of twin.py, parameter i in sorted order, as scale * value + shift.
   void set_parameters(double scale = 1, double shift = 0) {
-    std::vector<std::string> paths = store.paths();
-    std::sort(paths.begin(), paths.end());
-    for (size_t i = 0; i < paths.size(); ++i) {
-      const Parameter& p = *store.find(paths[i]);
-      const double start = paths[i].ends_with("layer_norm.weight") ? 1 : 0;
-      for (int64_t j = 0; j < p.value.size(); ++j) {
-        const double x = start + 0.3 * std::sin(1.7 * double(i) + 0.9 * double(j) + 0.013 * double(j) * double(j));
-        dispatch(p.value.dtype(), [&](auto tag) { p.value.raw<decltype(tag)>()[j] = decltype(tag)(x * scale + shift); });
-      }
-    }
+    fill_sorted(store, store.values(), [&](double i, double j, double start) { return golden_value(i, j, start) * scale + shift; });
   }
   Key key() const { return root_key(uint64_t(at(golden(), "seed").integer)) / "step" / at(golden(), "step").integer; }
   Step step(int64_t number = 0) { return Step(tape, *model, store, config.objective->task(), batch, key(), number); }
@@ -169,6 +157,11 @@ inline double check_gradients(const ParamStore& store, const Json& expected, dou
   }
   CHECK(expected.members.size() == store.all().size());
   return worst;
+}
+
+inline void check_finite_gradients(const ParamStore& store) {
+  for (auto& p : store.all())
+    for (int64_t i = 0; i < p.gradient.size(); ++i) CHECK(std::isfinite(p.gradient.item(i)));
 }
 
 struct Tolerance { DType dtype; double limit; };

@@ -1,42 +1,13 @@
 // The rows of tests/golden/losses.json: every loss with inputs, options, and PyTorch's value and gradients. Next: loss_calls.h.
 #pragma once
-#include <fstream>
-#include <sstream>
-
-#include <doctest/doctest.h>
-
-#include <tapedeck/base/json.h>
-
+#include "golden.h"
 #include "loss_calls.h"
 
 namespace tapedeck::testing {
 
 inline const std::vector<Json>& golden_rows() {
-  static const Json tree = [] {
-    const std::string path = TAPEDECK_SOURCE_DIR "/tests/golden/losses.json";
-    std::ifstream file(path);
-    std::stringstream content;
-    content << file.rdbuf();
-    return parse_json(content.str(), path);
-  }();
-  return tree.find("rows")->value.items;
-}
-inline const Json& at(const Json& object, const char* key) {
-  const auto* member = object.find(key);
-  REQUIRE_MESSAGE(member, "a golden row has no " << key);
-  return member->value;
-}
-
-inline Tensor floats(const Json& values, const Shape& shape, DType dtype) {
-  Tensor t = Tensor::empty(shape, DType::f64);
-  REQUIRE(int64_t(values.items.size()) == t.size());
-  for (int64_t i = 0; i < t.size(); ++i) t.raw<double>()[i] = values.items[size_t(i)].number;
-  return t.to(dtype);
-}
-inline Tensor floats(const Json& entry, DType dtype) {
-  Shape shape;
-  for (auto& n : at(entry, "shape").items) shape.push(n.integer);
-  return floats(at(entry, "values"), shape, dtype);
+  static const Json tree = read_golden("losses.json");
+  return at(tree, "rows").items;
 }
 
 struct LossRow {
@@ -54,12 +25,11 @@ struct LossRow {
     for (auto& m : at(json, "floats").members) {
       names.push_back(m.key);
       inputs.push_back(floats(m.value, dtype));
-      gradients.push_back(floats(at(at(json, "gradients"), m.key.c_str()), inputs.back().shape(), DType::f64));
+      gradients.push_back(floats(at(at(json, "gradients"), m.key), inputs.back().shape(), DType::f64));
     }
     for (auto& m : at(json, "constants").members) arguments.tensors[m.key] = floats(m.value, dtype);
     for (auto& m : at(json, "integers").members) {
-      const Tensor t = Tensor::empty({int64_t(m.value.items.size())}, DType::i32);
-      for (int64_t i = 0; i < t.size(); ++i) t.raw<int32_t>()[i] = int32_t(m.value.items[size_t(i)].integer);
+      const Tensor t = i32(m.value);
       const bool per_cell = inputs[0].shape().rank() == 2 && t.size() == inputs[0].size() && m.key == "positive";
       arguments.tensors[m.key] = per_cell ? t.view(inputs[0].shape()) : t;
     }
