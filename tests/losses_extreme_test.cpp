@@ -30,9 +30,10 @@ struct Extreme {
   std::string name;
   Reads reads;
   std::vector<std::pair<const char*, Tensor>> inputs;
-  Arguments arguments;
+  Arguments arguments = {};
   Promise promise = Promise::finite;
-  std::vector<std::string> but_unbounded, but_zero, but_finite, skip;  // losses for which another promise holds, or none
+  std::vector<std::string> but_unbounded = {}, but_zero = {}, but_finite = {},
+                           skip = {};  // losses for which another promise holds, or none
 };
 
 Tensor matrix(const std::vector<double>& v, Shape shape) { return Tensor::from<double>(v, shape); }
@@ -101,9 +102,8 @@ void add_logits(Table& table) {
   const auto row = [&](const char* name, std::vector<double> x, std::vector<int32_t> labels,
                        Promise promise = Promise::finite) -> Extreme& {
     const int64_t n = int64_t(labels.size()), classes = n ? int64_t(x.size()) / n : 3;
-    Arguments a;
-    a.tensors["labels"] = indices(labels);
-    return table.emplace_back(Extreme{name, Reads::logits, {{"logits", matrix(x, {n, classes})}}, a, promise, {}, {}, {}, {}});
+    return table.emplace_back(
+        Extreme{name, Reads::logits, {{"logits", matrix(x, {n, classes})}}, {{{"labels", indices(labels)}}}, promise});
   };
   const double inf = infinity;
   row("large, right", {1e4, -1e4, 0}, {0});
@@ -133,8 +133,7 @@ void add_two_logits(Table& table) {
   const auto row = [&](const char* name, std::vector<double> a, std::vector<double> b, int64_t rows = 1,
                        Promise promise = Promise::finite) -> Extreme& {
     const Shape shape{rows, rows ? int64_t(a.size()) / rows : 3};
-    return table.emplace_back(
-        Extreme{name, Reads::two_logits, {{"a", matrix(a, shape)}, {"b", matrix(b, shape)}}, {}, promise, {}, {}, {}, {}});
+    return table.emplace_back(Extreme{name, Reads::two_logits, {{"a", matrix(a, shape)}, {"b", matrix(b, shape)}}, {}, promise});
   };
   const double inf = infinity;
   const std::vector<std::string> bounded{"jensen_shannon", "hellinger", "sigmoid_divergence"};
@@ -166,7 +165,7 @@ void add_cells(Table& table) {
     const Tensor marks = Tensor::empty(shape, DType::i32);
     for (int64_t i = 0; i < n; ++i) marks.raw<int32_t>()[i] = target[size_t(i)] > 0;
     a.tensors["positive"] = marks;
-    return table.emplace_back(Extreme{name, Reads::cells, {{"scores", matrix(x, shape)}}, a, promise, {}, {}, {}, {}});
+    return table.emplace_back(Extreme{name, Reads::cells, {{"scores", matrix(x, shape)}}, a, promise});
   };
   const double inf = infinity;
   row("large, right", {1e4, -1e4, -1e4}, {1, 0, 0});
@@ -192,28 +191,28 @@ void add_embeddings(Table& table) {
     const char* name;
     std::vector<double> z;
     std::vector<int32_t> labels;
-    Promise promise;
-    bool cosines_only;
+    Promise promise = Promise::finite;
+    bool cosines_only = false;
   };
   const std::vector<std::string> distances{"triplet", "triplet_mined", "contrastive_pair", "n_pairs", "barlow_twins", "vicreg"};
   const Case cases[] = {
-      {"ordinary", {1, 2, 2, 1, -1, 0, 0, 1}, {0, 1, 0, 1}, Promise::finite, false},
-      {"identical rows", {1, 2, 1, 2, 1, 2, 1, 2}, {0, 1, 0, 1}, Promise::finite, false},
-      {"all rows zero", {0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 1}, Promise::finite, false},
-      {"one row zero", {0, 0, 1, 2, 2, 1, -1, 0}, {0, 1, 0, 1}, Promise::finite, false},
-      {"large", {1e4, -1e4, 1e4, 1e4, -1e4, 0, 0, 1e4}, {0, 1, 0, 1}, Promise::finite, false},
+      {"ordinary", {1, 2, 2, 1, -1, 0, 0, 1}, {0, 1, 0, 1}},
+      {"identical rows", {1, 2, 1, 2, 1, 2, 1, 2}, {0, 1, 0, 1}},
+      {"all rows zero", {0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 1}},
+      {"one row zero", {0, 0, 1, 2, 2, 1, -1, 0}, {0, 1, 0, 1}},
+      {"large", {1e4, -1e4, 1e4, 1e4, -1e4, 0, 0, 1e4}, {0, 1, 0, 1}},
       {"the largest numbers", {huge, -huge, huge, huge, -huge, 0, 0, huge}, {0, 1, 0, 1}, Promise::finite, true},
-      {"subnormal", {tiny, tiny, -tiny, 0, 0, tiny, tiny, -tiny}, {0, 1, 0, 1}, Promise::finite, false},
-      {"small", {1e-30, 0, 0, 1e-30, -1e-30, 0, 0, -1e-30}, {0, 1, 0, 1}, Promise::finite, false},
-      {"large beside small", {1e4, 0, 1e-20, 0, 0, 1e-20, 0, 1e4}, {0, 1, 0, 1}, Promise::finite, false},
-      {"antipodal", {1, 0, -1, 0, 0, 1, 0, -1}, {0, 1, 0, 1}, Promise::finite, false},
-      {"anchors without positives", {1, 2, 2, 1, -1, 0, 0, 1}, {0, 1, 2, 3}, Promise::finite, false},
-      {"one class", {1, 2, 2, 1, -1, 0, 0, 1}, {5, 5, 5, 5}, Promise::finite, false},
-      {"all labels ignored", {1, 2, 2, 1, -1, 0, 0, 1}, {-1, -1, -1, -1}, Promise::finite, false},
-      {"a batch of one", {1, 2}, {0}, Promise::finite, false},
-      {"a batch of one zero", {0, 0}, {0}, Promise::finite, false},
-      {"an empty batch", {}, {}, Promise::zero, false},
-      {"NaN", {nan, 1, 1, 2, 2, 1, -1, 0}, {0, 1, 0, 1}, Promise::no_number, false},
+      {"subnormal", {tiny, tiny, -tiny, 0, 0, tiny, tiny, -tiny}, {0, 1, 0, 1}},
+      {"small", {1e-30, 0, 0, 1e-30, -1e-30, 0, 0, -1e-30}, {0, 1, 0, 1}},
+      {"large beside small", {1e4, 0, 1e-20, 0, 0, 1e-20, 0, 1e4}, {0, 1, 0, 1}},
+      {"antipodal", {1, 0, -1, 0, 0, 1, 0, -1}, {0, 1, 0, 1}},
+      {"anchors without positives", {1, 2, 2, 1, -1, 0, 0, 1}, {0, 1, 2, 3}},
+      {"one class", {1, 2, 2, 1, -1, 0, 0, 1}, {5, 5, 5, 5}},
+      {"all labels ignored", {1, 2, 2, 1, -1, 0, 0, 1}, {-1, -1, -1, -1}},
+      {"a batch of one", {1, 2}, {0}},
+      {"a batch of one zero", {0, 0}, {0}},
+      {"an empty batch", {}, {}, Promise::zero},
+      {"NaN", {nan, 1, 1, 2, 2, 1, -1, 0}, {0, 1, 0, 1}, Promise::no_number},
   };
   for (const Case& c : cases) {
     const int64_t n = int64_t(c.labels.size());
@@ -225,7 +224,7 @@ void add_embeddings(Table& table) {
     for (int64_t i = 0; i < n; ++i) a.tensors["target"].raw<double>()[i] = c.labels[size_t(i)];
     a.tensors["same"] = Tensor::full({n}, 1, DType::i32);
     if (n) a.tensors["same"].raw<int32_t>()[0] = 0;
-    Extreme one{c.name, Reads::embeddings, {{"z", z}}, a, c.promise, {}, {}, {}, {}};
+    Extreme one{c.name, Reads::embeddings, {{"z", z}}, a, c.promise};
     if (c.cosines_only) one.skip = distances;
     const std::string name = c.name;
     // Nothing to compare is exactly nothing.
@@ -253,11 +252,9 @@ void add_embeddings(Table& table) {
 
 void add_cosines(Table& table) {
   const auto row = [&](const char* name, std::vector<double> x, std::vector<int32_t> labels, Promise promise = Promise::finite) {
-    Arguments a;
-    a.tensors["labels"] = indices(labels);
-    const int64_t n = int64_t(labels.size());
+    const int64_t n = int64_t(labels.size()), classes = n ? int64_t(x.size()) / n : 3;
     table.emplace_back(
-        Extreme{name, Reads::cosines, {{"cosines", matrix(x, {n, n ? int64_t(x.size()) / n : 3})}}, a, promise, {}, {}, {}, {}});
+        Extreme{name, Reads::cosines, {{"cosines", matrix(x, {n, classes})}}, {{{"labels", indices(labels)}}}, promise});
   };
   row("cosine 1", {1, 0, -1}, {0});
   row("cosine -1", {-1, 1, 0}, {0});
@@ -274,8 +271,8 @@ void add_numbers(Table& table) {
   const auto row = [&](const char* name, std::vector<double> p, std::vector<double> t,
                        Promise promise = Promise::finite) -> Extreme& {
     const Shape shape{int64_t(p.size())};
-    return table.emplace_back(Extreme{
-        name, Reads::numbers, {{"prediction", matrix(p, shape)}, {"target", matrix(t, shape)}}, {}, promise, {}, {}, {}, {}});
+    return table.emplace_back(
+        Extreme{name, Reads::numbers, {{"prediction", matrix(p, shape)}, {"target", matrix(t, shape)}}, {}, promise});
   };
   row("equal", {1, 2}, {1, 2});
   row("far apart", {1e4, -1e4}, {-1e4, 1e4});
@@ -288,9 +285,7 @@ void add_probabilities(Table& table) {
   const auto row = [&](const char* name, std::vector<double> p, std::vector<double> t, int64_t rows = 1,
                        Promise promise = Promise::finite) {
     const Shape shape{rows, rows ? int64_t(p.size()) / rows : 3};
-    Arguments a;
-    a.tensors["target"] = matrix(t, shape);
-    table.emplace_back(Extreme{name, Reads::probabilities, {{"p", matrix(p, shape)}}, a, promise, {}, {}, {}, {}});
+    table.emplace_back(Extreme{name, Reads::probabilities, {{"p", matrix(p, shape)}}, {{{"target", matrix(t, shape)}}}, promise});
   };
   row("certain and right", {1, 0, 0}, {1, 0, 0});
   row("certain and wrong", {0, 1, 0}, {1, 0, 0});
@@ -306,42 +301,34 @@ void add_chains(Table& table) {
     std::vector<double> e;
     std::vector<double> between;
     std::vector<int32_t> tags, offsets;
-    Promise promise;
+    Promise promise = Promise::finite;
   };
   const double inf = infinity;
   const std::vector<double> flat{0, 0, 0, 0};
   const Case cases[] = {
-      {"large, right", {1e4, -1e4, 1e4, -1e4}, flat, {0, 0}, {0, 2}, Promise::finite},
-      {"large, wrong", {1e4, -1e4, 1e4, -1e4}, flat, {1, 1}, {0, 2}, Promise::finite},
-      {"large transitions", {0, 0, 0, 0}, {1e4, -1e4, -1e4, 1e4}, {0, 1}, {0, 2}, Promise::finite},
+      {"large, right", {1e4, -1e4, 1e4, -1e4}, flat, {0, 0}, {0, 2}},
+      {"large, wrong", {1e4, -1e4, 1e4, -1e4}, flat, {1, 1}, {0, 2}},
+      {"large transitions", {0, 0, 0, 0}, {1e4, -1e4, -1e4, 1e4}, {0, 1}, {0, 2}},
       {"the largest numbers", {huge, 0, 0, 0}, flat, {0, 1}, {0, 2}, Promise::unbounded},
-      {"subnormal", {tiny, 0, 0, tiny}, flat, {0, 1}, {0, 2}, Promise::finite},
-      {"a forbidden tag that is not taken", {-inf, 0, 0, -inf}, flat, {1, 0}, {0, 2}, Promise::finite},
+      {"subnormal", {tiny, 0, 0, tiny}, flat, {0, 1}, {0, 2}},
+      {"a forbidden tag that is not taken", {-inf, 0, 0, -inf}, flat, {1, 0}, {0, 2}},
       {"a forbidden tag that is taken", {-inf, 0, 0, 0}, flat, {0, 0}, {0, 2}, Promise::unbounded},
-      {"a forbidden transition", {0, 0, 0, 0}, {0, -inf, 0, 0}, {0, 0}, {0, 2}, Promise::finite},
+      {"a forbidden transition", {0, 0, 0, 0}, {0, -inf, 0, 0}, {0, 0}, {0, 2}},
       {"a forbidden transition that is taken", {0, 0, 0, 0}, {0, -inf, 0, 0}, {0, 1}, {0, 2}, Promise::unbounded},
-      {"every path forbidden", {-inf, -inf, 0, 0}, flat, {0, 0}, {0, 2}, Promise::finite},
-      {"an empty sequence", {1, 2, 3, 4}, flat, {0, 1}, {0, 0, 2}, Promise::finite},
+      {"every path forbidden", {-inf, -inf, 0, 0}, flat, {0, 0}, {0, 2}},
+      {"an empty sequence", {1, 2, 3, 4}, flat, {0, 1}, {0, 0, 2}},
       {"only empty sequences", {}, flat, {}, {0, 0, 0}, Promise::zero},
       {"no sequences", {}, flat, {}, {0}, Promise::zero},
-      {"one token", {1, 2}, flat, {1}, {0, 1}, Promise::finite},
+      {"one token", {1, 2}, flat, {1}, {0, 1}},
       {"all tags ignored", {1, 2, 3, 4}, flat, {-1, -1}, {0, 2}, Promise::zero},
       {"NaN", {nan, 2, 3, 4}, flat, {0, 1}, {0, 2}, Promise::no_number},
   };
-  for (const Case& c : cases) {
-    Arguments a;
-    a.tensors["tags"] = indices(c.tags);
-    a.tensors["offsets"] = indices(c.offsets);
+  for (const Case& c : cases)
     table.emplace_back(Extreme{c.name,
                                Reads::chain,
                                {{"emissions", matrix(c.e, {int64_t(c.tags.size()), 2})}, {"between", matrix(c.between, {2, 2})}},
-                               a,
-                               c.promise,
-                               {},
-                               {},
-                               {},
-                               {}});
-  }
+                               {{{"tags", indices(c.tags)}, {"offsets", indices(c.offsets)}}},
+                               c.promise});
 }
 
 void add_frames(Table& table) {
@@ -349,27 +336,24 @@ void add_frames(Table& table) {
     const char* name;
     std::vector<double> x;
     std::vector<int32_t> offsets, targets, target_offsets;
-    Promise promise;
+    Promise promise = Promise::finite;
   };
   const double inf = infinity;
   const Case cases[] = {
-      {"large", {1e4, -1e4, 0, 1e4}, {0, 2}, {1}, {0, 1}, Promise::finite},
+      {"large", {1e4, -1e4, 0, 1e4}, {0, 2}, {1}, {0, 1}},
       {"the largest numbers", {huge, 0, 0, huge}, {0, 2}, {1}, {0, 1}, Promise::unbounded},
-      {"a masked blank", {-inf, 1, -inf, 2}, {0, 2}, {1}, {0, 1}, Promise::finite},
+      {"a masked blank", {-inf, 1, -inf, 2}, {0, 2}, {1}, {0, 1}},
       {"a masked symbol", {1, -inf, 2, -inf}, {0, 2}, {1}, {0, 1}, Promise::unbounded},
-      {"no target", {1, 2, 3, 4}, {0, 2}, {}, {0, 0}, Promise::finite},
+      {"no target", {1, 2, 3, 4}, {0, 2}, {}, {0, 0}},
       {"a target that does not fit", {1, 2, 3, 4}, {0, 2}, {1, 1}, {0, 2}, Promise::zero},
-      {"an empty sequence", {1, 2}, {0, 0, 1}, {1}, {0, 0, 1}, Promise::finite},
+      {"an empty sequence", {1, 2}, {0, 0, 1}, {1}, {0, 0, 1}},
       {"no sequences", {}, {0}, {}, {0}, Promise::zero},
       {"NaN", {nan, 2, 3, 4}, {0, 2}, {1}, {0, 1}, Promise::no_number},
   };
   for (const Case& c : cases) {
-    Arguments a;
-    a.tensors["offsets"] = indices(c.offsets);
-    a.tensors["targets"] = indices(c.targets);
-    a.tensors["target_offsets"] = indices(c.target_offsets);
-    table.emplace_back(
-        Extreme{c.name, Reads::frames, {{"logits", matrix(c.x, {int64_t(c.x.size()) / 2, 2})}}, a, c.promise, {}, {}, {}, {}});
+    const Arguments a{
+        {{"offsets", indices(c.offsets)}, {"targets", indices(c.targets)}, {"target_offsets", indices(c.target_offsets)}}};
+    table.emplace_back(Extreme{c.name, Reads::frames, {{"logits", matrix(c.x, {int64_t(c.x.size()) / 2, 2})}}, a, c.promise});
   }
 }
 

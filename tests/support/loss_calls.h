@@ -16,8 +16,8 @@ namespace tapedeck::testing {
 
 /// Arguments of a call; what is missing is undefined or has the default of the loss.
 struct Arguments {
-  std::map<std::string, Tensor> tensors;
-  std::map<std::string, double> numbers;
+  std::map<std::string, Tensor> tensors = {};
+  std::map<std::string, double> numbers = {};
   std::string reduction = "sum";
 
   Tensor operator[](const char* name) const {
@@ -25,6 +25,9 @@ struct Arguments {
     return it == tensors.end() ? Tensor{} : it->second;
   }
   Tensor cells() const { return (*this)[tensors.contains("scores") ? "scores" : "logits"]; }
+  Tensor first() const { return (*this)[tensors.contains("x") ? "x" : "a"]; }
+  Tensor second() const { return (*this)[tensors.contains("y") ? "y" : "b"]; }
+  bool flag(const char* name, double otherwise = 0) const { return (*this)(name, otherwise) != 0; }
   Tensor marks(const char* name) const {  // given as i32
     const Tensor given = (*this)[name];
     if (!given) return given;
@@ -45,14 +48,14 @@ struct Arguments {
     return w;
   }
   RowWeights average() const { return {weights(), 0}; }
-  Similarity similarity() const { return (*this)("dot", 0) != 0 ? Similarity::dot : Similarity::cosine; }
+  Similarity similarity() const { return flag("dot") ? Similarity::dot : Similarity::cosine; }
   SupCon sup_con_options() const {
     SupCon o;
     o.temperature = (*this)("temperature", o.temperature);
     o.base_temperature = (*this)("base_temperature", 0);
-    o.form = (*this)("in", 0) != 0 ? SupConForm::in : SupConForm::out;
-    o.contrast = (*this)("one", 0) != 0 ? ContrastMode::one : ContrastMode::all;
-    o.no_positive = (*this)("drop", 0) != 0 ? NoPositive::drop : NoPositive::keep;
+    o.form = flag("in") ? SupConForm::in : SupConForm::out;
+    o.contrast = flag("one") ? ContrastMode::one : ContrastMode::all;
+    o.no_positive = flag("drop") ? NoPositive::drop : NoPositive::keep;
     o.similarity = similarity();
     return o;
   }
@@ -89,116 +92,108 @@ struct LossCall {
 
 using Args = const Arguments&;
 inline const std::vector<LossCall>& loss_calls() {
+  using enum Reads;
   static const std::vector<LossCall> calls = {
-      {"cross_entropy", Reads::logits,
+      {"cross_entropy", logits,
        [](Args a) {
          const double e = a("smoothing", 0), classes = double(a["logits"].shape().cols());
          return cross_entropy(a["logits"], a["labels"], {e, classes > 0 ? e / classes : 0}, a.weights());
        }},
-      {"focal", Reads::logits, [](Args a) { return focal(a["logits"], a["labels"], a("gamma", 2), a.average()); }},
-      {"poly1", Reads::logits, [](Args a) { return poly1(a["logits"], a["labels"], a("epsilon", 1), a.average()); }},
-      {"asymmetric", Reads::logits,
+      {"focal", logits, [](Args a) { return focal(a["logits"], a["labels"], a("gamma", 2), a.average()); }},
+      {"poly1", logits, [](Args a) { return poly1(a["logits"], a["labels"], a("epsilon", 1), a.average()); }},
+      {"asymmetric", logits,
        [](Args a) {
          return asymmetric(a["logits"], a["labels"], a("gamma_positive", 0), a("gamma_negative", 4), a("smoothing", 0.1),
                            a.average());
        }},
-      {"symmetric_cross_entropy", Reads::logits,
+      {"symmetric_cross_entropy", logits,
        [](Args a) {
          return symmetric_cross_entropy(a["logits"], a["labels"], a("alpha", 0.1), a("beta", 1), a("log_zero", -4), a.average());
        }},
-      {"generalised_cross_entropy", Reads::logits,
+      {"generalised_cross_entropy", logits,
        [](Args a) { return generalised_cross_entropy(a["logits"], a["labels"], a("q", 0.7), a.average()); }},
-      {"hinge", Reads::logits,
-       [](Args a) { return hinge(a["logits"], a["labels"], a("margin", 1), int(a("power", 1)), a.average()); }},
-      {"self_adjusting_dice", Reads::logits,
+      {"hinge", logits, [](Args a) { return hinge(a["logits"], a["labels"], a("margin", 1), int(a("power", 1)), a.average()); }},
+      {"self_adjusting_dice", logits,
        [](Args a) { return self_adjusting_dice(a["logits"], a["labels"], a("alpha", 1), a("smooth", 1), a.average()); }},
-      {"entropy", Reads::logits, [](Args a) { return entropy(a["logits"], a["counts"]); }},
-      {"soft_cross_entropy", Reads::cells, [](Args a) { return soft_cross_entropy(a.cells(), a["q"]); }},
-      {"kl_divergence", Reads::two_logits,
-       [](Args a) { return kl_divergence(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
-      {"symmetric_kl", Reads::two_logits,
-       [](Args a) { return symmetric_kl(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
-      {"jensen_shannon", Reads::two_logits,
-       [](Args a) { return jensen_shannon(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
-      {"hellinger", Reads::two_logits, [](Args a) { return hellinger(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
-      {"sigmoid_divergence", Reads::two_logits,
+      {"entropy", logits, [](Args a) { return entropy(a["logits"], a["counts"]); }},
+      {"soft_cross_entropy", cells, [](Args a) { return soft_cross_entropy(a.cells(), a["q"]); }},
+      {"kl_divergence", two_logits, [](Args a) { return kl_divergence(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
+      {"symmetric_kl", two_logits, [](Args a) { return symmetric_kl(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
+      {"jensen_shannon", two_logits, [](Args a) { return jensen_shannon(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
+      {"hellinger", two_logits, [](Args a) { return hellinger(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
+      {"sigmoid_divergence", two_logits,
        [](Args a) { return sigmoid_divergence(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},
-      {"mse", Reads::numbers, [](Args a) { return mse(a["prediction"], a["target"]); }},
-      {"huber", Reads::numbers, [](Args a) { return huber(a["prediction"], a["target"], a("delta", 1)); }},
-      {"log_cosh", Reads::numbers, [](Args a) { return log_cosh(a["prediction"], a["target"]); }},
-      {"pinball", Reads::numbers, [](Args a) { return pinball(a["prediction"], a["target"], a("quantile", 0.5)); }},
-      {"bce_with_logits", Reads::cells, [](Args a) { return bce_with_logits(a.cells(), a["target"]); }},
-      {"asymmetric_multilabel", Reads::cells,
+      {"mse", numbers, [](Args a) { return mse(a["prediction"], a["target"]); }},
+      {"huber", numbers, [](Args a) { return huber(a["prediction"], a["target"], a("delta", 1)); }},
+      {"log_cosh", numbers, [](Args a) { return log_cosh(a["prediction"], a["target"]); }},
+      {"pinball", numbers, [](Args a) { return pinball(a["prediction"], a["target"], a("quantile", 0.5)); }},
+      {"bce_with_logits", cells, [](Args a) { return bce_with_logits(a.cells(), a["target"]); }},
+      {"asymmetric_multilabel", cells,
        [](Args a) {
          return asymmetric_multilabel(a.cells(), a["target"], a("gamma_positive", 1), a("gamma_negative", 4), a("clip", 0.05));
        }},
-      {"zlpr", Reads::cells, [](Args a) { return zlpr(a["scores"], a.marks("positive")); }},
-      {"zlpr_soft", Reads::cells, [](Args a) { return zlpr_soft(a["scores"], a["target"]); }},
-      {"pairwise_multilabel", Reads::cells, [](Args a) { return pairwise_multilabel(a["scores"], a.marks("positive")); }},
-      {"global_pointer", Reads::cells,
+      {"zlpr", cells, [](Args a) { return zlpr(a["scores"], a.marks("positive")); }},
+      {"zlpr_soft", cells, [](Args a) { return zlpr_soft(a["scores"], a["target"]); }},
+      {"pairwise_multilabel", cells, [](Args a) { return pairwise_multilabel(a["scores"], a.marks("positive")); }},
+      {"global_pointer", cells,
        [](Args a) {  // a matrix is one cell per row
          const Tensor x = a["scores"], offsets = Tensor::zeros({x.shape()[0] + 1}, DType::i32);
          if (x.shape().rank() == 1) return global_pointer(x, a.marks("positive"), a["offsets"]);
          for (int64_t r = 1; r < offsets.size(); ++r) offsets.raw<int32_t>()[r] = int32_t(r * x.shape()[1]);
          return global_pointer(reshape(x, {x.size()}), a.marks("positive").view({x.size()}), offsets);
        }},
-      {"dice", Reads::probabilities, [](Args a) { return dice(a["p"], a["target"], a("smooth", 1), a("squared", 0) != 0); }},
-      {"info_nce", Reads::two_embeddings, [](Args a) { return info_nce(a["a"], a["b"], a("temperature", 0.1), a.similarity()); }},
-      {"info_nce_both_ways", Reads::two_embeddings,
+      {"dice", probabilities, [](Args a) { return dice(a["p"], a["target"], a("smooth", 1), a.flag("squared")); }},
+      {"info_nce", two_embeddings, [](Args a) { return info_nce(a["a"], a["b"], a("temperature", 0.1), a.similarity()); }},
+      {"info_nce_both_ways", two_embeddings,
        [](Args a) { return info_nce_both_ways(a["a"], a["b"], a("temperature", 0.1), a.similarity()); }},
-      {"simcse", Reads::two_embeddings, [](Args a) { return simcse(a["a"], a["b"], a("temperature", 0.05)); }},
-      {"simcse_supervised", Reads::three_embeddings,
+      {"simcse", two_embeddings, [](Args a) { return simcse(a["a"], a["b"], a("temperature", 0.05)); }},
+      {"simcse_supervised", three_embeddings,
        [](Args a) { return simcse_supervised(a["anchor"], a["positive"], a["hard"], a("temperature", 0.05), a("weight", 1)); }},
-      {"nt_xent", Reads::two_embeddings, [](Args a) { return nt_xent(a["a"], a["b"], a("temperature", 0.5), a.similarity()); }},
-      {"sup_con", Reads::embeddings, [](Args a) { return sup_con(a["z"], a["labels"], a.sup_con_options()); }},
-      {"sup_con_views", Reads::two_embeddings,
+      {"nt_xent", two_embeddings, [](Args a) { return nt_xent(a["a"], a["b"], a("temperature", 0.5), a.similarity()); }},
+      {"sup_con", embeddings, [](Args a) { return sup_con(a["z"], a["labels"], a.sup_con_options()); }},
+      {"sup_con_views", two_embeddings,
        [](Args a) {
          const Tensor views[] = {a["a"], a["b"]};
          return sup_con(views, a["labels"], a.sup_con_options());
        }},
-      {"alignment", Reads::two_embeddings,
-       [](Args a) { return alignment(a[a["x"] ? "x" : "a"], a[a["y"] ? "y" : "b"], a("power", 2)); }},
-      {"uniformity", Reads::embeddings, [](Args a) { return uniformity(a[a["x"] ? "x" : "z"], a("t", 2)); }},
-      {"align_uniform", Reads::two_embeddings,
-       [](Args a) { return align_uniform(a[a["x"] ? "x" : "a"], a[a["y"] ? "y" : "b"], a("weight", 1)); }},
-      {"triplet", Reads::three_embeddings,
+      {"alignment", two_embeddings, [](Args a) { return alignment(a.first(), a.second(), a("power", 2)); }},
+      {"uniformity", embeddings, [](Args a) { return uniformity(a[a["x"] ? "x" : "z"], a("t", 2)); }},
+      {"align_uniform", two_embeddings, [](Args a) { return align_uniform(a.first(), a.second(), a("weight", 1)); }},
+      {"triplet", three_embeddings,
        [](Args a) { return triplet(a["anchor"], a["positive"], a[a["negative"] ? "negative" : "hard"], a("margin", 0.3)); }},
-      {"triplet_mined", Reads::embeddings,
+      {"triplet_mined", embeddings,
        [](Args a) {
-         return triplet_mined(a["z"], a["labels"], a("semi_hard", 0) != 0 ? Mining::semi_hard : Mining::hardest,
-                              a.maybe("margin"));
+         return triplet_mined(a["z"], a["labels"], a.flag("semi_hard") ? Mining::semi_hard : Mining::hardest, a.maybe("margin"));
        }},
-      {"contrastive_pair", Reads::two_embeddings,
-       [](Args a) { return contrastive_pair(a[a["x"] ? "x" : "a"], a[a["y"] ? "y" : "b"], a.marks("same"), a("margin", 1)); }},
-      {"n_pairs", Reads::three_embeddings, [](Args a) { return n_pairs(a["anchor"], a["positive"], a("l2", 0)); }},
-      {"multi_similarity", Reads::embeddings,
+      {"contrastive_pair", two_embeddings,
+       [](Args a) { return contrastive_pair(a.first(), a.second(), a.marks("same"), a("margin", 1)); }},
+      {"n_pairs", three_embeddings, [](Args a) { return n_pairs(a["anchor"], a["positive"], a("l2", 0)); }},
+      {"multi_similarity", embeddings,
        [](Args a) {
          return multi_similarity(a["z"], a["labels"], {a("alpha", 2), a("beta", 50), a("base", 0.5), a.maybe("mining")});
        }},
-      {"circle", Reads::embeddings, [](Args a) { return circle(a["z"], a["labels"], a("margin", 0.25), a("scale", 256)); },
-       false},
-      {"cosent", Reads::two_embeddings,
-       [](Args a) { return cosent(a[a["x"] ? "x" : "a"], a[a["y"] ? "y" : "b"], a["target"], a("scale", 20)); }},
-      {"barlow_twins", Reads::two_embeddings, [](Args a) { return barlow_twins(a["a"], a["b"], a("weight", 0.005)); }},
-      {"vicreg", Reads::two_embeddings,
+      {"circle", embeddings, [](Args a) { return circle(a["z"], a["labels"], a("margin", 0.25), a("scale", 256)); }, false},
+      {"cosent", two_embeddings, [](Args a) { return cosent(a.first(), a.second(), a["target"], a("scale", 20)); }},
+      {"barlow_twins", two_embeddings, [](Args a) { return barlow_twins(a["a"], a["b"], a("weight", 0.005)); }},
+      {"vicreg", two_embeddings,
        [](Args a) {
          return vicreg(a["a"], a["b"], {a("similarity", 25), a("variance", 25), a("covariance", 1), 1e-4});
        }},
-      {"arc_face", Reads::cosines, [](Args a) { return arc_face(a["cosines"], a["labels"], a("margin", 0.5), a("scale", 64)); }},
-      {"cos_face", Reads::cosines, [](Args a) { return cos_face(a["cosines"], a["labels"], a("margin", 0.35), a("scale", 64)); }},
-      {"proxy_anchor", Reads::proxies,
+      {"arc_face", cosines, [](Args a) { return arc_face(a["cosines"], a["labels"], a("margin", 0.5), a("scale", 64)); }},
+      {"cos_face", cosines, [](Args a) { return cos_face(a["cosines"], a["labels"], a("margin", 0.35), a("scale", 64)); }},
+      {"proxy_anchor", proxies,
        [](Args a) { return proxy_anchor(a["x"], a["proxies"], a["labels"], a("margin", 0.1), a("scale", 32)); }},
-      {"crf_nll", Reads::chain,
+      {"crf_nll", chain,
        [](Args a) {
          return crf_nll(a["emissions"], {a["between"], a["start"], a["end"]}, a["tags"], a["offsets"],
-                        a("token", 0) != 0 ? PerUnit::token : PerUnit::sequence);
+                        a.flag("token") ? PerUnit::token : PerUnit::sequence);
        }},
-      {"memm_nll", Reads::chain,
+      {"memm_nll", chain,
        [](Args a) {
          return memm_nll(a["emissions"], a["between"], a["tags"], a["offsets"],
-                         a("token", 1) != 0 ? PerUnit::token : PerUnit::sequence, a("reversed", 0) != 0);
+                         a.flag("token", 1) ? PerUnit::token : PerUnit::sequence, a.flag("reversed"));
        }},
-      {"ctc", Reads::frames,
+      {"ctc", frames,
        [](Args a) { return ctc(a["logits"], a["offsets"], a["targets"], a["target_offsets"], int32_t(a("blank", 0))); }},
   };
   return calls;
