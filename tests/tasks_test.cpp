@@ -211,7 +211,7 @@ TEST_CASE("what does not suit a task is refused once, with its place") {
   const Trial trials[] = {
       {R"({"task": "multi_label", "objective": "cross_entropy"})", "TD0319", "needs classes, but the labels of the data are sets of classes"},
       {R"({"task": "multi_label", "objective": {"type": "supervised", "loss": "bce"}, "evaluation": {"metrics": ["accuracy"]}})", "TD0314", "micro_f1"},
-      {R"({"task": "tagging"})", "TD0319", "0 tags"},
+      {R"({"task": "tagging"})", "TD0319", "no word of the training data has a tag"},
       {R"({"task": "tagging", "model": "text"})", "TD0320", "tagger"},
       {R"({"task": "spans", "model": "span", "objective": {"type": "supervised", "loss": "global_pointer"}})", "TD0319", "no span is marked"},
       {R"({"objective": {"type": "supervised", "loss": "crf"}})", "TD0319", "needs tags"},

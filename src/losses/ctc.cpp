@@ -11,7 +11,7 @@ namespace {
 /// What the recursion walks through: symbol s of sequence b, blanks at even s; the columns beyond a target's end are never read.
 struct Extended {
   int64_t width = 1;
-  std::vector<std::vector<int32_t>> symbols;
+  List<List<int32_t>> symbols;
   int32_t at(int64_t b, int64_t s) const {
     return s < int64_t(symbols[size_t(b)].size()) ? symbols[size_t(b)][size_t(s)] : symbols[size_t(b)][0];
   }
@@ -100,7 +100,7 @@ struct CtcLoss final : Loss {
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
     if (!batch.token_labels || !batch.word_offsets)
       throw Error(ErrorKind::config, "ctc needs the tags of every text, but the data have none", "use the task \"tagging\"");
-    std::vector<int32_t> targets, ends{0};
+    List<int32_t> targets, ends{0};
     const int32_t* first = batch.word_offsets.raw<int32_t>();
     for (int64_t s = 0; s + 1 < batch.word_offsets.size(); ++s) {
       for (int32_t w = first[s]; w < first[s + 1]; ++w)

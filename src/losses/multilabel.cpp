@@ -163,7 +163,7 @@ struct OneAgainstRest : ClassLoss {
     if (x.shape() != batch.cells.shape())
       throw Error(ErrorKind::config, text("the loss needs a logit for each of the ", batch.cells.shape().cols(), " classes of a text, but the model's are ",
                                           x.shape().str()));
-    std::vector<int32_t> rows;
+    List<int32_t> rows;
     for (int64_t i = 0; i < x.shape()[0]; ++i)
       if (!batch.known || batch.known.raw<uint8_t>()[i]) rows.push_back(int32_t(i));
     const Tensor index = Tensor::from<int32_t>(rows, {std::ssize(rows)});

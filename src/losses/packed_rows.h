@@ -1,15 +1,13 @@
 // Packed sequences as columns in time: step t of every sequence at once, so that a recursion is one op per step.
 // Used by crf.cpp and ctc.cpp.
 #pragma once
-#include <functional>
-
 #include "support.h"
 
 namespace tapedeck {
 
 /// The sequences that take part, in order.
 struct TimeTable {
-  std::vector<int64_t> begin, length;
+  List<int64_t> begin, length;
   int64_t longest = 0;
   int64_t count() const { return int64_t(begin.size()); }
   void add(int64_t first, int64_t rows) {
@@ -29,7 +27,8 @@ struct TimeTable {
     return where(mask_of(state.shape(), [&](int64_t e) { return t < length[size_t(e / columns)]; }), next, state);
   }
   /// Sum over the steps of each sequence of x[index(row)], x a list of numbers; steps below `from` are left out.
-  Tensor total(const Tensor& x, int64_t from, const std::function<int32_t(int64_t)>& index) const {
+  template <class F>
+  Tensor total(const Tensor& x, int64_t from, F index) const {
     const Tensor at = Tensor::zeros({count() * longest}, DType::i32);
     const auto runs = [&](int64_t e) { return e % longest >= from && e % longest < length[size_t(e / longest)]; };
     for (int64_t e = 0; e < at.size(); ++e)

@@ -81,7 +81,7 @@ class DataCheck {
     const Task& task = task_of(*data_.train);
     if (model->logit_rows() != task.answer().rows)
       return report("TD0320", text("the model answers for ", name_of(model->logit_rows()), ", but the task ", in_quotes(task.name), " asks about ", name_of(task.answer().rows)),
-                    locate(tree_, "model"), text("use the model ", in_quotes(task.defaults().model)),
+                    locate(tree_, value_at(tree_, "model") ? "model" : value_at(tree_, "task") ? "task" : "data"), text("use the model ", in_quotes(task.defaults().model)),
                     text("for this model: ", task_asking({model->logit_rows(), Link::softmax})->defaults().data));
     memory(store);
     for (size_t i = 0; i < config_.freeze.size(); ++i) pattern(store.paths(), "parameter", config_.freeze[i], "freeze", text("freeze.", i));

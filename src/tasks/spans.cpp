@@ -142,8 +142,8 @@ struct Spans final : Task {
 
   TaskDefaults defaults() const override { return {"global_pointer", "span_f1", "span", "data \"spans\" or \"bio\""}; }
   std::string summary(const Dataset&) const override { return text("spans of ", labels.size(), " types"); }
-  void check(const Dataset&) const override {
-    if (labels.empty()) throw Error(ErrorKind::config, "no span is marked in the training data", defaults().data);
+  void check(const Dataset& train) const override {
+    if (labels.empty() || !train.labelled) throw Error(ErrorKind::config, "no span is marked in the training data", text("use ", defaults().data));
   }
 };
 TAPEDECK_PART(Task, Spans, "spans", "Pieces of a text, each of a type; they may overlap.");

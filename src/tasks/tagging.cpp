@@ -82,8 +82,8 @@ struct Tagging final : Task {
   TaskDefaults defaults() const override { return {"cross_entropy", "span_f1", "tagger", "data \"slots\" or \"bio\""}; }
   std::string summary(const Dataset&) const override { return text(labels.size(), " tags of words"); }
   std::string_view noun() const override { return "tags"; }
-  void check(const Dataset&) const override {
-    if (labels.size() < 2) throw Error(ErrorKind::config, text("the training data have ", labels.size(), labels.size() == 1 ? " tag" : " tags", "; a tagger needs at least two"), text("use ", defaults().data));
+  void check(const Dataset& train) const override {
+    if (labels.empty() || !train.labelled) throw Error(ErrorKind::config, "no word of the training data has a tag", text("use ", defaults().data));
   }
 
  private:
