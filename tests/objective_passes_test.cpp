@@ -9,10 +9,8 @@ using namespace tapedeck::test;
 
 namespace {
 
-const char* tiny = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}})";
-
 PassCount passes_of(const std::string& objective, bool run, int64_t number = 0) {
-  ModelFixture f(std::string("{") + tiny + ", \"objective\": " + objective + "}");
+  ModelFixture f(tiny_model(objective));
   const Batch b = f.batch();
   Step s(f.tape, *f.model, f.store, f.config.objective->task(), b, root_key(9) / "step" / number, number);
   if (run) f.config.objective->run(s);

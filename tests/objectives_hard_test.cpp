@@ -46,12 +46,10 @@ const char* objectives[] = {
     R"({"type": "gradient_penalty", "form": "norm", "loss": {"type": "fgm", "loss": {"type": "r_drop"}}})",
 };
 
-void set_all(ModelFixture& f, const char* path, double factor) {
+void scale(ModelFixture& f, const char* path, double factor) {
   const Tensor value = f.store.find(path)->value;
   value.copy_from(value * factor);
 }
-void zero(ModelFixture& f, const char* path) { set_all(f, path, 0); }
-void scale(ModelFixture& f, const char* path, double factor) { set_all(f, path, factor); }
 
 struct Situation { const char* name; void (*make)(ModelFixture&); };
 const Situation situations[] = {
@@ -60,19 +58,14 @@ const Situation situations[] = {
     {"no labels", [](ModelFixture& f) { f.data.labelled = true; for (Example& e : f.data.examples) e.label = -1; }},
     {"one label", [](ModelFixture& f) { for (size_t i = 1; i < f.data.examples.size(); ++i) f.data.examples[i].label = -1; }},
     {"rows that are all the same", [](ModelFixture& f) { f.order.assign(6, 2); }},
-    {"no gradient below the head", [](ModelFixture& f) { zero(f, "head.weight"); }},
+    {"no gradient below the head", [](ModelFixture& f) { scale(f, "head.weight", 0); }},
     {"no gradient anywhere but in biases", [](ModelFixture& f) { f.store.values().copy_from(Tensor::zeros(f.store.values().shape(), f.dtype)); }},
     {"logits of +-1e4", [](ModelFixture& f) { scale(f, "head.weight", 1e5); }},
 };
 
-std::string with(const std::string& objective) {
-  return R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}}, "objective": )" +
-         objective + "}";
-}
-
 struct Update { double value; std::vector<double> gradients; };
 Update update(const std::string& objective, void (*make)(ModelFixture&) = nullptr, DType dtype = DType::f64) {
-  ModelFixture f(with(objective), dtype);
+  ModelFixture f(tiny_model(objective), dtype);
   if (make) make(f);
   Batch b = f.batch();
   b.total_weight = double(b.total_labelled);
@@ -127,7 +120,7 @@ TEST_CASE("an attack without length or without a gradient leaves the input as it
     for (double& g : expected) g *= row.times;
     CHECK(gap(u.gradients, expected) < 1e-12);
   }
-  const auto no_gradient = [](ModelFixture& f) { zero(f, "head.weight"); };
+  const auto no_gradient = [](ModelFixture& f) { scale(f, "head.weight", 0); };
   const Update flat = update(R"("cross_entropy")", no_gradient);
   for (const char* objective : {R"({"type": "fgm", "train": "adversarial", "at": "embedding"})", R"({"type": "fgsm"})",
                                 R"({"type": "pgd", "train": "mean"})", R"({"type": "freelb"})", R"({"type": "vat"})"}) {

@@ -12,11 +12,8 @@ using namespace tapedeck::test;
 
 namespace {
 
-const char* tiny = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}})";
-std::string with(const std::string& objective) { return std::string("{") + tiny + ", \"objective\": " + objective + "}"; }
-
 std::pair<double, std::vector<double>> run(const std::string& objective) {
-  ModelFixture f(with(objective));
+  ModelFixture f(tiny_model(objective));
   const Batch b = f.batch();
   Step s = f.step(b);
   const double value = f.config.objective->run(s);
@@ -72,7 +69,7 @@ TEST_CASE("identities") {
     }
   }
   SUBCASE("the attack of fgm has length epsilon and leaves the table as it was") {
-    ModelFixture f(with(R"({"type": "fgm", "epsilon": 0.3})"));
+    ModelFixture f(tiny_model(R"({"type": "fgm", "epsilon": 0.3})"));
     const Tensor before = f.store.values().clone();
     const Batch b = f.batch();
     Step s = f.step(b);
@@ -81,7 +78,7 @@ TEST_CASE("identities") {
     CHECK(s.reports().at("adversarial_loss") > s.reports().at("clean_loss"));
   }
   SUBCASE("to first order, fgm's gain is epsilon times the gradient norm, and the penalty's weight 1/2 matches the raw step") {
-    ModelFixture f(with(R"("cross_entropy")"));
+    ModelFixture f(tiny_model(R"("cross_entropy")"));
     const Batch b = f.batch();
     Step s = f.step(b);
     s.watch("embedding");
@@ -105,7 +102,7 @@ TEST_CASE("two dropout rates: one per pass, in order") {
 }
 
 TEST_CASE("same masks replay the passes, fresh masks do not") {
-  ModelFixture f(with(R"("cross_entropy")"));
+  ModelFixture f(tiny_model(R"("cross_entropy")"));
   const Batch b = f.batch();
   Step s = f.step(b);
   s.watch("embedding");

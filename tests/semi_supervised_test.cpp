@@ -96,8 +96,7 @@ TEST_CASE("rows without labels move the model, and a batch of nothing else is fi
   for (const char* objective : {R"({"type": "r_drop", "alpha": 2})", R"({"type": "vat", "epsilon": 0.5})", R"({"type": "entropy", "weight": 1})",
                                 R"({"type": "noise_consistency", "size": 0.3})"}) {
     CAPTURE(objective);
-    ModelFixture f(std::string(R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2,
-                   "feed_forward": 8, "dropout": 0.2}}, "objective": )") + objective + "}");
+    ModelFixture f(test::tiny_model(objective));
     f.data.labelled = true;                       // others have labels
     for (Example& e : f.data.examples) e.label = -1;
     Batch b = f.batch();

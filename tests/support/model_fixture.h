@@ -20,6 +20,12 @@ struct ModelConfig : Part {
   }
 };
 
+/// {"model": one small layer, "objective": ...}
+inline std::string tiny_model(const std::string& objective) {
+  return R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}},
+             "objective": )" + objective + "}";
+}
+
 struct ModelFixture {
   ModelConfig config;
   ParamStore store;
