@@ -6,7 +6,7 @@
 #include <cmath>
 #include <iostream>
 
-#include <tapedeck/tape/replay.h>
+#include <tapedeck/check/replay.h>
 #include <tapedeck/tasks/task.h>
 
 #include "support/gradcheck.h"

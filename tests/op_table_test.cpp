@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <iostream>
 
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 
-#include "src/ops/op_rows.h"
+#include "src/check/op_rows.h"
 #include "support/count_allocations.h"
 
 namespace tapedeck::testing {

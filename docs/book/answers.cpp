@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include <tapedeck/ops/author.h>
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 
 using namespace tapedeck;
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include <tapedeck/ops/author.h>
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 
 using namespace tapedeck;
 

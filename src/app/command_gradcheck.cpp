@@ -1,5 +1,5 @@
 // tapedeck gradcheck NAME...: the eleven checks of the op table for an op, the derivatives of any other part against differences,
-// whoever wrote it. A name that several kinds have stands for all of them; "loss.mse" for one. Next: ops/check.h, check/check_part.h.
+// whoever wrote it. A name that several kinds have stands for all of them; "loss.mse" for one. Next: check/check_op.h, check/check_part.h.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/check/check_part.h>
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 
 #include "src/app/commands.h"
 

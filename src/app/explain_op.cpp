@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include <tapedeck/base/words.h>
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 #include <tapedeck/ops/ops.h>
 #include <tapedeck/tape/tape.h>
 

@@ -7,7 +7,7 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/tape/gradcheck.h>
-#include <tapedeck/tape/replay.h>
+#include <tapedeck/check/replay.h>
 
 #include "src/check/fixture.h"
 

@@ -5,7 +5,7 @@
 #include <new>
 
 #include <tapedeck/check/check_part.h>
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 #include <tapedeck/run/run.h>
 
 namespace {

@@ -1,5 +1,5 @@
 // What a part promises about derivatives, for any loss, head, encoder, model, objective, adversary and embedding loss: built in, from
-// models/custom, from a plugin, in a program of your own. Ops have more promises: ops/check.h. `tapedeck gradcheck NAME` prints both.
+// models/custom, from a plugin, in a program of your own. Ops have more promises: check/check_op.h. `tapedeck gradcheck NAME` prints both.
 #pragma once
 #include <string>
 #include <string_view>

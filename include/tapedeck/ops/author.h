@@ -1,5 +1,5 @@
 // For whoever writes an op, in this project or outside: checks that name the op and the shapes, loops over all threads, inputs
-// for cases. Nothing here builds a string or allocates unless it is about to throw. Next: check.h, docs/guide/extend/op.md.
+// for cases. Nothing here builds a string or allocates unless it is about to throw. Next: check/check_op.h, docs/guide/extend/op.md.
 #pragma once
 #include <initializer_list>
 #include <optional>

@@ -1,5 +1,5 @@
 // Numeric derivatives in f64: the four-point central stencil, whose error falls with the fourth power of the step, so
-// that the numeric side is sharper than what it judges. Next: ops/check.h.
+// that the numeric side is sharper than what it judges. Next: check/check_op.h.
 #pragma once
 #include <functional>
 #include <vector>

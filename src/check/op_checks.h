@@ -1,5 +1,5 @@
 // The eleven checks of the op table, each a function over one row (design: "three kinds of op, one table"). A check returns
-// what it found wrong; where it cannot apply it says why. Next: check.cpp.
+// what it found wrong; where it cannot apply it says why. Next: check_op.cpp.
 #pragma once
 #include <algorithm>
 #include <map>
@@ -265,10 +265,10 @@ inline std::map<std::string, std::map<std::string, SaveUse>> save_uses;
 /// Whether restore() brings back every output that it promises, bit for bit.
 inline bool restores_outputs(const Node& node, const Tensors& in, const Tensors& out) {
   for (size_t k = 0; k < out.size(); ++k) {
-    if (!(node.op->restores() >> k & 1)) continue;
+    if (!(node.op->recomputes() >> k & 1)) continue;
     Tensors y = copies(out);
     poison(y[k]);
-    if (!node.op->restore(in, y, k) || !same_bits(y[k], node.out[k])) return false;
+    if (!node.op->recompute(in, y, k) || !same_bits(y[k], node.out[k])) return false;
   }
   return true;
 }

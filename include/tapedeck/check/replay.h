@@ -1,5 +1,5 @@
 // Computes the rows of a tape once more with whatever the leaves hold now: a loss as a function of the parameters in which all
-// that is not on the tape stays as it was. So attacks, drawn noise, teachers and stopped predictions are constants. Next: gradcheck.h.
+// that is not on the tape stays as it was. So attacks, drawn noise, teachers and stopped predictions are constants. Next: check_part.h.
 #pragma once
 #include <vector>
 

@@ -1,6 +1,6 @@
 // Walks the rows of one op through the checks of op_checks.h and keeps count. Why here: a user's op is held to the promises
 // of a built-in one, by the same code. Next: tests/op_table_test.cpp, which does it for all of them.
-#include <tapedeck/ops/check.h>
+#include <tapedeck/check/check_op.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // The eleven checks of the op table for any op: built in, from models/custom, from a plugin, in a program of your own.
-// `tapedeck gradcheck NAME` prints a report. Next: src/ops/op_checks.h, the checks themselves.
+// `tapedeck gradcheck NAME` prints a report. Next: src/check/op_checks.h, the checks themselves.
 #pragma once
 #include <cstdint>
 #include <map>
