@@ -1,9 +1,11 @@
 // Holds the current table: the kernels of one instruction set, with the products of one GEMM backend.
 #include "dispatch.h"
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "gemm/blas.h"
+#include "own.h"
 #include "variant_tables.h"
 
 namespace tapedeck::kernels {
@@ -60,7 +62,25 @@ State& state() {
   return current;
 }
 
+struct OwnKernel { std::string_view instruction_set, name, signature; AnyKernel kernel; };
+std::vector<OwnKernel>& own_kernels() {
+  static std::vector<OwnKernel> all;
+  return all;
+}
+
 }  // namespace
+
+bool register_kernel(const char* instruction_set, const char* name, const char* signature, AnyKernel kernel) {
+  own_kernels().push_back({instruction_set, name, signature, kernel});
+  return true;
+}
+
+AnyKernel find_kernel(const char* name, const char* signature) {
+  for (const OwnKernel& own : own_kernels())
+    if (own.name == name && own.signature == signature && own.instruction_set == state().variant->name) return own.kernel;
+  std::fprintf(stderr, "tapedeck: no kernel \"%s\" for %s with the signature %s\n", name, state().variant->name.data(), signature);
+  std::abort();
+}
 
 std::vector<std::string_view> instruction_sets() {
   std::vector<std::string_view> names;

@@ -1,15 +1,13 @@
 // Fills the table of the instruction set that this file is compiled for.
 #include "variant.h"
 #include "dispatch.h"
-
-#define TAPEDECK_TEXT_(x) #x
-#define TAPEDECK_TEXT(x) TAPEDECK_TEXT_(x)
+#include "own.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
 
 template <class T>
-KernelTable<T> make_menu(GemmBackend backend) {
+KernelTable<T> make_table(GemmBackend backend) {
   KernelTable<T> table;
   table.instruction_set = TAPEDECK_TEXT(TAPEDECK_ISA);
   register_elementwise(table);
@@ -22,7 +20,6 @@ KernelTable<T> make_menu(GemmBackend backend) {
   register_tables(table);
   register_attention(table);
   register_ragged(table);
-  register_rotary(table);
   register_random(table);
   register_optimizer(table);
   register_roofline(table);
@@ -34,7 +31,7 @@ KernelTable<T> make_menu(GemmBackend backend) {
 
 }  // namespace
 
-KernelTable<float> table_f32(GemmBackend backend) { return make_menu<float>(backend); }
-KernelTable<double> table_f64(GemmBackend backend) { return make_menu<double>(backend); }
+KernelTable<float> table_f32(GemmBackend backend) { return make_table<float>(backend); }
+KernelTable<double> table_f64(GemmBackend backend) { return make_table<double>(backend); }
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

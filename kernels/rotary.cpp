@@ -1,10 +1,12 @@
 // Rotary positions (Su et al. 2021, "RoFormer", section 3.2.2): pairs (i, i + head_dim/2) turn by position * base^(-2i/d).
 #include "math.h"
+#include "own.h"
 #include "variant.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
 
+/// `columns` of each row of `stride` are rotated, the rest copied; inverse turns back (the transpose).
 template <class T>
 void rotary(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
             const T* x, T* y, bool accumulate) {
@@ -37,11 +39,8 @@ void rotary(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, dou
   });
 }
 
-}  // namespace
+TAPEDECK_KERNEL(rotary);
 
-template <class T>
-void register_rotary(KernelTable<T>& table) { table.rotary = rotary<T>; }
-template void register_rotary(KernelTable<float>&);
-template void register_rotary(KernelTable<double>&);
+}  // namespace
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

@@ -1,4 +1,4 @@
-// Shared by the sources that are compiled once per instruction set: each offers its kernels to the table here. These
+// Shared by the sources that are compiled once per instruction set: each registers its kernels. These
 // sources use no templates of the standard library (their code would be merged across variants). Next: kernel_table.cpp.
 #pragma once
 #include "isa.h"
@@ -18,7 +18,6 @@ template <class T> void register_layout(KernelTable<T>&);
 template <class T> void register_tables(KernelTable<T>&);
 template <class T> void register_attention(KernelTable<T>&);
 template <class T> void register_ragged(KernelTable<T>&);
-template <class T> void register_rotary(KernelTable<T>&);
 template <class T> void register_random(KernelTable<T>&);
 template <class T> void register_optimizer(KernelTable<T>&);
 template <class T> void register_roofline(KernelTable<T>&);

@@ -1,9 +1,15 @@
 // rotary: positions as rotations of column pairs (RoFormer, Su et al. 2021). A rotation's transpose is its inverse, so the
 // rule is the op itself.
+#include "kernels/own.h"
 #include "packed.h"
 
 namespace tapedeck {
 namespace {
+
+/// kernels/rotary.cpp
+template <class T>
+using RotaryKernel = void(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
+                          const T* x, T* y, bool accumulate);
 
 struct Rotary final : Op {                        // in: x[T,s], positions i32 [T]; out: [T,s]
   int64_t columns, head_dim;
@@ -30,7 +36,7 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   void rotate(bool back, const Tensor& positions, const Tensor& from, const Tensor& to, bool accumulate) const {
     dispatch(from.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().rotary(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(),
+      kernels::kernel<RotaryKernel<T>>("rotary")(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(),
                                 at<T>(from), at<T>(to), accumulate);
     });
   }
@@ -47,9 +53,8 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   /// Frequencies once, an angle with its sine and cosine per row and pair of a head, four products and two sums per pair.
   Cost cost(In x) const override {
     const double rows = double(x[0].shape()[0]), half = double(head_dim / 2);
-    return {3 * half + rows * 3 * half + rows * 3 * double(columns), Op::cost(x).bytes};
+    return {3 * half + rows * 3 * half + rows * 3 * double(columns), bytes_moved(x)};
   }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {cost(x).flops + added(dx), Op::backward_cost(x, y, dy, dx).bytes}; }
   void attributes(Attributes& a) const override { a("columns", columns)("head_dim", head_dim)("base", base)("inverse", inverse); }
 };
 
