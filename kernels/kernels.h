@@ -2,16 +2,19 @@
 // and `KernelTable<double>` are filled by one instruction-set variant, chosen once at start. Next: dispatch.h, README.md.
 //
 // Conventions: matrices are row-major and contiguous; [r,c] is r rows of c; `accumulate` adds into the output
-// instead of overwriting it; an output pointer that may be null is marked "or null". OpCall is cut by shape only.
+// instead of overwriting it; an output pointer that may be null is marked "or null". Work is cut by shape only.
 #pragma once
 #include <cstdint>
+
+#include <tapedeck/kernels/unary_table.h>
 
 namespace tapedeck::kernels {
 
 enum class Unary : uint8_t {
-  negate, exp, log, tanh, sigmoid, relu, gelu_erf, gelu_tanh, silu, softplus, sqrt, rsqrt, square, abs, sin, cos, erf,
-  pow /*a: exponent*/, clamp /*a: low, b: high*/, scale /*a*/, add_scalar /*a*/, reciprocal, sign, step /*x > 0*/,
-  inside /*a <= x <= b*/, count
+#define TAPEDECK_UNARY_NAME(name, ...) name,
+  TAPEDECK_UNARY_OPS(TAPEDECK_UNARY_NAME)
+#undef TAPEDECK_UNARY_NAME
+  negate, pow /*a: exponent*/, clamp /*a: low, b: high*/, inside /*a <= x <= b*/, scale /*a*/, add_scalar /*a*/, count
 };
 enum class Binary : uint8_t { add, subtract, multiply, divide };
 /// How b meets a of shape [rows, cols]: b is [rows,cols], [cols], [rows,1] or one number.
@@ -160,10 +163,6 @@ struct KernelTable {
   /// out_k[j] = sum_i p_ij q_i: the transpose of the weighted sum (gradients of keys and values). Rows of q are strided by
   /// q_stride, rows of out_k (one per key) by out_stride.
   void (*ragged_weighted_sum_transposed)(const Attention&, const T* probabilities, const T* q, T* out_k);
-  /// Rotary positions (Su et al. 2021, RoFormer): rotates pairs (i, i + head_dim/2) of each head by position * base^(-2i/head_dim);
-  /// `columns` of each row of `stride` are rotated, the rest copied; inverse turns back (the transpose).
-  void (*rotary)(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
-                 const T* x, T* y, bool accumulate);
   /// pooling: y[b,:] = mean or max over the rows of sequence b; max keeps the winning row (the first; -1
   /// for an empty sequence, whose mean is 0).
   void (*segment_mean)(int64_t sequences, int64_t cols, const int32_t* offsets, const T* x, T* y);

@@ -73,8 +73,8 @@ TEST_CASE("elementary functions at the ends of their range") {
       {Unary::log, inf, inf},       {Unary::log, 1, 0},        {Unary::log, nan, nan},      {Unary::tanh, 1e4, 1},
       {Unary::tanh, -1e4, -1},      {Unary::tanh, nan, nan},   {Unary::erf, 1e4, 1},        {Unary::erf, -inf, -1},
       {Unary::erf, nan, nan},       {Unary::sigmoid, -1e4, 0}, {Unary::sigmoid, 1e4, 1},    {Unary::softplus, 1e4, 1e4},
-      {Unary::softplus, -1e4, 0},   {Unary::silu, -1e4, 0},    {Unary::silu, 1e4, 1e4},     {Unary::gelu_erf, -1e4, 0},
-      {Unary::gelu_erf, 1e4, 1e4},  {Unary::gelu_tanh, -1e4, 0}, {Unary::gelu_tanh, 1e4, 1e4}, {Unary::relu, nan, nan},
+      {Unary::softplus, -1e4, 0},   {Unary::silu, -1e4, 0},    {Unary::silu, 1e4, 1e4},     {Unary::gelu, -1e4, 0},
+      {Unary::gelu, 1e4, 1e4},  {Unary::gelu_tanh, -1e4, 0}, {Unary::gelu_tanh, 1e4, 1e4}, {Unary::relu, nan, nan},
       {Unary::abs, -inf, inf},      {Unary::sqrt, 0, 0},       {Unary::rsqrt, 0, inf},
   };
   for (const Point& point : table) {

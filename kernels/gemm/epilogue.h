@@ -28,11 +28,11 @@ void apply_epilogue(const Epilogue<T>& epilogue, int64_t row, int64_t col, int64
   struct Identity { TAPEDECK_INLINE T forward(T x) const { return x; } };
   switch (epilogue.activation) {
     case Activation::none: return activate(Identity{});
-    case Activation::relu: return activate(Relu{});
-    case Activation::gelu_erf: return activate(GeluErf{});
-    case Activation::gelu_tanh: return activate(GeluTanh{});
-    case Activation::silu: return activate(Silu{});
-    case Activation::tanh: return activate(Tanh{});
+    case Activation::relu: return activate(relu_op{});
+    case Activation::gelu_erf: return activate(gelu_op{});
+    case Activation::gelu_tanh: return activate(gelu_tanh_op{});
+    case Activation::silu: return activate(silu_op{});
+    case Activation::tanh: return activate(tanh_op{});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <span>
 
+#include <tapedeck/kernels/unary_table.h>
 #include <tapedeck/tape/tape.h>
 
 namespace tapedeck {
@@ -24,26 +25,11 @@ Tensor operator*(double a, const Tensor& b);
 Tensor operator/(double a, const Tensor& b);
 Tensor operator-(const Tensor& a);
 
-// unary
-Tensor exp(const Tensor& x);
-Tensor log(const Tensor& x);
-Tensor tanh(const Tensor& x);
-Tensor sigmoid(const Tensor& x);
-Tensor relu(const Tensor& x);
-Tensor gelu(const Tensor& x);        // exact, with erf
-Tensor gelu_tanh(const Tensor& x);   // tanh approximation (Hendrycks and Gimpel 2016)
-Tensor silu(const Tensor& x);
-Tensor softplus(const Tensor& x);
-Tensor sqrt(const Tensor& x);
-Tensor rsqrt(const Tensor& x);
-Tensor square(const Tensor& x);
-Tensor abs(const Tensor& x);
-Tensor sin(const Tensor& x);
-Tensor cos(const Tensor& x);
-Tensor erf(const Tensor& x);
-Tensor reciprocal(const Tensor& x);
-Tensor sign(const Tensor& x);        // gradient 0
-Tensor step(const Tensor& x);        // 1 where x > 0; gradient 0
+// unary: each row of tapedeck/kernels/unary_table.h is a function of one tensor: exp, log, tanh, sigmoid, relu, gelu (exact, with erf),
+// gelu_tanh, silu, softplus, sqrt, rsqrt, square, abs, sin, cos, erf, reciprocal, sign, step (1 where x > 0), ...
+#define TAPEDECK_UNARY_DECLARATION(name, ...) Tensor name(const Tensor& x);
+TAPEDECK_UNARY_OPS(TAPEDECK_UNARY_DECLARATION)
+#undef TAPEDECK_UNARY_DECLARATION
 Tensor inside(const Tensor& x, double low, double high);   // 1 where low <= x <= high; gradient 0
 Tensor pow(const Tensor& x, double exponent);
 Tensor clamp(const Tensor& x, double low, double high);
