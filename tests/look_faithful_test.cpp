@@ -44,7 +44,7 @@ struct Witness : Recorder {
     };
     if (call.kind == OpCall::Kind::backward) {
       for (auto& g : call.dx) if (g.wanted) add(g.into);
-    } else if (call.kind == OpCall::Kind::restore) {
+    } else if (call.kind == OpCall::Kind::recompute_output) {
       add(call.out[call.output]);
     } else {
       for (auto& t : call.out) add(t);

@@ -75,9 +75,9 @@ TEST_CASE("memory: the recorder's peak and what it says is saved are the pool's 
   struct AtSweep : Recorder {
     using Recorder::Recorder;
     size_t activations = 0;
-    void seeded(const Tape& tape, const Tensor& v, const Tensor& g, Order order, bool fill) override {
+    void sweep_started(const Tape& tape, const Tensor& v, const Tensor& g, Order order, bool fill) override {
       if (fill && !activations) activations = memory_use().now[size_t(Memory::activations)];
-      Recorder::seeded(tape, v, g, order, fill);
+      Recorder::sweep_started(tape, v, g, order, fill);
     }
   };
   for (const char* model : look_models) {

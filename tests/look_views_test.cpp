@@ -49,7 +49,7 @@ struct Injector : Recorder {
       for (auto& g : call.dx) if (g.wanted && spoil(g.into)) return true;
       return false;
     }
-    if (call.kind == OpCall::Kind::restore) return spoil(call.out[call.output]);
+    if (call.kind == OpCall::Kind::recompute_output) return spoil(call.out[call.output]);
     for (size_t k = 0; k < call.out.size(); ++k)          // an output that shares a buffer would spoil an older value
       if ((k >= call.in.size() || call.in[k].storage() != call.out[k].storage() || call.kind == OpCall::Kind::add) && spoil(call.out[k])) return true;
     return false;

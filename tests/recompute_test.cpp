@@ -78,7 +78,7 @@ TEST_CASE("gradients of every objective have the same bits, whatever is kept") {
 TEST_CASE("what is kept for the first-order sweep is enough for it: no op of the table is computed again") {
   struct Counter : TapeListener {
     int again = 0;
-    void begin(const OpCall& call) override { again += call.kind == OpCall::Kind::again; }
+    void begin(const OpCall& call) override { again += call.kind == OpCall::Kind::recompute; }
   };
   int rows = 0;
   for (const OpEntry& op : op_table())
@@ -129,9 +129,9 @@ TEST_CASE("segments: derivatives of both orders, sites inside, segments in segme
       const auto stretch = [&](const Tensor& in) {
         const auto f = [&]() -> Tensors {
           inside = layer(in)[0];
-          return segments ? tape.segment([&] { return layer(inside); }) : layer(inside);
+          return segments ? tape.activation_checkpoint([&] { return layer(inside); }) : layer(inside);
         };
-        return segments ? tape.segment(f)[0] : f()[0];
+        return segments ? tape.activation_checkpoint(f)[0] : f()[0];
       };
       const Tensor y = stretch(stretch(x));
       const Tensor loss = sum(square(y));
@@ -164,7 +164,7 @@ TEST_CASE("a long segment comes back on a small stack") {
     tape.keep(Keep::needed);
     const Tensor x = tape.leaf(Tensor::scalar(0.5, DType::f64));
     constexpr int rows = 100'000;
-    const Tensor y = tape.segment([&]() -> Tensors {
+    const Tensor y = tape.activation_checkpoint([&]() -> Tensors {
       Tensor v = x;
       for (int i = 0; i < rows; ++i) v = sin(v);
       return {v};

@@ -141,8 +141,8 @@ TEST_CASE("misuse of gradients says what to do") {
   const Row rows[] = {
       {"loss off the tape", [&] { gradient(sum(x.detach()), x); }, ErrorKind::value, "not on a tape"},
       {"wrt off the tape", [&] { gradient(sum(x), x.detach()); }, ErrorKind::value, "leaf"},
-      {"a vector without a seed", [&] { gradient(x * 2.0, x); }, ErrorKind::shape, "seed"},
-      {"a seed of the wrong shape", [&] { gradient(x * 2.0, x, Order::first, numbers({1})); }, ErrorKind::shape, "seed"},
+      {"a vector without a seed", [&] { gradient(x * 2.0, x); }, ErrorKind::shape, "grad_output"},
+      {"a grad_output of the wrong shape", [&] { gradient(x * 2.0, x, Order::first, numbers({1})); }, ErrorKind::shape, "grad_output"},
       {"a mark above the tape", [&] { auto m = tape.mark(); m.node += 5; tape.rewind(m); }, ErrorKind::stale, "mark"},
       {"a buffer that does not fit", [&] { tape.leaf(numbers({1, 2}), numbers({1})); }, ErrorKind::shape, "gradient buffer"},
   };

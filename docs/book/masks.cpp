@@ -47,7 +47,7 @@ void who_sees_it_again() {
   tape.keep(Keep::needed);
   const Key key = place(0, 3, 0, "encoder.drop");
   const Tensor x = tape.leaf(ones());
-  const Tensor y = tape.segment([&] { return Tensors{pow(dropout(x, p, key), 3) / 6}; })[0];   // forgotten, computed again
+  const Tensor y = tape.activation_checkpoint([&] { return Tensors{pow(dropout(x, p, key), 3) / 6}; })[0];   // forgotten, computed again
   const Tensor slope = gradient(sum(y), x, Order::differentiable), curvature = gradient(sum(slope), x);
   std::printf("\n");
   show("computed again for backward", slope.detach());

@@ -17,7 +17,7 @@ size_t activation_bytes() { return memory_use().now[size_t(Memory::activations)]
 /// y = sum of 2 tanh(3 x + 1): four rows of 1000 numbers, and one of one.
 Tensor chain(Tape& tape, const Tensor& x, bool in_a_segment) {
   const auto f = [&] { return Tensors{sum(tanh(x * 3.0 + 1.0) * 2.0)}; };
-  return in_a_segment ? tape.segment(f)[0] : f()[0];
+  return in_a_segment ? tape.activation_checkpoint(f)[0] : f()[0];
 }
 
 /// "scale" where the row holds its result, "(scale)" where it has forgotten it.

@@ -19,7 +19,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 Tensors doubled(In side) {
   Tensors out;
   for (auto& t : side)
-    out.push_back(!t || !is_floating(t.dtype()) ? t.detach() : t.has_data() ? t.to(DType::f64) : Tensor::empty(t.shape(), DType::f64).shell());
+    out.push_back(!t || !is_floating(t.dtype()) ? t.detach() : t.has_data() ? t.to(DType::f64) : Tensor::empty(t.shape(), DType::f64).released());
   return out;
 }
 
@@ -62,11 +62,11 @@ void Recorder::compute_again(const OpCall& call) {
     Tensors made = y;
     call.op.forward(in, made);
     compare(made[0], call.out[0]);
-  } else if (call.kind == OpCall::Kind::restore) {
+  } else if (call.kind == OpCall::Kind::recompute_output) {
     Tensors y;
     for (auto& t : call.out) y.push_back(t);
     y[call.output] = Tensor::empty(call.out[call.output].shape(), call.out[call.output].dtype());
-    call.op.restore(call.in, y, call.output);
+    call.op.recompute(call.in, y, call.output);
     compare(y[call.output], call.out[call.output]);
   } else {
     Tensors y = fresh_outputs(call.op, call.in);
@@ -89,7 +89,7 @@ void Recorder::compute_in_f64(const OpCall& call) {
       Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, true);
       if (!call.op.backward(in, out, dy, dx)) return;
       for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(call.dx[k].into, dx[k].into);
-    } else if (call.kind == OpCall::Kind::forward || call.kind == OpCall::Kind::again) {
+    } else if (call.kind == OpCall::Kind::forward || call.kind == OpCall::Kind::recompute) {
       const Tensors in = doubled(call.in);
       Tensors y = fresh_outputs(call.op, in);
       call.op.forward(in, y);

@@ -49,7 +49,7 @@ void Recorder::begin(const OpCall& call) {
   if (!pulls_.empty() && pulls_[0] != nothing) {
     pending_.origin = pulls_[0];
     const OpRecord& origin = recording_.records[pulls_[0]];
-    pending_.order = uint8_t(origin.order + (call.kind == Kind::again || call.kind == Kind::restore ? 0 : 1));
+    pending_.order = uint8_t(origin.order + (call.kind == Kind::recompute || call.kind == Kind::recompute_output ? 0 : 1));
     if (pending_.scope.empty() || call.kind == Kind::forward) pending_.scope = origin.scope;
   } else if (call.kind == Kind::add && !recording_.records.empty()) {
     pending_.order = recording_.records.back().order;
@@ -61,13 +61,13 @@ void Recorder::begin(const OpCall& call) {
     use(call.dy[i], Use::Role::gradient);
     if (call.dy[i] && call.out[i]) recording_.values[pending_.in.back().value].gradient_of = value_of(call.out[i]);
   }
-  if (call.kind != Kind::backward && call.kind != Kind::restore) {
+  if (call.kind != Kind::backward && call.kind != Kind::recompute_output) {
     for (size_t k = 0; k < call.in.size(); ++k) use(call.in[k], call.kind == Kind::add && k == 0 ? Use::Role::sum : Use::Role::input);
   } else {
     for (auto& save : call.op.saves()) {
       const In side = save.kind == Save::input ? call.in : call.out;
       const auto k = size_t(save.index);
-      const bool target = call.kind == Kind::restore && save.kind == Save::output && k == call.output;
+      const bool target = call.kind == Kind::recompute_output && save.kind == Save::output && k == call.output;
       if (k < side.size() && side[k] && side[k].has_data() && !target) use(side[k], Use::Role::saved);
     }
     for (auto& g : call.dx) if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
@@ -84,7 +84,7 @@ void Recorder::begin(const OpCall& call) {
 void Recorder::price(const OpCall& call) {
   using Kind = OpCall::Kind;
   const Cost cost = call.kind == Kind::backward  ? call.op.backward_cost(call.in, call.out, call.dy, call.dx)
-                    : call.kind == Kind::restore ? call.op.restore_cost(call.in, call.out, call.output)
+                    : call.kind == Kind::recompute_output ? call.op.recompute_cost(call.in, call.out, call.output)
                                                  : call.op.cost(call.in);
   pending_.flops = cost.flops;
   pending_.bytes = cost.bytes;
@@ -114,7 +114,7 @@ void Recorder::end(const OpCall& call, bool done) {
   };
   if (call.kind == OpCall::Kind::backward) {
     for (size_t k = 0; k < call.dx.size(); ++k) if (call.dx[k].wanted) make(call.dx[k].into, value_of(call.in[k]));
-  } else if (call.kind == OpCall::Kind::restore) {
+  } else if (call.kind == OpCall::Kind::recompute_output) {
     make(call.out[call.output], nothing);
   } else {
     for (auto& t : call.out) make(t, nothing);
@@ -183,7 +183,7 @@ void Recorder::note_saves(const Tape& tape) {
   }
 }
 
-void Recorder::seeded(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) {
+void Recorder::sweep_started(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) {
   if (!pulls_.empty()) return;
   const Pause pause(*this);
   const uint32_t seed = value_of(gradient);

@@ -53,7 +53,7 @@ Tensor Tensor::of(std::initializer_list<T> values, Shape shape) { return from(st
 
 namespace {
 
-/// What shells refer to; never given back, because it holds a reference to itself.
+/// What released handles refer to; never given back, because it holds a reference to itself.
 thread_local constinit Storage nothing{.references = 1};
 
 [[noreturn]] void no_elements(const char* who, const Shape& shape) {
@@ -63,11 +63,8 @@ thread_local constinit Storage nothing{.references = 1};
 
 }  // namespace
 
-Tensor Tensor::shell() const {
-  Tensor t = adopt(&nothing, shape_, dtype_);
-  t.place_ = place_;
-  return t;
-}
+Tensor Tensor::released(Shape shape, DType dtype) { return adopt(&nothing, shape, dtype); }
+Tensor Tensor::released() const { return released(shape_, dtype_).placed(place_); }
 
 template <class T>
 std::span<T> Tensor::data() const {

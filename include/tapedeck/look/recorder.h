@@ -48,7 +48,7 @@ class Recorder : public TapeListener, public PoolListener {
   void begin(const OpCall& call) override;
   void end(const OpCall& call, bool done) override;
   void appended(const Tape& tape, NodeId row) override;
-  void seeded(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) override;
+  void sweep_started(const Tape& tape, const Tensor& value, const Tensor& gradient, Order order, bool fill) override;
   void pulling(const Tape& tape, NodeId row, Order order) override;
   void pulled() override;
   void stopped(const Tape& tape, NodeId row, size_t input) override;

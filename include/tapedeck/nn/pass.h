@@ -44,7 +44,7 @@ class Pass {
   template <class F>
   Tensors segment(Segment s, F&& f) {
     Tape* tape = store_.recomputes(s) ? recording() : nullptr;
-    return tape ? tape->segment(f) : f();
+    return tape ? tape->activation_checkpoint(f) : f();
   }
 
   /// p, key and first draw of a dropout at the current scope; p is 0 outside training.

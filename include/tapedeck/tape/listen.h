@@ -10,9 +10,10 @@
 namespace tapedeck {
 
 /// One computation. forward: out = op(in). backward: dx from dy and what saves() names, dx as on entry where it accumulates.
-/// again: a forward value that was forgotten is computed once more; restore: by the op's short way. add: out[0] += in[1].
+/// recompute: a row whose values were released runs forward once more; recompute_output: one output by the op's short way.
+/// add: out[0] += in[1].
 struct OpCall {
-  enum class Kind : uint8_t { forward, backward, again, restore, add };
+  enum class Kind : uint8_t { forward, backward, recompute, recompute_output, add };
   Kind kind;
   const Op& op;
   OpTraits traits;
@@ -20,7 +21,7 @@ struct OpCall {
   In dy = {};
   std::span<const Grad> dx = {};
   ScopeId scope = 0;
-  size_t output = 0;                              // of restore: which one
+  size_t output = 0;                              // of recompute_output: which one
 };
 
 /// Calls come in order and on the thread that computes. begin and end enclose one computation and do not nest.
@@ -33,7 +34,7 @@ class TapeListener {
   /// A row was appended: by the computation that just ended, or a leaf.
   virtual void appended(const Tape&, NodeId) {}
   /// A sweep starts from this value; fill: it adds into the gradient buffers of leaves.
-  virtual void seeded(const Tape&, const Tensor& /*value*/, const Tensor& /*gradient*/, Order, bool /*fill*/) {}
+  virtual void sweep_started(const Tape&, const Tensor& /*value*/, const Tensor& /*gradient*/, Order, bool /*fill*/) {}
   /// Gradients are pulled through a row, until pulled(); by a rule in ops these nest.
   virtual void pulling(const Tape&, NodeId, Order) {}
   virtual void pulled() {}

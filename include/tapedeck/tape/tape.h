@@ -23,7 +23,7 @@ struct OpTraits {
   bool may_be_infinite = false;                   // `static constexpr bool may_be_infinite = true;`: masked scores
 };
 
-/// A row: outputs are the values first, first+1, ... Handles that `keeps` does not name may be shells.
+/// A row: outputs are the values first, first+1, ... Handles that `keeps` does not name may be released.
 struct Node {
   static constexpr uint32_t everything = ~uint32_t{0};
   const Op* op = nullptr;
@@ -60,13 +60,14 @@ class Tape {
   void clear() { rewind({}); }
 
   void keep(Keep what) { keep_ = what; }          // of the rows to come
-  /// f(), of whose rows only the results (a Tensors) and what came from outside are kept: the backward sweep computes the rest
-  /// again, once, with the same bits. Inside another segment it is part of that one.
+  /// Activation checkpointing (Chen et al. 2016, "Training deep nets with sublinear memory cost"): f(), of whose rows only the results
+  /// (a Tensors) and what came from outside are kept; the backward sweep recomputes the rest, once, with the same bits. Inside another
+  /// checkpoint it is part of that one.
   template <class F>
-  Tensors segment(F&& f) {
-    const ValueId outer = open_segment();
+  Tensors activation_checkpoint(F&& f) {
+    const ValueId outer = open_checkpoint();
     Tensors results = f();
-    close_segment(outer, results);
+    close_checkpoint(outer, results);
     return results;
   }
 
@@ -92,21 +93,21 @@ class Tape {
   const Tensor& value(ValueId v) const { return node(owner_[v]).out[v - node(owner_[v]).first]; }
 
   // recompute.cpp
-  ValueId open_segment();
-  void close_segment(ValueId outer, In results);
-  void hold_needed(Node& node);                   // of a new row
-  void provide(NodeId i, uint32_t mask);          // gives the handles named by mask their data
-  bool restore(ValueId v);                        // by its op's own short way; false when what that needs is gone
+  ValueId open_checkpoint();
+  void close_checkpoint(ValueId outer, In results);
+  void release_unneeded(Node& node);                   // of a new row
+  void ensure(NodeId i, uint32_t mask);          // gives the handles named by mask their data
+  bool recompute_output(ValueId v);                        // by its op's own short way; false when what that needs is gone
   void compute(NodeId wanted);
-  void forward_again(Node& node);
-  static void hold(Node& node, uint32_t mask);    // turns all other handles into shells
+  void recompute_row(Node& node);
+  static void keep_only(Node& node, uint32_t mask);    // releases all other handles
   void forget_computed(size_t from);
 
   static constexpr size_t arena_chunk = size_t{1} << 16;
   std::vector<std::unique_ptr<Node[]>> chunks_;
   std::vector<std::unique_ptr<std::byte[]>> arena_;
   std::vector<NodeId> owner_;                     // by value
-  std::vector<std::pair<ValueId, Tensor>> sinks_; // gradient buffers of leaves, by rising value
+  std::vector<std::pair<ValueId, Tensor>> leaf_gradients_; // gradient buffers of leaves, by rising value
   std::vector<Tensor> slots_;                     // stack of sweeps: one slot per value in the sweep's range
   std::vector<uint8_t> flags_;                    // likewise
   size_t arena_used_ = 0;
@@ -116,21 +117,21 @@ class Tape {
   NodeId origin_ = no_node;
   bool check_finite_ = false;
   Keep keep_ = Keep::all;
-  static constexpr ValueId no_segment = ~ValueId{0};
-  ValueId segment_ = no_segment;                  // the first value of the segment that is being recorded
-  List<NodeId> computed_;                         // rows computed again, by the sweeps that run; each forgets its own
+  static constexpr ValueId no_checkpoint = ~ValueId{0};
+  ValueId checkpoint_ = no_checkpoint;                  // the first value of the one being recorded
+  List<NodeId> computed_;                         // recomputed rows, by the sweeps that run; each forgets its own
 };
 
 /// d(loss)/d(wrt): one tensor per entry of wrt, zeros where the loss does not reach it. loss must hold one element unless
-/// a seed (its gradient) is given. Order::differentiable leaves the sweep on the tape, so that the result can be
+/// its gradient grad_output (the cotangent) is given. Order::differentiable leaves the sweep on the tape, so that the result can be
 /// differentiated again; Order::first returns tensors off the tape.
-Tensors gradients(const Tensor& loss, In wrt, Order order = Order::first, const Tensor& seed = {});
-inline Tensor gradient(const Tensor& loss, const Tensor& wrt, Order order = Order::first, const Tensor& seed = {}) {
-  return gradients(loss, In(&wrt, 1), order, seed)[0];
+Tensors gradients(const Tensor& loss, In wrt, Order order = Order::first, const Tensor& grad_output = {});
+inline Tensor gradient(const Tensor& loss, const Tensor& wrt, Order order = Order::first, const Tensor& grad_output = {}) {
+  return gradients(loss, In(&wrt, 1), order, grad_output)[0];
 }
 /// Adds d(loss)/d(leaf) into the gradient buffer of every leaf that has one, and returns the (detached) gradients at `also`.
 /// Rows from `release` on give up their values as the sweep passes them: nothing but rewind may follow.
-Tensors backward(const Tensor& loss, In also = {}, const Tensor& seed = {}, NodeId release = no_node);
+Tensors backward(const Tensor& loss, In also = {}, const Tensor& grad_output = {}, NodeId release = no_node);
 
 /// Applies an op: infers, takes buffers from the pool, computes, and appends a row when an input is on a tape.
 template <class O>

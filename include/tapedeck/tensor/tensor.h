@@ -52,9 +52,10 @@ class Tensor {
   Tensor to(DType dtype) const;                                    // converted copy, off the tape
   Tensor view(Shape shape) const;                                  // same buffer, off the tape; sizes must agree
   void copy_from(const Tensor& o) const;                           // same shape and dtype; writes into this buffer
-  /// Shape, dtype and place without the elements: what a row keeps of a value that it may forget. Elements of a shell are
-  /// not to be read: data() and item() throw Error{stale}.
-  Tensor shell() const;
+  /// Shape, dtype and place without the elements: what a row keeps of a value that it may forget. Elements of a released
+  /// handle are not to be read: data() and item() throw Error{stale}.
+  Tensor released() const;
+  static Tensor released(Shape shape, DType dtype);
   bool has_data() const { return storage_ && storage_->data; }
   bool unique() const { return storage_ && storage_->references == 1 && !storage_->parent; }
   Storage* storage() const { return storage_; }
