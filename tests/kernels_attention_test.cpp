@@ -1,6 +1,7 @@
 // Attention over packed sequences against the full matrix of scores in double, the ragged primitives, rotary positions.
 #include <doctest/doctest.h>
 
+#include "kernels/own.h"
 #include "support/naive_kernels.h"
 
 using namespace tapedeck::kernels;
@@ -158,20 +159,13 @@ TEST_CASE("rotary positions turn pairs, and the inverse turns them back") {
   const Numbers x = random_numbers(rows * stride, 2), initial = random_numbers(rows * stride, 3);
   for (bool inverse : {false, true})
     for (bool accumulate : {false, true}) {
-      Numbers want = x;
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t head = 0; head < columns; head += head_dim)
-          for (int64_t i = 0; i < head_dim / 2; ++i) {
-            const double angle = (inverse ? -1 : 1) * position[r] * std::pow(1e4, -2.0 * double(i) / double(head_dim));
-            const int64_t at = r * stride + head + i, to = at + head_dim / 2;
-            want[at] = x[at] * std::cos(angle) - x[to] * std::sin(angle);
-            want[to] = x[to] * std::cos(angle) + x[at] * std::sin(angle);
-          }
-      check_kernel("rotary", plus(want, initial, accumulate), 16, [&](const auto& table) {
+      const Numbers want = naive::rotary(rows, stride, columns, head_dim, 1e4, inverse, position.data(), x);
+      check_kernel("rotary", plus(want, initial, accumulate), 16, [&]([[maybe_unused]] const auto& table) {
         using T = type_of<decltype(table)>;
         const auto in = cast<T>(x);
         auto y = before<T>(initial, accumulate);
-        table.rotary(rows, stride, columns, head_dim, 1e4, inverse, position.data(), in.data(), y.data(), accumulate);
+        kernel<void(int64_t, int64_t, int64_t, int64_t, double, bool, const int32_t*, const T*, T*, bool)>("rotary")(
+            rows, stride, columns, head_dim, 1e4, inverse, position.data(), in.data(), y.data(), accumulate);
         return y;
       });
     }

@@ -29,17 +29,13 @@ SoftmaxWant softmax_want(int64_t rows, int64_t cols, const Numbers& x, const Num
   SoftmaxWant want;
   want.softmax = naive::softmax(rows, cols, x);
   want.d_softmax = naive::softmax_backward(rows, cols, want.softmax, dy);
-  naive::each_row(rows, cols, x, [&](int64_t r, Numbers row) {
-    const double normaliser = naive::logsumexp(row);
-    want.logsumexp.push_back(normaliser);
-    const double top = *std::max_element(row.begin(), row.end());
+  want.log_softmax = naive::log_softmax(rows, cols, x);
+  naive::each_row(rows, cols, x, [&](int64_t r, const Numbers& row) {
+    want.logsumexp.push_back(naive::logsumexp(row));
     double total = 0;
-    for (double& value : row) value -= top == -inf ? 0 : top;  // exact, and the logarithm below is of ordinary size
-    const double log_total = naive::logsumexp(row);
     for (int64_t c = 0; c < cols; ++c) total += dy[r * cols + c];
     for (int64_t c = 0; c < cols; ++c) {
       const double p = want.softmax[r * cols + c];
-      want.log_softmax.push_back(top == -inf ? -inf : row[c] - log_total);
       want.d_log_softmax.push_back(dy[r * cols + c] - p * total);
       want.d_logsumexp.push_back(dy[r] * p);
     }
@@ -273,13 +269,13 @@ TEST_CASE("pooling over packed sequences, empty ones included") {
   for (int64_t cols : {1, 17, 64, 129})
     for (bool accumulate : {false, true}) {
       const Numbers x = random_numbers(rows * cols, 1), dy = random_numbers(sequences * cols, 2), initial = random_numbers(rows * cols, 3);
-      Numbers mean(sequences * cols, 0.0), dx(rows * cols), arg(sequences * cols, -1.0);
+      const Numbers mean = naive::segment_mean(sequences, cols, offsets.data(), x);
+      Numbers dx(rows * cols), arg(sequences * cols, -1.0);
       for (int64_t b = 0; b < sequences; ++b)
         for (int64_t r = offsets[b]; r < offsets[b + 1]; ++r)
           for (int64_t c = 0; c < cols; ++c) {
             const double length = offsets[b + 1] - offsets[b];
             double& best = arg[b * cols + c];
-            mean[b * cols + c] += x[r * cols + c] / length;
             dx[r * cols + c] = dy[b * cols + c] / length;
             if (best < 0 || x[r * cols + c] > x[int64_t(best) * cols + c]) best = double(r);
           }

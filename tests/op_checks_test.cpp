@@ -2,7 +2,7 @@
 // find nothing in the sound op. Next: op_table_test.cpp, which runs the same checks over the real ops.
 #include <doctest/doctest.h>
 
-#include "src/ops/op_checks.h"
+#include "src/check/op_checks.h"
 #include "support/count_allocations.h"
 
 namespace tapedeck::testing {
@@ -65,7 +65,8 @@ struct Cube final : Op {
     if (flaw == Flaw::names_a_missing_value) s.push_back({Save::input, 5, "from another op"});
     return s;
   }
-  Cost cost(In x) const override { return {(flaw == Flaw::costs_less_than_nothing ? -2.0 : 2.0) * double(x[0].size()), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {(flaw == Flaw::costs_less_than_nothing ? -2.0 : 2.0) * double(x[0].size()), bytes_moved(x)}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {cost(x).flops, bytes_moved(x, y, dy, dx)}; }
 };
 
 OpCase case_with(Flaw flaw, DType dtype) {

@@ -70,10 +70,14 @@ struct Arithmetic final : Op {
     if (kind == kernels::Binary::divide) return {{Save::input, 1, "divides the gradient"}, {Save::output, 0, "da/b is -y/b"}};
     return {};
   }
-  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const int products = int(dx[0].wanted) + int(dx[1].wanted);
-    return {products * double(x[0].size()) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
+    const bool sums = x[0].size() != x[1].size();                  // a sum starts at what is there
+    const double n = double(x[0].size());
+    double flops = added(dx.first(sums ? 1 : 2));
+    if (kind == kernels::Binary::multiply) flops += n * (int(dx[0].wanted) + int(dx[1].wanted));
+    if (kind == kernels::Binary::divide) flops += n * int(dx[0].wanted) + (n + double(x[1].size())) * int(dx[1].wanted);
+    return {flops + (sums && dx[1].wanted ? n : 0), bytes_moved(x, y, dy, dx)};
   }
 
   static void run(kernels::Binary kind, const Tensor& a, const Tensor& b, const Tensor& y, bool accumulate) {

@@ -67,17 +67,14 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
     return {{Save::input, 0, "probabilities are recomputed from queries and keys"}, {Save::input, 1, "where sequences begin"},
             {Save::output, 0, "sum_j p_ij dp_ij = <y_i, dy_i>"}, {Save::output, 1, "p_ij = exp(s_ij - log_normaliser_i)"}};
   }
-  /// By the pairs that see each other: per pair a score, an exponential and its part of the sum of values; per query its scaling,
-  /// 1/total and log_normaliser. Blocks (of keys beyond 512, along the causal edge) compute a little more.
-  Cost cost(In x) const override {
-    const double d = double(x[0].shape()[1] / 3 / spec.heads), queries = double(x[0].shape()[0] * spec.heads);
-    return {double(pairs_seen(x[1], spec.heads, spec.causal)) * (4 * d + 3) + queries * (2 * d + 3), Op::cost(x).bytes};
+  /// Of the pairs that see each other, where the reference makes them all.
+  double seen(In x) const {
+    const int64_t pairs = pairs_of(x[1], spec.heads);
+    return pairs ? double(pairs_seen(x[1], spec.heads, spec.causal)) / double(pairs) : 1;
   }
-  /// Five products, p = exp(s - log_normaliser), ds = p (dp - <y, dy>), both masked again; q and k scaled, <y, dy> per query.
+  Cost cost(In x) const override { return {std::round(seen(x) * reference_flops(x)), bytes_moved(x)}; }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const double d = double(x[0].shape()[1] / 3 / spec.heads), queries = double(x[0].shape()[0] * spec.heads);
-    const double per_pair = 10 * d + 4 + (spec.dropout.p > 0 ? 2 : 0);
-    return {double(pairs_seen(x[1], spec.heads, spec.causal)) * per_pair + queries * 4 * d, Op::backward_cost(x, y, dy, dx).bytes};
+    return {std::round(seen(x) * reference_flops(x, y, dy, dx)), bytes_moved(x, y, dy, dx)};
   }
   void attributes(Attributes& a) const override {
     a("heads", spec.heads)("causal", spec.causal);

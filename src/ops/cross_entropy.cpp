@@ -95,23 +95,6 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
             {Save::output, 1, "p = exp(x - log_normaliser)"}, {Save::output, 2, "the weight of each row, 0 where ignored"}};
     return s;
   }
-  Cost cost(In x) const override {
-    int64_t rows = 0;
-    for (int64_t i = 0; i < x[1].size(); ++i)
-      rows += x[1].raw<int32_t>()[i] != ignore && !(has_weights && x[2].has_data() && x[2].item(i) == 0);
-    return {double(rows) * loss_flops(x[0].shape()[1]), Op::cost(x).bytes};
-  }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    int64_t rows = 0, kept = 0;
-    for (int64_t i = 0; i < x[1].size(); ++i) kept += x[1].raw<int32_t>()[i] != ignore, rows += y[2].item(i) != 0;
-    const auto classes = double(x[0].shape()[1]);
-    double flops = 0;
-    if (dx[0].wanted) flops += double(rows) * (5 * classes + 3 + (dx[0].accumulate ? classes : 0));
-    if (has_weights && dx[2].wanted) flops += double(kept) * loss_flops(x[0].shape()[1]) + double(dy[0].size()) + added(dx.subspan(2));
-    return {flops, Op::backward_cost(x, y, dy, dx).bytes};
-  }
-  /// Of a row that counts: logsumexp, the label's term, the sum over the other classes where mass lies on them, the weight.
-  double loss_flops(int64_t classes) const { return 3 * double(classes) + 5 + (smoothing.each != 0 ? 2 * double(classes) + 2 : 0); }
   void attributes(Attributes& a) const override {
     a("smooth_total", smoothing.total)("smooth_each", smoothing.each)("ignore", int64_t{ignore});
   }

@@ -24,10 +24,7 @@ struct DropoutOp final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {apply(DropoutOp(drop), {dy[0]})}; }
   Saves saves() const override { return {}; }
-  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }     // all are scaled, some chosen
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {double(x[0].size()) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
-  }
+  Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }     // all are scaled, some chosen
   void attributes(Attributes& list) const override { list("p", drop.p)("key", text(drop.key))("first", int64_t(drop.first)); }
 
  private:

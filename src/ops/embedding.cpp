@@ -50,17 +50,14 @@ struct Tables {
 
 /// Bytes by tokens: only the rows that are looked up are read, and of a gradient that accumulates only those are written.
 struct Traffic {
-  double elements, row_bytes, index_bytes;        // of one table
-  Traffic(In x) : elements(double(x[1].size() * x[0].shape()[1])), row_bytes(elements * double(size_of(x[0].dtype()))), index_bytes(bytes_of(x[1])) {}
-  Cost look_up(const Tables& tables) const {
-    const auto n = double(tables.count());
-    return {(n - 1) * elements, n * (row_bytes + index_bytes)};
-  }
-  Cost scatter(const Tables& tables, Asked dx) const {
-    Cost c;
+  double row_bytes, index_bytes;                  // of one table
+  Traffic(In x) : row_bytes(double(x[1].size() * x[0].shape()[1]) * double(size_of(x[0].dtype()))), index_bytes(bytes_of(x[1])) {}
+  double look_up(const Tables& tables) const { return double(tables.count()) * (row_bytes + index_bytes); }
+  double scatter(const Tables& tables, Asked dx) const {
+    double bytes = 0;
     for (size_t t = 0; t < tables.count(); ++t)
-      if (const Grad& g = dx[2 * t]; g.wanted) c.flops += elements, c.bytes += index_bytes + (g.accumulate ? 2 * row_bytes : bytes_of(g.into));
-    return c;
+      if (const Grad& g = dx[2 * t]; g.wanted) bytes += index_bytes + (g.accumulate ? 2 * row_bytes : bytes_of(g.into));
+    return bytes;
   }
 };
 
@@ -92,13 +89,9 @@ struct EmbeddingSum final : Op {                  // in: tables and indices; out
     return {sum};
   }
   Saves saves() const override { return tables.indices(); }
-  Cost cost(In x) const override {
-    const Cost c = Traffic(x).look_up(tables);
-    return {c.flops, c.bytes + Traffic(x).row_bytes};
-  }
-  Cost backward_cost(In x, In, In dy, Asked dx) const override {
-    const Cost c = Traffic(x).scatter(tables, dx);
-    return {c.flops, c.bytes + bytes_of(dy[0])};
+  Cost cost(In x) const override { return {reference_flops(x), Traffic(x).look_up(tables) + Traffic(x).row_bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
+    return {reference_flops(x, y, dy, dx), Traffic(x).scatter(tables, dx) + bytes_of(dy[0])};
   }
   void attributes(Attributes& a) const override { tables.attributes(a); }
 };
@@ -151,19 +144,13 @@ struct EmbeddingNorm final : Op {  // in: tables and indices, gain[d], bias[d]; 
     return s;
   }
   Cost cost(In x) const override {
-    const Traffic t(x);
-    const Cost c = t.look_up(tables);
     const double per_row = 2 * double(x[1].size()) * double(size_of(x[0].dtype()));
-    return {c.flops + norm_flops(double(x[1].size()), double(x[0].shape()[1])),
-            c.bytes + 2 * t.row_bytes + per_row + bytes_of(x[gain()]) + bytes_of(x[bias()])};
+    return {reference_flops(x), Traffic(x).look_up(tables) + 2 * Traffic(x).row_bytes + per_row + bytes_of(x[gain()]) + bytes_of(x[bias()])};
   }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    Cost c = Traffic(x).scatter(tables, dx);
-    const bool of_parameters = dx[gain()].wanted || dx[bias()].wanted;
-    c.flops += norm_backward_flops(double(y[1].shape()[0]), double(y[1].shape()[1]), c.flops > 0, of_parameters);
-    c.bytes += bytes_of(dy[0]) + bytes_of(x[gain()]) + bytes_of(y[1]) + bytes_of(y[2]) + bytes_of(y[3]);
-    for (const Grad& g : dx.last(2)) if (g.wanted) c.bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
-    return c;
+    double bytes = Traffic(x).scatter(tables, dx) + bytes_of(dy[0]) + bytes_of(x[gain()]) + bytes_of(y[1]) + bytes_of(y[2]) + bytes_of(y[3]);
+    for (const Grad& g : dx.last(2)) if (g.wanted) bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
+    return {reference_flops(x, y, dy, dx), bytes};
   }
   void attributes(Attributes& a) const override {
     tables.attributes(a);

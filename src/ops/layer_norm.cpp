@@ -51,14 +51,6 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
             {Save::output, 1, "mean of each row"},
             {Save::output, 2, "1/deviation of each row"}};
   }
-  Cost cost(In x) const override {
-    return {norm_flops(double(x[0].shape().rows()), double(x[0].shape().cols())), Op::cost(x).bytes};
-  }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const auto rows = double(x[0].shape().rows()), cols = double(x[0].shape().cols());
-    return {norm_backward_flops(rows, cols, dx[0].wanted, dx[1].wanted || dx[2].wanted) + added(dx[0]),
-            Op::backward_cost(x, y, dy, dx).bytes};
-  }
   void attributes(Attributes& a) const override { a("epsilon", epsilon); }
 };
 

@@ -12,7 +12,7 @@ struct ActivationRow { kernels::Activation epilogue; kernels::Unary unary; const
 constexpr ActivationRow activations[] = {
     {kernels::Activation::none, kernels::Unary::count, "none", true},
     {kernels::Activation::relu, kernels::Unary::relu, "relu", true},
-    {kernels::Activation::gelu_erf, kernels::Unary::gelu_erf, "gelu", false},
+    {kernels::Activation::gelu_erf, kernels::Unary::gelu, "gelu", false},
     {kernels::Activation::gelu_tanh, kernels::Unary::gelu_tanh, "gelu_tanh", false},
     {kernels::Activation::silu, kernels::Unary::silu, "silu", false},
     {kernels::Activation::tanh, kernels::Unary::tanh, "tanh", true},
@@ -92,28 +92,19 @@ struct LinearOp final : Op {                        // in: x[...,k], w[n,k], bia
   Saves saves() const override {
     Saves s{{Save::input, 0, "dw = dz^T x"}, {Save::input, 1, "dx = dz w"}};
     if (act != Activation::none && activation().by_output) s.push_back({Save::output, 0, "act' is short in act(z)"});
-    if (!activation().by_output) s.push_back({Save::output, 1, "dz = dy act'(z); act(z) is restored from it"});
+    if (!activation().by_output) s.push_back({Save::output, 1, "dz = dy act'(z); act(z) is recomputed from it"});
     return s;
   }
-  uint32_t restores() const override { return activation().by_output ? 0 : 1; }
-  bool restore(In, Out y, size_t) const override {
+  uint32_t recomputes() const override { return activation().by_output ? 0 : 1; }
+  bool recompute(In, Out y, size_t) const override {
     dispatch(y[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().unary(activation().unary, 0, 0, y[0].size(), at<T>(y[1]), at<T>(y[0]));
     });
     return true;
   }
-  Cost cost(In x) const override {
-    const double rows = double(x[0].shape().rows()), n = double(x[1].shape()[0]), k = double(x[1].shape()[1]);
-    return {rows * n * (2 * k + (has_bias ? 1 : 0) + flops_of(activation().unary).forward), Op::cost(x).bytes};
-  }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const double rows = double(x[0].shape().rows()), n = double(x[1].shape()[0]), k = double(x[1].shape()[1]);
-    const int products = int(dx[0].wanted) + int(dx[1].wanted), sums = has_bias && dx[2].wanted ? 1 : 0;
-    return {rows * n * (flops_of(activation().unary).backward + 2 * k * products + sums), Op::backward_cost(x, y, dy, dx).bytes};
-  }
-  Cost restore_cost(In, In y, size_t) const override {
-    return {double(y[0].size()) * flops_of(activation().unary).forward, bytes_of(y[0]) + bytes_of(y[1])};
+  Cost recompute_cost(In, In y, size_t) const override {
+    return {double(y[0].size()) * unary_flops(activation().unary), bytes_of(y[0]) + bytes_of(y[1])};
   }
   void attributes(Attributes& a) const override { a("act", activation().name)("bias", has_bias); }
 };

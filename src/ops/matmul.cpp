@@ -60,9 +60,9 @@ struct MatMul final : Op {
   Saves saves() const override {
     return {{Save::input, 0, "a factor of b's gradient"}, {Save::input, 1, "a factor of a's gradient"}};
   }
-  Cost cost(In x) const override { return {products(x), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {products(x), bytes_moved(x)}; }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {(int(dx[0].wanted) + int(dx[1].wanted)) * products(x), Op::backward_cost(x, y, dy, dx).bytes};
+    return {(int(dx[0].wanted) + int(dx[1].wanted)) * products(x), bytes_moved(x, y, dy, dx)};
   }
   void attributes(Attributes& list) const override { list("a_transposed", a_transposed)("b_transposed", b_transposed); }
 

@@ -31,14 +31,6 @@ inline kernels::Dropout kernel_dropout(const DropoutSpec& d) { return {d.p, d.ke
 template <class T>
 T* target(const Grad& g) { return g.wanted ? g.into.raw<T>() : nullptr; }
 
-/// Flops of normalising rows of c: two passes for mean and deviation, one for (x - mean) rstd gain + bias; and of the gradients
-/// of x, and of gain and bias together.
-inline double norm_flops(double rows, double c) { return rows * (8 * c + 5); }
-inline double norm_backward_flops(double rows, double c, bool of_x, bool of_parameters) {
-  return (of_x ? rows * (14 * c + 2) : 0) + (of_parameters ? rows * 5 * c : 0);
-}
-inline double added(const Grad& g) { return added(Asked(&g, 1)); }
-
 // cases: offsets of the given sequence lengths
 Tensor case_offsets(std::initializer_list<int32_t> lengths);
 

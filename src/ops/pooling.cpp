@@ -59,7 +59,7 @@ struct SegmentSpread final : Op {                 // in: y[B,d], offsets; out: [
   }
   Tensors vjp(In x, In, In dy, Wanted) const override;
   Saves saves() const override { return {{Save::input, 1, segment_starts}}; }
-  Cost cost(In x) const override { return {spread_flops(pool, x[1], x[0].shape()[1]), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {spread_flops(pool, x[1], x[0].shape()[1]), bytes_moved(x)}; }
 };
 
 struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [B,d]
@@ -94,14 +94,14 @@ struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [
   Saves saves() const override { return {{Save::input, 1, segment_starts}}; }
   Cost cost(In x) const override {
     const int64_t cols = x[0].shape()[1], out = sequences_of(x[1]) * cols;
-    if (pool == Pooling::mean) return {double(x[0].size() + out + sequences_of(x[1])), Op::cost(x).bytes};
+    if (pool == Pooling::mean) return {double(x[0].size() + out + sequences_of(x[1])), bytes_moved(x)};
     return {0, bytes_of(x[1]) + (first_numbers(x[1], cols) + double(out)) * double(size_of(x[0].dtype()))};
   }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
     const int64_t cols = x[0].shape()[1];
     const double moved = first_numbers(x[1], cols), places = pool == Pooling::first ? moved : double(x[0].size());
     const double bytes = pool == Pooling::first && dx[0].accumulate
-                             ? bytes_of(x[1]) + 3 * moved * double(size_of(x[0].dtype())) : Op::backward_cost(x, y, dy, dx).bytes;
+                             ? bytes_of(x[1]) + 3 * moved * double(size_of(x[0].dtype())) : bytes_moved(x, y, dy, dx);
     return {spread_flops(pool, x[1], cols) + (dx[0].accumulate ? places : 0), bytes};
   }
 };
@@ -159,7 +159,7 @@ struct SegmentPut final : Op {                    // in: x[B,d], rows i32 [B,d];
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {apply(SegmentTake(), {dy[0], x[1]}), Tensor{}}; }
   Saves saves() const override { return {{Save::input, 1, "which rows the gradient comes from"}}; }
-  Cost cost(In x) const override { return {taken(x[1]), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {taken(x[1]), bytes_moved(x)}; }
   void attributes(Attributes& a) const override { a("tokens", tokens); }
 };
 

@@ -60,9 +60,8 @@ struct RaggedScores final : Op {                  // in: q[T,d], k[T,d], offsets
   Saves saves() const override {
     return {{Save::input, 0, "dk = ds^T q"}, {Save::input, 1, "dq = ds k"}, {Save::input, 2, where_sequences_begin}};
   }
-  Cost cost(In x) const override {                  // all products are made, those of pairs that see each other scaled
-    const double d = double(x[0].shape()[1] / heads);
-    return {2 * d * double(pairs_of(x[2], heads)) + double(pairs_seen(x[2], heads, causal)), Op::cost(x).bytes};
+  Cost cost(In x) const override {                  // of all pairs, as they are made, before some are masked
+    return {double(pairs_of(x[2], heads)) * double(2 * x[0].shape()[1] / heads + 1), bytes_moved(x)};
   }
   void attributes(Attributes& a) const override { a("heads", heads)("causal", causal)("scale", scale); }
 };
@@ -106,10 +105,7 @@ struct RaggedSoftmax final : Op {                 // in: scores[pairs], offsets;
     return {{Save::output, 0, "ds = p (dp - sum_j p dp)"}, {Save::input, 1, where_sequences_begin}};
   }
   Cost cost(In x) const override {
-    return {4.0 * double(pairs_seen(x[1], heads, causal)) + double(heads * tokens_of(x[1])), Op::cost(x).bytes};
-  }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {4.0 * double(x[0].size()) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
+    return {4.0 * double(x[0].size()) + double(heads * tokens_of(x[1])), bytes_moved(x)};
   }
   void attributes(Attributes& a) const override { a("heads", heads)("causal", causal); }
 };
@@ -144,7 +140,7 @@ struct RaggedWeightedSum final : Op {             // in: p[pairs], v[T,d], offse
   Saves saves() const override {
     return {{Save::input, 0, "dv = p^T dy"}, {Save::input, 1, "dp = dy v^T"}, {Save::input, 2, where_sequences_begin}};
   }
-  Cost cost(In x) const override { return {2.0 * double(x[0].size()) * double(x[1].shape()[1] / heads), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {2.0 * double(x[0].size()) * double(x[1].shape()[1] / heads), bytes_moved(x)}; }
   void attributes(Attributes& a) const override { a("heads", heads); }
 };
 
@@ -182,7 +178,7 @@ struct RaggedRowSum final : Op {                  // in: x[pairs] or [heads T], 
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {apply(RaggedRowSum(heads, !spread), {dy[0], x[1]}), Tensor{}}; }
   Saves saves() const override { return {{Save::input, 1, where_sequences_begin}}; }
-  Cost cost(In x) const override { return {spread ? 0 : double(x[0].size()), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {spread ? 0 : double(x[0].size()), bytes_moved(x)}; }
   void attributes(Attributes& a) const override { a("heads", heads); }
 };
 

@@ -49,13 +49,7 @@ struct Reduce final : Op {
   Cost cost(In x) const override {
     const Around v = view(x[0].shape());
     const bool averages = kind == kernels::Reduce::mean;
-    return {double(x[0].size()) + (averages ? double(v.outer * v.inner) : 0), Op::cost(x).bytes};
-  }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const Around v = view(x[0].shape());
-    const bool averages = kind == kernels::Reduce::mean;           // spread multiplies a number once, a row at each place
-    const double products = !averages ? 0 : v.inner == 1 ? double(v.outer) : double(x[0].size());
-    return {products + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
+    return {double(x[0].size()) + (averages ? double(v.outer * v.inner) : 0), bytes_moved(x)};
   }
   void attributes(Attributes& list) const override {
     if (!everything) list("axis", axis)("keep", keep);

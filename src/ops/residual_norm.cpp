@@ -62,11 +62,11 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
 
   Saves saves() const override {
     return {{Save::output, 0, "normalised rows are recomputed from the sum"}, {Save::input, 2, "dy passes the gain"},
-            {Save::input, 3, "the norm is restored from the sum with it"}, {Save::output, 2, "mean of each row"},
+            {Save::input, 3, "the norm is recomputed from the sum with it"}, {Save::output, 2, "mean of each row"},
             {Save::output, 3, "1/deviation of each row"}};
   }
-  uint32_t restores() const override { return 0b10; }
-  bool restore(In x, Out y, size_t) const override {
+  uint32_t recomputes() const override { return 0b10; }
+  bool recompute(In x, Out y, size_t) const override {
     if (!x[2].has_data() || !x[3].has_data()) return false;
     dispatch(y[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
@@ -75,20 +75,9 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     });
     return true;
   }
-  Cost cost(In x) const override {
-    const double rows = double(x[0].shape().rows()), cols = double(x[0].shape().cols()), scaled = dropout.p > 0 ? rows * cols : 0;
-    return {scaled + rows * cols + norm_flops(rows, cols), Op::cost(x).bytes};
-  }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const double rows = double(y[0].shape().rows()), cols = double(y[0].shape().cols());
-    const bool of_sum = dy[1] && (dx[0].wanted || dx[1].wanted), of_parameters = dy[1] && (dx[2].wanted || dx[3].wanted);
-    const double scaled = dx[0].wanted && dropout.p > 0 ? rows * cols : 0, joined = of_sum && dy[0] ? rows * cols : 0;
-    return {norm_backward_flops(rows, cols, of_sum, of_parameters) + scaled + joined + added(dx.first(2)),
-            Op::backward_cost(x, y, dy, dx).bytes};
-  }
-  Cost restore_cost(In x, In y, size_t) const override {
-    const double rows = double(y[0].shape().rows()), cols = double(y[0].shape().cols());
-    return {norm_flops(rows, cols), 2 * bytes_of(y[0]) + bytes_of(y[2]) + bytes_of(y[3]) + bytes_of(x[2]) + bytes_of(x[3])};
+  Cost recompute_cost(In x, In y, size_t) const override {
+    return {cost(x).flops - double(y[0].size()) * (dropout.p > 0 ? 2 : 1),   // the sum is there
+            2 * bytes_of(y[0]) + bytes_of(y[2]) + bytes_of(y[3]) + bytes_of(x[2]) + bytes_of(x[3])};
   }
   void attributes(Attributes& a) const override {
     a("epsilon", epsilon);

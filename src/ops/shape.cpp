@@ -43,7 +43,7 @@ struct Permute final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {apply(inverse(), {dy[0]})}; }
   Saves saves() const override { return {}; }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {added(dx), Op::backward_cost(x, y, dy, dx).bytes}; }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {added(dx), bytes_moved(x, y, dy, dx)}; }
   void attributes(Attributes& list) const override {
     std::string s;
     for (int i = 0; i < rank; ++i) s += (i ? "," : "[") + std::to_string(order[size_t(i)]);
@@ -92,7 +92,7 @@ struct Expand final : Op {
   Tensors vjp(In x, In, In dy, Wanted) const override { return {sum_to(dy[0], x[0].shape())}; }
   Saves saves() const override { return {}; }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {double(dy[0].size()), Op::backward_cost(x, y, dy, dx).bytes};
+    return {double(dy[0].size()), bytes_moved(x, y, dy, dx)};
   }
   void attributes(Attributes& list) const override { list("shape", shape.str()); }
 };

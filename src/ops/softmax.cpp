@@ -43,10 +43,7 @@ struct Softmax final : Op {
     return {g - y[0] * sum(g, -1, true)};
   }
   Saves saves() const override { return {{Save::output, 0, "the derivative is a function of y"}}; }
-  Cost cost(In x) const override { return {row_flops(x[0], 4, 1), Op::cost(x).bytes}; }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {row_flops(x[0], 4, 0) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
-  }
+  Cost cost(In x) const override { return {row_flops(x[0], 4, 1), bytes_moved(x)}; }
 };
 
 struct LogSoftmax final : Op {
@@ -74,10 +71,7 @@ struct LogSoftmax final : Op {
   /// dx = dy - softmax(x) sum_c dy
   Tensors vjp(In, In y, In dy, Wanted) const override { return {dy[0] - exp(y[0]) * sum(dy[0], -1, true)}; }
   Saves saves() const override { return {{Save::output, 0, "exp(y) is the softmax"}}; }
-  Cost cost(In x) const override { return {row_flops(x[0], 5, 1), Op::cost(x).bytes}; }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {row_flops(x[0], 4, 0) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
-  }
+  Cost cost(In x) const override { return {row_flops(x[0], 5, 1), bytes_moved(x)}; }
   static constexpr bool may_be_infinite = true;                    // an entry of -inf stays -inf
 };
 
@@ -103,7 +97,7 @@ struct LogSumExp final : Op {
     return {softmax(x[0]) * reshape(dy[0], s.with(s.rank() - 1, 1))};
   }
   Saves saves() const override { return {{Save::input, 0, "the derivative is softmax(x)"}}; }
-  Cost cost(In x) const override { return {row_flops(x[0], 3, 2), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {row_flops(x[0], 3, 2), bytes_moved(x)}; }
   static constexpr bool may_be_infinite = true;                    // of a row that is -inf throughout
 };
 

@@ -39,9 +39,8 @@ Tensor pick_transposed(const Tensor& x /*[r]*/, const Tensor& column /*i32 [r]*/
 
 // ---- costs: the convention is beside Cost in tape/op.h -----------------------------------------------------------------------
 
-/// Flops for one element of f(x), and of dy f'(x).
-struct UnaryFlops { int forward = 0, backward = 0; };
-UnaryFlops flops_of(kernels::Unary kind);
+/// Flops of f for one element; none for Unary::count.
+double unary_flops(kernels::Unary kind);
 /// Elements of the gradients that are added to what is there: a flop each, unless that is where a sum starts anyway.
 double added(Asked dx);
 double bytes_of(const Tensor& t);

@@ -33,17 +33,6 @@ struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: di
   Tensors reference(In x) const override { return {sum((softmax(x[0]) - softmax(x[1])) * (x[0] - x[1]), 1)}; }
 
   Saves saves() const override { return {{Save::input, 0, "softmax is recomputed"}, {Save::input, 1, "softmax is recomputed"}}; }
-  /// Per row logsumexp of both sides; per class u, v, p, q, p - q, p + q, u - v and a product that is added.
-  Cost cost(In x) const override {
-    const double rows = double(x[0].shape()[0]), classes = double(x[0].shape()[1]);
-    return {rows * (2 * (3 * classes + 2) + 9 * classes), Op::cost(x).bytes};
-  }
-  /// logsumexp of both again; for each side a pass for the mean of u - v and one for the gradient.
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const double rows = double(x[0].shape()[0]), classes = double(x[0].shape()[1]);
-    const int sides = int(dx[0].wanted) + int(dx[1].wanted);
-    return {rows * (2 * (3 * classes + 2) + sides * 19 * classes) + added(dx), Op::backward_cost(x, y, dy, dx).bytes};
-  }
 };
 
 std::vector<OpCase> symmetric_kl_cases(DType t) {

@@ -58,7 +58,7 @@ struct ScatterAdd final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {gather(dy[0], x[1])}; }
   Saves saves() const override { return {{Save::input, 1, "says which row of the table each row went to"}}; }
-  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }
   void attributes(Attributes& list) const override { list("table_rows", table_rows); }
 };
 

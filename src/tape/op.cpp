@@ -1,5 +1,5 @@
 // Defaults of Op, and the one generic rule that makes fused ops differentiable to any order: replay the reference
-// in smaller ops and pull the gradient back through it. Next: sweep.h.
+// in smaller ops and pull the gradient back through it. Next: sweep.h, cost.cpp.
 #include <tapedeck/tape/op.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <tapedeck/base/registry.h>
 #include <tapedeck/tape/op_table.h>
 
+#include "scratch_tape.h"
 #include "sweep.h"
 
 namespace tapedeck {
@@ -24,7 +25,7 @@ Attributes& Attributes::operator()(std::string_view name, std::string_view value
 
 bool Op::backward(In, In, In, Grads) const { return false; }
 
-Tensors Op::reference(In) const { throw Error(ErrorKind::internal, text(name(), ": has no reference")); }
+Tensors Op::reference(In) const { return {}; }
 
 Saves Op::saves() const {
   Saves all;
@@ -32,36 +33,6 @@ Saves Op::saves() const {
   for (int i = 0; i < 4; ++i) all.push_back({Save::output, i, "not stated"});
   return all;
 }
-
-namespace {
-double bytes_of(const Tensor& t) { return t ? double(t.size()) * double(size_of(t.dtype())) : 0; }
-}  // namespace
-
-Cost Op::cost(In x) const {
-  Cost c;
-  for (auto& t : x) c.bytes += bytes_of(t);
-  for (auto& s : infer(x)) c.bytes += double(s.shape.size()) * double(size_of(s.dtype));
-  return c;
-}
-
-Cost Op::backward_cost(In x, In y, In dy, Asked dx) const {
-  Cost c;
-  int matrices = 0;
-  for (auto& g : dx) {
-    if (!g.wanted) continue;
-    matrices += g.into.shape().rank() > 1;
-    c.bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
-  }
-  for (auto& t : dy) c.bytes += bytes_of(t);
-  for (auto& save : saves()) {
-    const In side = save.kind == Save::input ? x : y;
-    if (size_t(save.index) < side.size()) c.bytes += bytes_of(side[size_t(save.index)]);
-  }
-  c.flops = cost(x).flops * std::max(1, matrices);
-  return c;
-}
-
-Cost Op::restore_cost(In x, In, size_t) const { return cost(x); }
 
 namespace {
 
@@ -75,29 +46,16 @@ struct Alias final : Op {
   Cost cost(In) const override { return {}; }
 };
 
-/// Tapes for pulling back through a reference when nothing is being recorded; nested references take one each.
-class ScratchTape {
- public:
-  ScratchTape() { if (depth_ == stack().size()) stack().push_back(std::make_unique<Tape>()); tape_ = stack()[depth_++].get(); }
-  ~ScratchTape() { tape_->clear(); --depth_; }
-  Tape& operator*() { return *tape_; }
-
- private:
-  static std::vector<std::unique_ptr<Tape>>& stack() { static thread_local std::vector<std::unique_ptr<Tape>> s; return s; }
-  static thread_local size_t depth_;
-  Tape* tape_;
-};
-thread_local size_t ScratchTape::depth_ = 0;
-
 Tensors pull_back(const Op& op, Tape& tape, In x, In dy, Wanted wanted, Order order) {
   const NodeId low = tape.size();
   Tensors inputs, results;
   for (size_t k = 0; k < x.size(); ++k)
     inputs.push_back(!wanted[k] ? x[k] : x[k].on_tape() ? apply(Alias{}, {x[k]}) : tape.leaf(x[k]));
   const Tensors y = op.reference(inputs);
-  Sweep sweep(tape, low, order, Sweep::Sinks::leave);
+  if (y.empty()) throw Error(ErrorKind::internal, text(op.name(), ": has neither a rule nor a reference"));
+  Sweep sweep(tape, low, order, Sweep::LeafGradients::leave);
   for (size_t k = 0; k < x.size(); ++k) if (wanted[k]) sweep.want(inputs[k]);
-  for (size_t i = 0; i < y.size() && i < dy.size(); ++i) if (dy[i] && y[i].on_tape()) sweep.seed(y[i], dy[i]);
+  for (size_t i = 0; i < y.size() && i < dy.size(); ++i) if (dy[i] && y[i].on_tape()) sweep.start(y[i], dy[i]);
   sweep.run();
   for (size_t k = 0; k < x.size(); ++k) results.push_back(wanted[k] ? sweep.result(inputs[k]) : Tensor{});
   return results;

@@ -23,7 +23,7 @@ struct Accumulate final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {dy[0], dy[0]}; }
   Saves saves() const override { return {}; }
-  Cost cost(In x) const override { return {double(x[0].size()), Op::cost(x).bytes}; }
+  Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }
 };
 
 /// to += from: gradients that meet outside a recorded sweep.
@@ -38,13 +38,13 @@ void meet(const Tensor& to, const Tensor& from) {
 
 }  // namespace
 
-Sweep::Sweep(Tape& tape, NodeId low, Order order, Sinks sinks, NodeId release)
-    : tape_(tape), order_(order), sinks_(sinks), low_(low), high_(low), release_(release),
+Sweep::Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release)
+    : tape_(tape), order_(order), leaf_gradients_(gradients_of_leaves), low_(low), high_(low), release_(release),
       first_(low < tape.size() ? tape.node(low).first : tape.values()), end_(tape.values()), base_(tape.slots_.size()),
       computed_(tape.computed_.size()) {
   tape_.slots_.resize(base_ + (end_ - first_));
   tape_.flags_.resize(base_ + (end_ - first_));
-  if (sinks_ == Sinks::fill) for (auto& [value, gradient] : tape_.sinks_) if (value >= first_) flags(value) = reaches | sink;
+  if (leaf_gradients_ == LeafGradients::fill) for (auto& [value, gradient] : tape_.leaf_gradients_) if (value >= first_) flags(value) = reaches | leaf;
 }
 
 Sweep::~Sweep() {
@@ -53,21 +53,21 @@ Sweep::~Sweep() {
   tape_.flags_.resize(base_);
 }
 
-const Tensor& Sweep::sink_of(ValueId v) const {
-  auto& sinks = tape_.sinks_;
-  return std::lower_bound(sinks.begin(), sinks.end(), v, [](auto& s, ValueId value) { return s.first < value; })->second;
+const Tensor& Sweep::leaf_gradient(ValueId v) const {
+  auto& gradients_of_leaves = tape_.leaf_gradients_;
+  return std::lower_bound(gradients_of_leaves.begin(), gradients_of_leaves.end(), v, [](auto& s, ValueId value) { return s.first < value; })->second;
 }
 
 void Sweep::want(const Tensor& t) {
   if (covers(t)) flags(t.place().value) |= reaches | wanted;
 }
 
-void Sweep::seed(const Tensor& t, const Tensor& gradient) {
+void Sweep::start(const Tensor& t, const Tensor& gradient) {
   if (gradient.shape() != t.shape() || gradient.dtype() != t.dtype())
-    throw Error(ErrorKind::shape, text("gradients: a seed of ", name_of(gradient.dtype()), gradient.shape().str(), " does not fit a loss of ",
+    throw Error(ErrorKind::shape, text("gradients: a grad_output of ", name_of(gradient.dtype()), gradient.shape().str(), " does not fit a loss of ",
                                        name_of(t.dtype()), t.shape().str()));
   if (!covers(t)) return;
-  if (tape_listener) tape_listener->seeded(tape_, t, gradient, order_, sinks_ == Sinks::fill);
+  if (tape_listener) tape_listener->sweep_started(tape_, t, gradient, order_, leaf_gradients_ == LeafGradients::fill);
   add(t.place().value, gradient);
   high_ = std::max(high_, tape_.owner(t.place().value) + 1);
 }
@@ -88,10 +88,10 @@ void Sweep::run() {
   for (NodeId i = high_; i-- > low_;) {
     pull(i);
     Node& node = tape_.row(i);
-    Tape::hold(node, i >= release_ ? 0 : node.keeps);
+    Tape::keep_only(node, i >= release_ ? 0 : node.keeps);
   }
-  if (sinks_ == Sinks::leave) return;
-  for (auto& [value, gradient] : tape_.sinks_)        // a leaf that is wanted as well got a buffer of its own
+  if (leaf_gradients_ == LeafGradients::leave) return;
+  for (auto& [value, gradient] : tape_.leaf_gradients_)        // a leaf that is wanted as well got a buffer of its own
     if (value >= first_ && (flags(value) & wanted) && slot(value)) meet(gradient, slot(value));
 }
 
@@ -122,11 +122,11 @@ void Sweep::pull(NodeId row) {
 }
 
 void Sweep::pull(const Node& node, NodeId row, In dy, Wanted asked) {
-  if (node.keeps != Node::everything) tape_.provide(row, detail::reads(*node.op, node.traits));
+  if (node.keeps != Node::everything) tape_.ensure(row, detail::reads(*node.op, node.traits));
   if (order_ == Order::first && node.traits.has_backward && pull_by_kernel(node, dy, asked)) return;
   // a rule that stands in for a kernel reads what saves() lists as well (check 9), a replayed reference reads every input, and
   // what is recorded is differentiated again
-  if (order_ == Order::differentiable || (node.traits.has_backward && !node.traits.has_rule)) tape_.provide(row, Node::everything);
+  if (order_ == Order::differentiable || (node.traits.has_backward && !node.traits.has_rule)) tape_.ensure(row, Node::everything);
   pull_by_rule(node, row, dy, asked);
 }
 
@@ -135,24 +135,24 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
   Few<bool, max_inputs> repeated;                     // the same value in two argument places: a buffer of its own
   for (size_t k = 0; k < node.in.size(); ++k) {
     Grad g;
-    bool again = false;
+    bool twice = false;
     if (asked[k]) {
       const ValueId v = node.in[k].place().value;
-      for (size_t j = 0; j < k; ++j) again = again || (asked[j] && node.in[j].place().value == v);
+      for (size_t j = 0; j < k; ++j) twice = twice || (asked[j] && node.in[j].place().value == v);
       Tensor& s = slot(v);
-      const bool into_sink = (flags(v) & (sink | wanted)) == sink;
+      const bool into_leaf = (flags(v) & (leaf | wanted)) == leaf;
       g.wanted = true;
-      if (into_sink && !s) s = sink_of(v);
-      if (again || !s) {
+      if (into_leaf && !s) s = leaf_gradient(v);
+      if (twice || !s) {
         g.into = Tensor::empty(node.in[k].shape(), node.in[k].dtype());
       } else {
-        if (!into_sink && !s.unique()) s = s.clone();
+        if (!into_leaf && !s.unique()) s = s.clone();
         g.into = s;
         g.accumulate = true;
       }
     }
     grads.push_back(std::move(g));
-    repeated.push_back(again);
+    repeated.push_back(twice);
   }
   const auto call = [&] {
     return OpCall{.kind = OpCall::Kind::backward, .op = *node.op, .traits = node.traits, .in = node.in, .out = node.out, .dy = dy, .dx = grads,
@@ -203,10 +203,10 @@ void Sweep::add(ValueId v, const Tensor& gradient) {
     s = s ? apply(Accumulate{}, {s, gradient}) : gradient;
     return;
   }
-  const bool into_sink = (flags(v) & (sink | wanted)) == sink;
-  if (into_sink && !s) s = sink_of(v);
+  const bool into_leaf = (flags(v) & (leaf | wanted)) == leaf;
+  if (into_leaf && !s) s = leaf_gradient(v);
   if (!s) { s = gradient.detach(); return; }
-  if (!into_sink && !s.unique()) s = s.clone();
+  if (!into_leaf && !s.unique()) s = s.clone();
   meet(s, gradient);
 }
 
@@ -217,21 +217,21 @@ Tensor Sweep::result(const Tensor& t) const {
 
 namespace {
 
-Tensor seed_of(const Tensor& loss, const Tensor& seed) {
+Tensor grad_output_of(const Tensor& loss, const Tensor& grad_output) {
   if (!loss.on_tape())
     throw Error(ErrorKind::value, "gradients: the loss is not on a tape, so nothing was recorded to differentiate",
                 "make a leaf of what the loss depends on, and do not detach() on the way");
   Tape::of(loss);
-  if (seed) return seed;
+  if (grad_output) return grad_output;
   if (loss.size() != 1)
-    throw Error(ErrorKind::shape, text("gradients: a loss of shape ", loss.shape().str(), " needs a seed"), "reduce it with sum() or mean(), or pass its gradient");
+    throw Error(ErrorKind::shape, text("gradients: a loss of shape ", loss.shape().str(), " needs a grad_output"), "reduce it with sum() or mean(), or pass its gradient");
   return Tensor::full(loss.shape(), 1, loss.dtype());
 }
 
 }  // namespace
 
-Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& seed) {
-  const Tensor start = seed_of(loss, seed);
+Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& grad_output) {
+  const Tensor start = grad_output_of(loss, grad_output);
   Tape& tape = Tape::of(loss);
   NodeId low = tape.owner(loss.place().value);
   for (auto& t : wrt) {
@@ -239,25 +239,25 @@ Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& seed) {
     tape.check(t);
     low = std::min(low, tape.owner(t.place().value));
   }
-  Sweep sweep(tape, low, order, Sweep::Sinks::leave);
+  Sweep sweep(tape, low, order, Sweep::LeafGradients::leave);
   for (auto& t : wrt) sweep.want(t);
-  sweep.seed(loss, start);
+  sweep.start(loss, start);
   sweep.run();
   Tensors results;
   for (auto& t : wrt) results.push_back(order == Order::first ? sweep.result(t).detach() : sweep.result(t));
   return results;
 }
 
-Tensors backward(const Tensor& loss, In also, const Tensor& seed, NodeId release) {
-  const Tensor start = seed_of(loss, seed);
+Tensors backward(const Tensor& loss, In also, const Tensor& grad_output, NodeId release) {
+  const Tensor start = grad_output_of(loss, grad_output);
   Tape& tape = Tape::of(loss);
-  Sweep sweep(tape, 0, Order::first, Sweep::Sinks::fill, release);
+  Sweep sweep(tape, 0, Order::first, Sweep::LeafGradients::fill, release);
   for (auto& t : also) {
     if (!t.on_tape()) throw Error(ErrorKind::value, text("backward: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"), "make it a leaf first");
     tape.check(t);
     sweep.want(t);
   }
-  sweep.seed(loss, start);
+  sweep.start(loss, start);
   sweep.run();
   Tensors results;
   for (auto& t : also) results.push_back(sweep.result(t).detach());

@@ -9,6 +9,7 @@
 #include <tapedeck/tape/listen.h>
 
 #include "check_finite.h"
+#include "scratch_tape.h"
 
 namespace tapedeck {
 namespace {
@@ -73,7 +74,7 @@ Node& Tape::append(const Op* op, OpTraits traits, In in, Out out) {
   for (size_t i = 0; i < out.size(); ++i) owner_.push_back(size_);
   values_ += ValueId(out.size());
   ++size_;
-  hold_needed(node);
+  release_unneeded(node);
   return node;
 }
 
@@ -86,7 +87,7 @@ Tensor Tape::leaf(const Tensor& value, const Tensor& gradient) {
   static const Leaf op;
   append(&op, detail::traits_of<Leaf>(), {}, Out(&t, 1)).arena_begin = begin;
   if (tape_listener) tape_listener->appended(*this, size_ - 1);
-  if (gradient) sinks_.emplace_back(t.place().value, gradient.detach());
+  if (gradient) leaf_gradients_.emplace_back(t.place().value, gradient.detach());
   return t;
 }
 
@@ -101,9 +102,9 @@ void Tape::rewind(Mark mark) {
   }
   values_ = mark.value;
   owner_.resize(mark.value);
-  while (!sinks_.empty() && sinks_.back().first >= mark.value) sinks_.pop_back();
+  while (!leaf_gradients_.empty() && leaf_gradients_.back().first >= mark.value) leaf_gradients_.pop_back();
   epoch_ = new_epoch();
-  segment_ = no_segment;
+  checkpoint_ = no_checkpoint;
 }
 
 void Tape::check(const Tensor& t) const {
@@ -127,11 +128,13 @@ struct Appender {
     if (tape) purpose.emplace(Memory::activations);
     Tensors y;
     for (auto& spec : box.op.infer(x))
-      y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
+      y.push_back(ShapesOnly::on()   ? Tensor::released(spec.shape, spec.dtype)
+                  : spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape)
+                                     : Tensor::empty(spec.shape, spec.dtype));
     const auto call = [&] {
       return OpCall{.kind = OpCall::Kind::forward, .op = box.op, .traits = box.traits, .in = x, .out = y, .scope = current_scope()};
     };
-    notify(call, [&] { box.op.forward(x, y); return true; });
+    if (!ShapesOnly::on()) notify(call, [&] { box.op.forward(x, y); return true; });
     if (!tape) return y;
     if (tape->check_finite_ && !box.traits.may_be_infinite) check_finite(box.op, current_scope(), y, "its output");
     const size_t begin = tape->arena_used_;

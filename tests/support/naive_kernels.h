@@ -1,4 +1,5 @@
-// The mathematics of the kernels in double loops that are obviously right and as slow as that costs.
+// The mathematics of the kernels in loops that are obviously right and as slow as that costs. With S = double they say what a kernel
+// must give; with S = Counted (src/ops/counted.h) how many flops that takes. Next: tests/op_cost_test.cpp.
 #pragma once
 #include <algorithm>
 
@@ -12,6 +13,8 @@ using kernels::Gemm;
 
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
+inline double value_of(double x) { return x; }
+inline double pow_scalar(double x, double exponent) { return std::pow(x, exponent); }
 inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 /// 0 for a dropped element of the options' stream, else the scale of kept ones.
@@ -26,8 +29,9 @@ inline Numbers dropout(const Dropout& options, Numbers x) {
   return x;
 }
 
-inline Numbers gemm(const Gemm& g, const double* a, const double* b) {
-  Numbers c(g.m * g.n, 0.0);
+template <class S>
+std::vector<S> gemm(const Gemm& g, const S* a, const S* b) {
+  std::vector<S> c(g.m * g.n, S(0));
   for (int64_t i = 0; i < g.m; ++i)
     for (int64_t j = 0; j < g.n; ++j)
       for (int64_t p = 0; p < g.k; ++p)
@@ -35,31 +39,55 @@ inline Numbers gemm(const Gemm& g, const double* a, const double* b) {
   return c;
 }
 
-inline double logsumexp(std::span<const double> x) {
-  double top = -infinity, total = 0;
-  for (double value : x) top = std::max(top, value);
-  if (top == -infinity) return top;
-  for (double value : x) total += std::exp(value - top);
-  return top + std::log(total);
+template <class S>
+S largest(const std::vector<S>& x) {
+  S top = -infinity;
+  for (const S& value : x) if (value > top) top = value;
+  return top;
+}
+template <class S>
+S logsumexp(const std::vector<S>& x) {
+  using std::exp, std::log;
+  const S top = largest(x);
+  S total = 0;
+  if (top == S(-infinity)) return top;
+  for (const S& value : x) total += exp(value - top);
+  return top + log(total);
 }
 /// f(row of x) for every row, concatenated.
-template <class F>
-Numbers each_row(int64_t rows, int64_t cols, const Numbers& x, F f) {
-  Numbers y;
+template <class S, class F>
+std::vector<S> each_row(int64_t rows, int64_t cols, const std::vector<S>& x, F f) {
+  std::vector<S> y;
   for (int64_t r = 0; r < rows; ++r) {
-    const Numbers out = f(r, Numbers(x.begin() + r * cols, x.begin() + (r + 1) * cols));
+    const std::vector<S> out = f(r, std::vector<S>(x.begin() + r * cols, x.begin() + (r + 1) * cols));
     y.insert(y.end(), out.begin(), out.end());
   }
   return y;
 }
-inline Numbers softmax(int64_t rows, int64_t cols, const Numbers& x) {
-  return each_row(rows, cols, x, [](int64_t, Numbers row) {
-    if (row.empty()) return row;
-    const double top = *std::max_element(row.begin(), row.end());
-    for (double& value : row) value = top == -infinity ? 0 : std::exp(value - top);
-    double total = 0;
-    for (double value : row) total += value;
-    for (double& value : row) value = total > 0 ? value / total : 0;
+template <class S>
+std::vector<S> softmax(int64_t rows, int64_t cols, const std::vector<S>& x) {
+  using std::exp;
+  return each_row(rows, cols, x, [](int64_t, std::vector<S> row) {
+    const S top = largest(row);
+    S total = 0;
+    for (S& value : row) value = top == S(-infinity) ? S(0) : exp(value - top), total += value;
+    if (row.empty() || total == S(0)) return row;
+    const S factor = S(1) / total;
+    for (S& value : row) value *= factor;
+    return row;
+  });
+}
+/// (x - top) - log sum e^(x - top): in two steps, exact for large x.
+template <class S>
+std::vector<S> log_softmax(int64_t rows, int64_t cols, const std::vector<S>& x) {
+  using std::exp, std::log;
+  return each_row(rows, cols, x, [](int64_t, std::vector<S> row) {
+    const S top = largest(row);
+    S total = 0;
+    if (row.empty() || top == S(-infinity)) return row;
+    for (const S& value : row) total += exp(value - top);
+    const S shift = log(total);
+    for (S& value : row) value = (value - top) - shift;
     return row;
   });
 }
@@ -124,16 +152,18 @@ inline int64_t pairs(const Attention& a) {
   each_pair(a, [&](auto...) { ++count; });
   return count;
 }
-inline double dot(const Attention& a, const Numbers& x, int64_t x_stride, int64_t i, const Numbers& y, int64_t y_stride, int64_t j,
-                  int64_t h) {
-  double total = 0;
+template <class S>
+S dot(const Attention& a, const std::vector<S>& x, int64_t x_stride, int64_t i, const std::vector<S>& y, int64_t y_stride, int64_t j, int64_t h) {
+  S total = 0;
   for (int64_t c = 0; c < a.head_dim; ++c) total += x[i * x_stride + h * a.head_dim + c] * y[j * y_stride + h * a.head_dim + c];
   return total;
 }
-inline Numbers ragged_scores(const Attention& a, const Numbers& q, const Numbers& k) {
-  Numbers scores(pairs(a));
+template <class S>
+std::vector<S> ragged_scores(const Attention& a, const std::vector<S>& q, const std::vector<S>& k) {
+  std::vector<S> scores(pairs(a));
   each_pair(a, [&](int64_t e, int64_t h, int64_t i, int64_t j, bool visible) {
-    scores[e] = visible ? a.scale * dot(a, q, a.q_stride, i, k, a.k_stride, j, h) : -infinity;
+    const S score = S(a.scale) * dot(a, q, a.q_stride, i, k, a.k_stride, j, h);
+    scores[e] = visible ? score : S(-infinity);
   });
   return scores;
 }
@@ -146,9 +176,10 @@ void each_ragged_row(const Attention& a, F f) {
     for (int64_t r = 0; r < rows; ++r, element += keys) f(element, keys);
   }
 }
-inline Numbers ragged_softmax(const Attention& a, Numbers scores) {
+template <class S>
+std::vector<S> ragged_softmax(const Attention& a, std::vector<S> scores) {
   each_ragged_row(a, [&](int64_t first, int64_t keys) {
-    const Numbers row = softmax(1, keys, Numbers(scores.begin() + first, scores.begin() + first + keys));
+    const std::vector<S> row = softmax(1, keys, std::vector<S>(scores.begin() + first, scores.begin() + first + keys));
     std::copy(row.begin(), row.end(), scores.begin() + first);
   });
   return scores;
@@ -162,13 +193,48 @@ inline Numbers ragged_softmax_backward(const Attention& a, Numbers p, const Numb
   return p;
 }
 /// to[row of query] += p from[row of key], or the transpose; rows outside every sequence keep what `to` held.
-inline Numbers weighted_sum(const Attention& a, const Numbers& p, const Numbers& from, int64_t from_stride, Numbers to,
+template <class S>
+std::vector<S> weighted_sum(const Attention& a, const std::vector<S>& p, const std::vector<S>& from, int64_t from_stride, std::vector<S> to,
                             int64_t to_stride, bool transposed = false) {
   each_pair(a, [&](int64_t e, int64_t h, int64_t i, int64_t j, bool) {
     for (int64_t c = h * a.head_dim; c < (h + 1) * a.head_dim; ++c)
       to[(transposed ? j : i) * to_stride + c] += p[e] * from[(transposed ? i : j) * from_stride + c];
   });
   return to;
+}
+
+/// Turns pairs (i, i + head_dim/2) of each head by position * base^(-2i/head_dim).
+template <class S>
+std::vector<S> rotary(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
+                      const std::vector<S>& x) {
+  using std::sin, std::cos;
+  std::vector<S> y = x;
+  for (int64_t i = 0; i < head_dim / 2; ++i) {
+    const S frequency = pow_scalar(S(base), value_of(S(-2) * S(double(i)) / S(double(head_dim))));
+    for (int64_t r = 0; r < rows; ++r) {
+      const S angle = S(double(inverse ? -position[r] : position[r])) * frequency, c = cos(angle), s = sin(angle);
+      for (int64_t low = r * stride + i; low < r * stride + columns; low += head_dim) {
+        const int64_t high = low + head_dim / 2;
+        y[low] = x[low] * c - x[high] * s;
+        y[high] = x[high] * c + x[low] * s;
+      }
+    }
+  }
+  return y;
+}
+
+/// The mean over the rows of each sequence; 0 for an empty one.
+template <class S>
+std::vector<S> segment_mean(int64_t sequences, int64_t cols, const int32_t* offsets, const std::vector<S>& x) {
+  std::vector<S> y(sequences * cols, S(0));
+  for (int64_t b = 0; b < sequences; ++b) {
+    const S factor = S(1) / S(double(std::max(1, offsets[b + 1] - offsets[b])));
+    for (int64_t c = 0; c < cols; ++c) {
+      for (int64_t r = offsets[b]; r < offsets[b + 1]; ++r) y[b * cols + c] += x[r * cols + c];
+      y[b * cols + c] *= factor;
+    }
+  }
+  return y;
 }
 
 }  // namespace tapedeck::test::naive

@@ -60,9 +60,11 @@ using Asked = std::span<const Grad>;             // the same, to look at only
 struct Save { enum Kind : uint8_t { input, output } kind; int index; const char* why; };
 using Saves = Few<Save, 10>;
 
-/// What a kernel computes and moves, for finite numbers. A flop is one +, -, *, / or elementary function (exp, log, log1p, tanh,
-/// erf, sin, cos, sqrt, pow) of one number: a multiply-add is 2, and a sum of n numbers is n, since it starts at 0 or at what is
-/// there. Free: comparing, choosing, max, abs, signs, copies, integers, random draws. bytes: what is read and what is written.
+/// What an op computes and moves, for finite numbers. A flop is one +, -, *, / or elementary function (exp, log, log1p, tanh, erf, sin,
+/// cos, sqrt, pow) of one number: a multiply-add is 2, and a sum of n numbers is n, since it starts at 0 or at what is there. Free:
+/// comparing, choosing, max, abs, signs, copies, integers, random draws. The flops of a fused op are those of its reference, forward
+/// and swept backward: what its kernels compute twice to save memory does not count ("model flops": Chowdhery et al. 2022, "PaLM",
+/// appendix B). bytes: what is read and what is written.
 struct Cost { double flops = 0, bytes = 0; };
 
 /// Collects an op's attributes for listings, JSON and errors: a("p", p).
@@ -90,21 +92,26 @@ struct Op {
   virtual Tensors vjp(In x, In y, In dy, Wanted wanted) const;
   virtual Tensors reference(In x) const;                        // the same mathematics in smaller ops; differentiable outputs first
   virtual Saves saves() const;                                  // default: every input and output
-  /// Bits of the outputs that restore() writes again, with the same bits, from other outputs that saves() lists. For what is
-  /// cheap to make (an activation, a norm): rows then hold one of the two. Inputs may be shells; false: one would be needed.
-  virtual uint32_t restores() const { return 0; }
-  virtual bool restore(In, Out, size_t /* which output */) const { return false; }
-  /// Of forward. Reads shapes and what integer inputs say. Default: no flops, bytes of inputs and outputs.
+  /// Bits of the outputs that recompute() writes again, with the same bits, from other outputs that saves() lists. For what is cheap
+  /// to make (an activation, a norm): rows then hold one of the two. Inputs may be released; false: one would be needed.
+  virtual uint32_t recomputes() const { return 0; }
+  virtual bool recompute(In, Out, size_t /* which output */) const { return false; }
+  /// Of forward. Reads shapes and what integer inputs say. Default: flops of the reference (0 without), bytes of inputs and outputs.
   virtual Cost cost(In x) const;
-  /// Of the kernel backward(x, y, dy, dx), of whose arguments only those have data that saves() lists. Default: cost(x).flops for
-  /// each matrix that gets a gradient (at least once); bytes of what saves() lists, of dy and of dx, twice where it accumulates.
+  /// Of a first-order sweep through this row, where only what saves() lists has data. Default: flops of a sweep through the
+  /// reference, or of the rule; bytes of what saves() lists, of dy and of dx, twice where it accumulates.
   virtual Cost backward_cost(In x, In y, In dy, Asked dx) const;
-  /// Of restore(x, y, output). Default: cost(x).
-  virtual Cost restore_cost(In x, In y, size_t output) const;
+  /// Of recompute(x, y, output). Default: cost(x).
+  virtual Cost recompute_cost(In x, In y, size_t output) const;
   virtual void attributes(Attributes&) const {}
 
  protected:
   ~Op() = default;
+  // what cost() and backward_cost() are made of, for ops that know one half of it better
+  double bytes_moved(In x) const;
+  double bytes_moved(In x, In y, In dy, Asked dx) const;
+  double reference_flops(In x) const;
+  double reference_flops(In x, In y, In dy, Asked dx) const;
 };
 
 }  // namespace tapedeck
