@@ -15,10 +15,6 @@
 using namespace tapedeck;
 namespace fs = std::filesystem;
 
-namespace tapedeck {
-TrainSetup setup_of(RunState& run);
-}
-
 namespace {
 
 constexpr int64_t batches = 4;                    // of one epoch, of different lengths; the last may be short
@@ -27,8 +23,8 @@ struct Taken { int64_t heap = 0, system = 0; };
 
 /// What `batches` updates take, once the same batches have been seen twice.
 Taken warm_steps(const std::string& file) {
-  const Experiment experiment = prepare(file, {"runtime.threads=1"});
-  const auto run = build(experiment, experiment.config.all_seeds().front());
+  Experiment experiment = prepare(file, {"runtime.threads=1"});
+  const auto run = build(experiment, experiment.seeds.front());
   const TrainSetup setup = setup_of(*run);
   StepRunner runner(setup);
   const Plan plan = make_plan(setup);

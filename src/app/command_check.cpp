@@ -16,19 +16,18 @@ Json check_json(const Check& check, double seconds_left) {
   const DryRun& r = check.dry_run;
   Json memory = Json::dict();
   for (const auto& [name, bytes] : memory_values(r.memory)) memory.set(name, Json::of(int64_t(bytes)));
-  return json_object({{"name", check.experiment.config.name}, {"config_hash", check.experiment.hash}, {"train_examples", data.train.size()},
+  return json_object({{"name", check.experiment.name}, {"config_hash", check.experiment.hash}, {"train_examples", data.train.size()},
                       {"validation_examples", data.validation.size()}, {"test_examples", data.test.size()}, {"outputs", data.input.outputs},
                       {"vocabulary", data.input.vocabulary}, {"parameters", r.parameters}, {"peak_bytes", total(r.memory.peak)},
                       {"memory", std::move(memory)}, {"seconds_per_step", r.seconds_per_step}, {"steps", r.steps},
-                      {"steps_per_epoch", r.steps_per_epoch}, {"seeds", check.experiment.config.all_seeds().size()},
+                      {"steps_per_epoch", r.steps_per_epoch}, {"seeds", check.experiment.seeds.size()},
                       {"estimated_seconds", seconds_left}});
 }
 
 /// Paths and shapes, for patterns in freeze and optimizer.groups.
-std::string parameter_table(const Experiment& experiment) {
-  const auto run = build(experiment, experiment.config.all_seeds().front());
+std::string parameter_table(const ParamStore& store) {
   TableRows rows;
-  for (const Parameter& p : run->store.all()) rows.push_back({p.path, p.shape.str(), p.trainable ? "" : "frozen"});
+  for (const Parameter& p : store.all()) rows.push_back({p.path, p.shape.str(), p.trainable ? "" : "frozen"});
   return table(rows, "lr");
 }
 
@@ -37,16 +36,16 @@ struct CheckFlags { std::string file; std::vector<std::string> sets; bool json =
 int check(const CheckFlags& flags) {
   const Check check = check_experiment(flags.file, flags.sets);
   if (flags.parameters) {
-    print(parameter_table(check.experiment));
+    print(parameter_table(check.run->store));
     return 0;
   }
   const Experiment& experiment = check.experiment;
   const ExperimentData& data = *experiment.data;
   const DryRun& r = check.dry_run;
-  const auto seeds = double(experiment.config.all_seeds().size());
+  const auto seeds = double(experiment.seeds.size());
   const double seconds = r.seconds_per_step * double(r.steps) * seeds;
   return print(flags.json, check_json(check, seconds), table({
-             {"experiment", fmt::format("{} is good", experiment.config.name)},
+             {"experiment", fmt::format("{} is good", experiment.name)},
              {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
                                   data.test.size(), task_of(data.train).summary(data.train))},
              {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},

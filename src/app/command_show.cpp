@@ -22,7 +22,7 @@ int show(const ShowFlags& flags) {
   ExperimentConfig config;
   if (diagnostics.empty() || !loaded.tree.members.empty()) bind_experiment(loaded.tree, config, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
-  const Json resolved = resolved_tree(config);
+  const Json resolved = resolved_tree(config, loaded.tree);
   if (!flags.origin) return print(true, resolved, "");
   const Json from = origins(loaded.tree, resolved);
   TableRows rows;

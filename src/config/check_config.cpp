@@ -11,6 +11,7 @@
 
 #include "src/config/locations.h"
 #include "src/config/stages.h"
+#include "src/train/step_runner.h"
 
 namespace tapedeck {
 namespace {
@@ -93,13 +94,8 @@ class ConfigCheck {
       report_at("TD0316",
                   text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
                   "training.micro_batch_size", text("at most ", training.batch_size));
-    else if (micro < training.batch_size && config_.objective && config_.objective->couples_examples())
-      report_at("TD0316",
-                  text("objective ", in_quotes(config_.objective.name()),
-                       " lets the examples of a batch influence each other, so that a "
-                       "micro_batch_size of ",
-                       micro, " would change the method"),
-                  "training.micro_batch_size", "remove micro_batch_size, or lower batch_size");
+    else if (config_.objective)
+      attempt(tree_, "training.micro_batch_size", "TD0316", diagnostics_, [&] { check_micro_batches(training, *config_.objective); });
   }
 
   void positive(const Duration& duration, const char* path, const char* meaning) {
@@ -146,6 +142,14 @@ class ConfigCheck {
   Diagnostics& diagnostics_;
 };
 
+/// Whether the place is that of a value or key in the section.
+bool speaks_of(const Json& section, const Location& where) {
+  const auto here = [&](const Location& l) { return l.source == where.source && l.line == where.line && l.column == where.column; };
+  return here(section.where) || std::any_of(section.items.begin(), section.items.end(), [&](const Json& item) { return speaks_of(item, where); }) ||
+         std::any_of(section.members.begin(), section.members.end(),
+                     [&](const Json::Member& member) { return here(member.where) || speaks_of(member.value, where); });
+}
+
 void make_absolute(Path& path) {
   if (path) path.path = std::filesystem::absolute(path.path).lexically_normal().string();
 }
@@ -166,14 +170,14 @@ void make_paths_absolute(Part& part) {
 }
 
 /// `--set optimizer.lr=1e-4` means the default optimizer when the file names none. Files themselves have to say the type.
-void complete_types(Part& part, Json& json) {
+void complete(Part& part, Json& json) {
   Fields fields;
   part.describe(fields);
   for (Field& field : fields.all) {
     Json::Member* member = json.find(field.name);
     if (!member || !member->value.is(Json::Kind::object)) continue;
     Json& value = member->value;
-    if (Part** group = std::get_if<Part*>(&field.target)) complete_types(**group, value);
+    if (Part** group = std::get_if<Part*>(&field.target)) complete(**group, value);
     AnyChoice** choice = std::get_if<AnyChoice*>(&field.target);
     if (!choice) continue;
     const bool from_command_line = value.where.source && value.where.source->command_line;
@@ -184,20 +188,35 @@ void complete_types(Part& part, Json& json) {
     }
     const Json::Member* type = value.find("type");
     const std::unique_ptr<Part> chosen = type ? (*choice)->example(type->value.string) : nullptr;
-    if (chosen) complete_types(*chosen, value);
+    if (chosen) complete(*chosen, value);
   }
 }
 
 }  // namespace
 
-void bind_experiment(Json& tree, ExperimentConfig& config, Diagnostics& diagnostics) {
+void complete_types(Json& tree, Diagnostics& diagnostics) {
   load_plugins(tree, diagnostics);
   ExperimentConfig defaults;
-  complete_types(defaults, tree);
-  const Json kept = without_later_sections(tree, diagnostics);
-  read_fields(config, kept, "", diagnostics);
+  complete(defaults, tree);
+}
+
+std::set<std::string> bind_experiment(Json& tree, ExperimentConfig& config, Diagnostics& diagnostics) {
+  return bind_experiment(tree, first_seed(tree), config, diagnostics);
+}
+
+std::set<std::string> bind_experiment(Json& tree, int64_t seed, ExperimentConfig& config, Diagnostics& diagnostics) {
+  ++preparation_counts().binds;
+  complete_types(tree, diagnostics);
+  const Json bound = substitute_seed(without_later_sections(tree, diagnostics), seed);
+  const size_t before = diagnostics.list().size();
+  read_fields(config, bound, "", diagnostics);
+  std::set<std::string> unread;
+  for (size_t i = before; i < diagnostics.list().size(); ++i)
+    for (const Json::Member& section : bound.members)
+      if (speaks_of(section.value, diagnostics.list()[i].where)) unread.insert(section.key);
   make_paths_absolute(config);
-  ConfigCheck(tree, config, diagnostics).run();
+  ConfigCheck(bound, config, diagnostics).run();
+  return unread;
 }
 
 }  // namespace tapedeck

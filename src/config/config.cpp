@@ -54,6 +54,11 @@ void ExperimentConfig::describe(Fields& f) {
   f("stages", stages, "a list of overrides, each with a name, that run one after the other, each from the parameters of the one before");
 }
 
+PreparationCounts& preparation_counts() {
+  static PreparationCounts counts;
+  return counts;
+}
+
 std::vector<uint64_t> ExperimentConfig::all_seeds() const {
   if (!seeds.empty()) return {seeds.begin(), seeds.end()};
   return {uint64_t(seed.value_or(0))};

@@ -4,6 +4,9 @@
 #include <cctype>
 #include <charconv>
 
+#include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
+
 namespace tapedeck {
 namespace {
 
@@ -31,12 +34,12 @@ const Json& follow(const Json& tree, std::string_view path, bool& whole) {
   return *at;
 }
 
-const Json* find_text(const Json& json, std::string_view text) {
-  if (json.is(Json::Kind::string) && json.string == text) return &json;
+const Json* find_quoted(const Json& json, std::string_view message) {
+  if (json.is(Json::Kind::string) && message.find(in_quotes(json.string)) != std::string_view::npos) return &json;
   for (const Json& item : json.items)
-    if (const Json* found = find_text(item, text)) return found;
+    if (const Json* found = find_quoted(item, message)) return found;
   for (const Json::Member& member : json.members)
-    if (const Json* found = find_text(member.value, text)) return found;
+    if (const Json* found = member.key == "type" ? nullptr : find_quoted(member.value, message)) return found;
   return nullptr;
 }
 
@@ -89,16 +92,22 @@ Location locate(const Json& tree, std::string_view path) {
   return &found == &tree ? Location{} : found.where;
 }
 
-Location locate_text(const Json& tree, std::string_view path, std::string_view text) {
-  const Json* found = nullptr;
-  if (const Json* section = value_at(tree, path)) found = find_text(*section, text);
+Location locate_mentioned(const Json& tree, std::string_view path, std::string_view message) {
+  const Json* section = value_at(tree, path);
+  const Json* found = section ? find_mentioned(*section, message) : nullptr;
+  if (section && !found) found = find_quoted(*section, message);
   return found ? found->where : locate(tree, path);
 }
 
-Location locate_mentioned(const Json& tree, std::string_view path, std::string_view message) {
-  const Json* found = nullptr;
-  if (const Json* section = value_at(tree, path)) found = find_mentioned(*section, message);
-  return found ? found->where : locate(tree, path);
+bool attempt(const Json& tree, std::string_view path, const char* code, Diagnostics& diagnostics, const std::function<void()>& body) {
+  try {
+    body();
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::config) throw;
+    diagnostics.add({code, error.message(), locate_mentioned(tree, path, error.what()), error.hint(), ""});
+    return false;
+  }
 }
 
 }  // namespace tapedeck

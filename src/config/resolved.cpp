@@ -1,6 +1,7 @@
 // The experiment written back: every value in force, its hash, and what a resumed run may change (docs/guide/run.md).
 // Next: src/run/run_folder.cpp, which keeps them.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include <tapedeck/base/error.h>
@@ -35,6 +36,19 @@ void flatten(const Json& json, const std::string& path, std::map<std::string, st
     flatten(member.value, path.empty() ? member.key : path + "." + member.key, leaves);
 }
 
+/// Binding replaced ${seed} by one of the seeds and made paths absolute; here the variable comes back.
+void put_seed_back(const Json& tree, Json& resolved) {
+  namespace fs = std::filesystem;
+  if (tree.is(Json::Kind::string) && tree.string.find("${seed}") != std::string::npos) {
+    const bool made_absolute = resolved.is(Json::Kind::string) && fs::path(resolved.string).is_absolute() && !fs::path(tree.string).is_absolute();
+    const fs::path folder = made_absolute && tree.where.source ? tree.where.source->directory : "";
+    resolved = Json::of(made_absolute ? fs::absolute(folder / tree.string).lexically_normal().string() : tree.string);
+  }
+  for (size_t i = 0; i < std::min(tree.items.size(), resolved.items.size()); ++i) put_seed_back(tree.items[i], resolved.items[i]);
+  for (const Json::Member& member : tree.members)
+    if (Json::Member* same = resolved.find(member.key)) put_seed_back(member.value, same->value);
+}
+
 Json without_free_options(Json tree) {
   for (const char* path : free_options) erase_at(tree, path);
   return tree;
@@ -42,7 +56,7 @@ Json without_free_options(Json tree) {
 
 }  // namespace
 
-Json resolved_tree(ExperimentConfig& config) {
+Json resolved_tree(ExperimentConfig& config, const Json& given) {
   Json tree = Json::dict();
   tree.set("format", Json::of(1));
   for (Json::Member& member : write_fields(config).members) tree.set(member.key, std::move(member.value));
@@ -51,6 +65,28 @@ Json resolved_tree(ExperimentConfig& config) {
     const Json* value = value_at(tree, path);
     if (value && value->string.empty() && value->items.empty()) erase_at(tree, path);
   }
+  put_seed_back(given, tree);
+  return tree;
+}
+
+Json resolved_stages(const std::string& name, const std::vector<std::pair<std::string, Json>>& stages) {
+  Json tree = stages.front().second, list = Json::list();
+  const auto differs = [&](const Json::Member& member) {
+    return std::any_of(stages.begin(), stages.end(), [&](const auto& stage) {
+      const Json::Member* same = stage.second.find(member.key);
+      return !same || same->value.dump(-1) != member.value.dump(-1);
+    });
+  };
+  std::erase_if(tree.members, differs);
+  for (const auto& [stage, resolved] : stages) {
+    Json own = Json::dict();
+    own.set("name", Json::of(stage));
+    for (const Json::Member& member : resolved.members)
+      if (member.key != "name" && !tree.find(member.key)) own.set(member.key, member.value);
+    list.items.push_back(std::move(own));
+  }
+  tree.set("name", Json::of(name));
+  tree.set("stages", std::move(list));
   return tree;
 }
 

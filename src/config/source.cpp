@@ -10,6 +10,7 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
+#include <tapedeck/config/config.h>
 
 #include "source_parts.h"
 
@@ -207,6 +208,7 @@ void check_format(const Json& tree, Diagnostics& diagnostics) {
 }
 
 LoadedExperiment load_experiment(const std::string& path, const std::vector<std::string>& sets, Diagnostics& diagnostics) {
+  ++preparation_counts().loads;
   Loader loader(diagnostics);
   LoadedExperiment experiment;
   experiment.tree = loader.load_main(path);

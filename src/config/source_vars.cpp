@@ -119,21 +119,14 @@ class Substitution {
   Diagnostics& diagnostics_;
 };
 
-// The one seed of the run, or nothing when several follow.
-std::optional<Json> single_seed(const Json& tree) {
-  if (const Json::Member* seeds = tree.find("seeds"); seeds && seeds->value.is(Kind::array)) {
-    return seeds->value.items.size() == 1 ? std::optional(seeds->value.items[0]) : std::nullopt;
-  }
-  const Json::Member* seed = tree.find("seed");
-  return seed ? seed->value : Json::of(0);
-}
-
 }  // namespace
 
 void substitute_variables(Json& tree, Diagnostics& diagnostics) {
   const Json::Member* name = tree.find("name");
   const std::string title = name && name->value.is(Kind::string) ? name->value.string : "";
-  const std::optional<Json> seed = single_seed(tree);
+  const Json::Member* seeds = tree.find("seeds");
+  const bool several = seeds && seeds->value.is(Kind::array) && seeds->value.items.size() != 1;
+  const std::optional<Json> seed = several ? std::nullopt : std::optional(Json::of(first_seed(tree)));
   Json vars = Json::dict();
   if (const Json::Member* given = tree.find("vars")) vars = given->value;
   erase(tree, "vars");
@@ -143,6 +136,12 @@ void substitute_variables(Json& tree, Diagnostics& diagnostics) {
   // Variables may use the environment, the name and the seed, but not each other: everything is replaced once.
   Substitution(nullptr, title, seed, diagnostics).apply(vars);
   Substitution(&vars, title, seed, diagnostics).apply(tree);
+}
+
+int64_t first_seed(const Json& tree) {
+  const Json::Member *seeds = tree.find("seeds"), *seed = tree.find("seed");
+  if (seeds && !seeds->value.items.empty()) return seeds->value.items.front().integer;
+  return seed ? seed->value.integer : 0;
 }
 
 Json substitute_seed(const Json& tree, int64_t seed) {

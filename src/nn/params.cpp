@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/json.h>
+#include <tapedeck/base/words.h>
 
 namespace tapedeck {
 namespace {
@@ -17,6 +19,20 @@ Tensor slab(int64_t size, DType dtype, Memory purpose) {
   return Tensor::zeros({size}, dtype);
 }
 
+/// The pattern that would have matched: a name, or everything below a part of one.
+std::string hint_for(const std::string& glob, const std::vector<std::string>& names, const char* noun) {
+  std::set<std::string> patterns(names.begin(), names.end()), sections;
+  for (const std::string& name : names) {
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) patterns.insert(name.substr(0, dot + 1) + "*");
+    sections.insert(in_quotes(name.substr(0, name.find('.')) + ".*"));
+  }
+  if (names.empty()) return text("the model has no ", noun);
+  const std::string near = did_you_mean(glob, {patterns.begin(), patterns.end()});
+  if (near.empty()) return "there are: " + join({sections.begin(), sections.end()});
+  const auto count = std::count_if(names.begin(), names.end(), [&](const std::string& name) { return glob_match(near, name); });
+  return text("nearest: ", in_quotes(near), " (", count, " ", noun, count == 1 ? ")" : "s)");
+}
+
 /// Which names match any glob, in order; Error{config} for a glob that matches none. noun: what the names are of.
 std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::vector<std::string>& names, const char* what, const char* noun) {
   std::vector<int32_t> hits;
@@ -24,9 +40,7 @@ std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::v
     const size_t before = hits.size();
     for (size_t i = 0; i < names.size(); ++i) if (glob_match(glob, names[i])) hits.push_back(int32_t(i));
     if (hits.size() > before) continue;
-    const std::string near = did_you_mean(glob, names);
-    throw Error(ErrorKind::config, text(what, ": pattern \"", glob, "\" matches no ", noun),
-                !near.empty() ? "did you mean " + near + "?" : names.empty() ? text("the model has no ", noun) : text("the first of ", names.size(), " ", noun, "s is ", names[0]));
+    throw Error(ErrorKind::config, text(what, " pattern ", in_quotes(glob), " matches no ", noun), hint_for(glob, names, noun));
   }
   std::sort(hits.begin(), hits.end());
   hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
@@ -59,7 +73,13 @@ Param ParamStore::declare(std::string path, Shape shape, Init init) {
   return {int32_t(parameters_.size() - 1)};
 }
 
+void ParamStore::release() {
+  values_ = gradients_ = {};
+  for (auto& p : parameters_) p.value = p.gradient = {};
+}
+
 void ParamStore::allocate(DType dtype, Key key) {
+  release();
   dtype_ = dtype;
   int64_t end = 0;
   for (auto& p : parameters_) {
@@ -98,7 +118,7 @@ Segment ParamStore::declare_segment(std::string path) {
 }
 
 void ParamStore::recompute(const std::vector<std::string>& globs) {
-  for (int32_t i : matches(globs, segments(), "training.recompute", "segment")) segments_[size_t(i)].recomputed = true;
+  for (int32_t i : matches(globs, segments(), "training.recompute", "layer")) segments_[size_t(i)].recomputed = true;
 }
 
 std::vector<std::string> ParamStore::segments() const {

@@ -6,7 +6,6 @@
 
 namespace tapedeck {
 
-TrainSetup setup_of(RunState& run);
 /// tokenizer.json and labels.json, so that eval and predict work without the training data.
 void write_vocabulary(const std::string& seed_folder, const ExperimentData& data);
 /// predictions/validation-best.jsonl: loads the best checkpoint into the run. Nothing without validation data.

@@ -11,7 +11,6 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/config/locations.h"
-#include "src/run/predictions.h"
 #include "src/train/plan.h"
 #include "src/train/step_runner.h"
 
@@ -21,7 +20,7 @@ namespace {
 /// The experiment, its objective inside a gradient penalty where order 2 is asked for and it is not of second order already.
 Experiment prepare_for(const std::string& path, const StepToRecord& options) {
   Experiment experiment = prepare(path, options.sets);
-  if (options.order < 2 || experiment.config.objective->second_order()) return experiment;
+  if (options.order < 2 || experiment.first->config.objective->second_order()) return experiment;
   const Json::Member* objective = experiment.loaded.tree.find("objective");
   const std::string inner = objective ? objective->value.dump(-1) : "\"cross_entropy\"";
   std::vector<std::string> sets = options.sets;
@@ -30,9 +29,8 @@ Experiment prepare_for(const std::string& path, const StepToRecord& options) {
 }
 
 /// `step` updates, then one more; recorded when options are given. If one before it is not finite, `step` becomes that one.
-Recording run_steps(RunState& run, uint64_t seed, int64_t& step, const RecorderOptions* options) {
-  TrainSetup setup = setup_of(run);
-  setup.seed = seed;
+Recording run_steps(RunState& run, int64_t& step, const RecorderOptions* options) {
+  const TrainSetup setup = setup_of(run);
   StepRunner runner(setup);
   const Plan plan = make_plan(setup);
   ExampleOrder order(setup);
@@ -60,13 +58,13 @@ Recording run_steps(RunState& run, uint64_t seed, int64_t& step, const RecorderO
 }  // namespace
 
 Recording record_step(const std::string& path, const StepToRecord& options) {
-  const Experiment experiment = prepare_for(path, options);
-  const uint64_t seed = experiment.config.all_seeds().front();
+  Experiment experiment = prepare_for(path, options);
+  const uint64_t seed = experiment.seeds.front();
   int64_t first = 0, step = options.step;
-  run_steps(*build(experiment, seed), seed, first, nullptr);       // buffers and pages are warm afterwards
-  Recording recording = run_steps(*build(experiment, seed), seed, step, &options.recorder);
+  run_steps(*build(experiment, seed), first, nullptr);       // buffers and pages are warm afterwards
+  Recording recording = run_steps(*build(experiment, seed), step, &options.recorder);
   recording.places = places_of_parts(experiment.loaded.tree);
-  recording.about = {{"experiment", experiment.config.name}, {"step", std::to_string(step + 1)}, {"seed", std::to_string(seed)},
+  recording.about = {{"experiment", experiment.name}, {"step", std::to_string(step + 1)}, {"seed", std::to_string(seed)},
                      {"threads", std::to_string(threads())}, {"program", std::string(version())}, {"config_hash", experiment.hash}};
   return recording;
 }

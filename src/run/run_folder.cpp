@@ -87,8 +87,15 @@ void point_latest_at(const std::string& run_folder) {
   fs::rename(aside, link, problem);
 }
 
-void write_inputs(const std::string& folder, const LoadedExperiment& loaded, ExperimentConfig& config,
-                  const std::vector<std::string>& command_line) {
+std::vector<std::string> input_files(ExperimentConfig& config) {
+  std::vector<std::string> files = config.data->files();
+  collect_files(*config.tokenizer, files);
+  for (const Path& plugin : config.plugins) files.push_back(plugin.path);
+  return files;
+}
+
+void write_inputs(const std::string& folder, const LoadedExperiment& loaded, const Json& resolved,
+                  const std::vector<std::string>& input_files, const std::vector<std::string>& command_line) {
   const auto write = [&](const std::string& name, const std::string& content) {
     write_file_atomically(folder + "/" + name, content);
   };
@@ -98,13 +105,9 @@ void write_inputs(const std::string& folder, const LoadedExperiment& loaded, Exp
     make_folder(folder + "/sources");
     write("sources/" + unique_name(loaded.sources[i]->name, taken), loaded.sources[i]->text);
   }
-  const Json resolved = resolved_tree(config);
   write("resolved.json", resolved.dump() + "\n");
   write("origins.json", origins(loaded.tree, resolved).dump() + "\n");
-  std::vector<std::string> files = config.data->files();
-  collect_files(*config.tokenizer, files);
-  for (const Path& plugin : config.plugins) files.push_back(plugin.path);
-  const Json facts = environment(files, command_line);
+  const Json facts = environment(input_files, command_line);
   write("environment.json", facts.dump() + "\n");
   const Json* dirty = value_at(facts, "git.dirty");
   if (dirty && dirty->boolean) write("git.diff", output_of({"git", "--no-optional-locks", "diff", "HEAD"}, 2, size_t{1} << 20));

@@ -26,8 +26,10 @@ std::string stage_folder(const std::string& run_folder, const std::string& stage
 std::vector<std::string> stage_folders(const std::string& run_folder);
 
 /// experiment.json, sources/, resolved.json, origins.json and environment.json.
-void write_inputs(const std::string& folder, const LoadedExperiment& loaded, ExperimentConfig& config,
-                  const std::vector<std::string>& command_line);
+void write_inputs(const std::string& folder, const LoadedExperiment& loaded, const Json& resolved,
+                  const std::vector<std::string>& input_files, const std::vector<std::string>& command_line);
+/// Data, vocabulary and plugins that an experiment reads.
+std::vector<std::string> input_files(ExperimentConfig& config);
 Json environment(const std::vector<std::string>& input_files, const std::vector<std::string>& command_line);
 
 /// Who runs here: one process per folder, held until the object goes. Error{usage} if another one holds it.

@@ -55,22 +55,23 @@ Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_
 
 void Log::line(const std::string& text) { out_ << clock_time() << " " << text << std::endl; }
 
-RunRecorder::RunRecorder(Where place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
-                         int64_t resumed_at)
-    : place_(std::move(place)),
+RunRecorder::RunRecorder(Where where, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
+                         Status& status, int64_t resumed_at)
+    : where_(std::move(where)),
       logging_(logging),
       log_(log),
       progress_(progress),
       options_(options),
-      path_(place_.seed_folder + "/metrics.jsonl") {
+      path_(where_.seed_folder + "/metrics.jsonl"),
+      status_(status) {
   std::error_code ignored;
   if (resumed_at >= 0) written_ = keep_until(path_, resumed_at);
   else std::filesystem::remove(path_, ignored);
   if (logging_.writes("jsonl")) open_to_append(records_, path_);
-  if (place_.of > 1) prefix_ = text("seed ", place_.seed, " ");
-  status_.seed = place_.seed;
+  if (where_.of > 1) prefix_ = text("seed ", where_.seed, " ");
+  status_.seed = where_.seed;
   status_.step = std::max<int64_t>(0, resumed_at);
-  progress_.begin(place_.of > 1 ? text("seed ", place_.number, "/", place_.of) : "");
+  progress_.begin(where_.of > 1 ? text("seed ", where_.number, "/", where_.of) : "");
   rhythm_.restart();
   beat(true);
 }
@@ -151,7 +152,7 @@ void RunRecorder::beat(bool now) {
   const auto time = Progress::Clock::now();
   if (!now && time - beat_ < heartbeat) return;
   beat_ = time;
-  write_status(place_.run_folder, status_);
+  write_status(where_.run_folder, status_);
 }
 
 }  // namespace tapedeck

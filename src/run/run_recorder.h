@@ -1,5 +1,5 @@
 // The observer of one seed's training: metrics.jsonl, log.txt, status.json and the progress people see.
-// Next: run.cpp.
+// Next: seed_runs.cpp.
 #pragma once
 #include <fstream>
 #include <set>
@@ -27,15 +27,14 @@ class RunRecorder final : public Observer {
   struct Where { std::string run_folder, seed_folder; uint64_t seed = 0; int number = 1, of = 1; };
 
   /// resumed_at: the step of the checkpoint that training goes on from (later records are cut off), or -1.
-  RunRecorder(Where place, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
+  /// status: keeps what a watcher sees.
+  RunRecorder(Where where, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options, Status& status,
               int64_t resumed_at);
 
   void step(const StepRecord& record) override;
   void evaluation(const EvaluationRecord& record) override;
   void checkpoint(const std::string& path, int64_t step, bool best) override;
   void note(const std::string& line) override;
-  int64_t steps_done() const { return status_.step; }
-  int64_t total_steps() const { return status_.total_steps; }
 
  private:
   void write_step(const StepRecord& record);
@@ -43,7 +42,7 @@ class RunRecorder final : public Observer {
   bool due(const StepRecord& record);
   void beat(bool now);
 
-  Where place_;
+  Where where_;
   const LoggingOptions& logging_;
   Log& log_;
   Progress& progress_;
@@ -52,7 +51,7 @@ class RunRecorder final : public Observer {
   std::ofstream records_;
   std::set<std::pair<int64_t, std::string>> written_;  // (step, split) kept from before a resume
   PlainRhythm rhythm_;
-  Status status_;
+  Status& status_;
   Progress::Clock::time_point beat_{};
   double rate_ = 0;                                    // examples per second, smoothed
   double first_seconds_ = 0;

@@ -20,38 +20,47 @@ void zero_gradients(const ParamStore& store) {
   std::fill_n(g.raw<uint8_t>(), size_t(g.size()) * size_of(g.dtype()), uint8_t{0});
 }
 
-void check_sites(const TrainSetup& setup) {
-  auto known = setup.model->sites();
-  for (auto& site : setup.objective->sites()) {
-    if (setup.store->find(site) || std::find(known.begin(), known.end(), site) != known.end()) continue;
-    for (auto& path : setup.store->paths()) known.push_back(path);
-    throw Error(ErrorKind::config, text("the objective names the site ", in_quotes(site), ", which the model does not have"),
-                text(suggest(site, known), " sites: ", join(setup.model->sites()), "; parameters work as well"));
-  }
-}
-
-void check_setup(const TrainSetup& setup) {
-  const TrainingOptions& training = *setup.training;
-  if (setup.train->size() == 0) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
-  const Task& task = task_of(*setup.train);
-  if (const std::string problem = mismatch(setup.objective->task(), task); setup.objective->needs_labels() && !problem.empty())
-    throw Error(ErrorKind::config, problem, text("use the loss ", in_quotes(task.defaults().loss)));
-  if (training.micro_batch_size && *training.micro_batch_size < training.batch_size && setup.objective->couples_examples())
-    throw Error(ErrorKind::config,
-                text("training.micro_batch_size ", *training.micro_batch_size,
-                     " would change this objective: its examples influence each other, so a batch of ", training.batch_size,
-                     " cannot be cut"),
-                "remove micro_batch_size, or lower batch_size");
-  training.sampler->check(*setup.train, training.batch_size);
-  check_sites(setup);
-}
-
 /// The folder itself, or the best checkpoint of a run folder.
 std::string checkpoint_in(const std::string& folder) {
   return std::filesystem::exists(folder + "/checkpoints") ? find_checkpoint(folder, "best") : folder;
 }
 
 }  // namespace
+
+void check_sites(const Objective& objective, const Model& model, const ParamStore& store) {
+  const std::vector<std::string> sites = model.sites();
+  for (const std::string& site : objective.sites()) {
+    if (store.find(site) || std::find(sites.begin(), sites.end(), site) != sites.end()) continue;
+    std::vector<std::string> known = store.paths();
+    known.insert(known.begin(), sites.begin(), sites.end());
+    throw Error(ErrorKind::config, text("the model has no site or parameter ", in_quotes(site)),
+                text(suggest(site, known), " sites: ", join(sites), store.all().empty() ? "" : "; or a parameter such as " + store.all()[0].path));
+  }
+}
+
+void check_loss(const Loss& loss, const Dataset& train) {
+  const Task& task = task_of(train);
+  const std::string problem = mismatch(loss, task);
+  if (problem.empty()) return;
+  throw Error(ErrorKind::config, problem,
+              text("use the loss ", in_quotes(task.defaults().loss), "; ", name_of(loss.answer()), " as labels: ", task_asking(loss.answer())->defaults().data));
+}
+
+void check_micro_batches(const TrainingOptions& training, const Objective& objective) {
+  if (!training.micro_batch_size || *training.micro_batch_size >= training.batch_size || !objective.couples_examples()) return;
+  throw Error(ErrorKind::config,
+              text("training.micro_batch_size ", *training.micro_batch_size,
+                   " would change this objective: its examples influence each other, so a batch of ", training.batch_size, " cannot be cut"),
+              "remove micro_batch_size, or lower batch_size");
+}
+
+void check_setup(const TrainSetup& setup) {
+  if (setup.train->size() == 0) throw Error(ErrorKind::data, "the training split is empty", "check data.train");
+  if (setup.objective->needs_labels()) check_loss(setup.objective->task(), *setup.train);
+  check_micro_batches(*setup.training, *setup.objective);
+  setup.training->sampler->check(*setup.train, setup.training->batch_size);
+  check_sites(*setup.objective, *setup.model, *setup.store);
+}
 
 void begin_objectives(const TrainSetup& setup) {
   const SetupContext context{*setup.store, setup.train->size(),

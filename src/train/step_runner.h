@@ -9,6 +9,12 @@
 
 namespace tapedeck {
 
+/// What every step needs, for runs that come from no file as well: each throws Error{config}, which whoever read a file can give a place.
+void check_sites(const Objective& objective, const Model& model, const ParamStore& store);
+void check_loss(const Loss& loss, const Dataset& train);
+void check_micro_batches(const TrainingOptions& training, const Objective& objective);
+/// All of them; Error{data} for an empty training split.
+void check_setup(const TrainSetup& setup);
 /// Tells the objective and all objectives inside it what training is about.
 void begin_objectives(const TrainSetup& setup);
 /// What they carry from step to step, by place and name: "objective.loss.teacher".
@@ -18,7 +24,7 @@ void name_parameters(Recorder& recorder, const ParamStore& store);
 
 class StepRunner {
  public:
-  /// Checks what a step needs (Error{config}), binds the optimizer and empties the gradients.
+  /// Checks what a step needs, binds the optimizer and empties the gradients.
   explicit StepRunner(const TrainSetup& setup);
 
   /// Update number `number` (from 0) on the examples `order`; fills loss, lr, grad_norm and reports of the record.

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,14 +58,23 @@ struct ExperimentConfig : Part {
   std::vector<uint64_t> all_seeds() const;
 };
 
-/// Binds the merged tree (load_experiment's) and checks everything that needs no data: sections of other versions, names of
-/// metrics, patterns over parameter names, sites, sizes and durations that contradict each other. All mistakes become diagnostics.
-/// Where --set gave options of a part that the file leaves to its default, the tree receives the default's type.
-void bind_experiment(Json& tree, ExperimentConfig& config, Diagnostics& diagnostics);
+/// Binds the merged tree (load_experiment's) for one of its seeds and checks everything that needs no data: sections of other versions,
+/// names of metrics, sizes and durations that contradict each other. All mistakes become diagnostics; returns the sections that could not
+/// be read. Where --set gave options of a part that the file leaves to its default, the tree receives the default's type.
+std::set<std::string> bind_experiment(Json& tree, ExperimentConfig& config, Diagnostics& diagnostics);
+std::set<std::string> bind_experiment(Json& tree, int64_t seed, ExperimentConfig& config, Diagnostics& diagnostics);
+/// What binding does first: loads the plugins of the tree and gives parts their types, so that stages can be merged over it.
+void complete_types(Json& tree, Diagnostics& diagnostics);
+
+/// How often this process loaded an experiment and bound one: a run does the first once and the second once per seed.
+struct PreparationCounts { int64_t loads = 0, binds = 0; };
+PreparationCounts& preparation_counts();
 
 /// Every value in force; options that are not set are left out. Can be run as it is, from anywhere: bind_experiment
-/// made the paths absolute.
-Json resolved_tree(ExperimentConfig& config);
+/// made the paths absolute. tree: what the config was bound from, where ${seed} may still stand for several seeds; it does so here, too.
+Json resolved_tree(ExperimentConfig& config, const Json& tree = {});
+/// The experiment around stages: what all of them have in common, and a stage "name" for each with what it has not.
+Json resolved_stages(const std::string& name, const std::vector<std::pair<std::string, Json>>& stages);
 /// 64 hex digits over everything that a resumed run may not change (docs/guide/run.md lists the exceptions).
 std::string config_hash(const Json& resolved);
 /// Dotted paths of leaves that differ between two resolved trees and may not change on resume: "optimizer.lr: 0.001 -> 0.01".

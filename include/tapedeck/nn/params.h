@@ -45,9 +45,11 @@ struct Segment { int32_t index = -1; };
 class ParamStore {
  public:
   Param declare(std::string path, Shape shape, Init init);      // a path declared twice throws Error{internal}
-  /// Lays out the slabs and draws the initial values: parameter p from key / p.path. Call once, after building the model.
+  /// Lays out the slabs and draws the initial values: parameter p from key / p.path. Call after building the model; once more for the
+  /// same start again, whatever happened to the values meanwhile.
   void allocate(DType dtype, Key key);
-  /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest names.
+  void release();                                               // gives the slabs back until they are allocated again
+  /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest pattern.
   void freeze(const std::vector<std::string>& globs);
   /// Training passes add Gaussian noise of this deviation to what matches, each pass its own; same error.
   void make_noisy(const std::vector<std::string>& globs, double deviation);

@@ -27,7 +27,8 @@ struct Objective : Part {
   virtual Tensor loss(Step& step) = 0;
   /// Adds the gradients of the step; returns the value to log. Methods with several sweeps do better than loss + backward.
   virtual double run(Step& step);
-  /// Makes what is carried from step to step: a teacher's parameters, remembered predictions.
+  /// Makes what is carried from step to step: a teacher's parameters, remembered predictions. Called again when a run starts anew
+  /// (the first steps may have been tried before): what was there is forgotten.
   virtual void begin(const SetupContext&) {}
   /// What is carried, for checkpoints: saved by name, restored by copying into these tensors.
   virtual std::map<std::string, Tensor> extra_state() const { return {}; }

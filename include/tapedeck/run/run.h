@@ -16,8 +16,9 @@ namespace tapedeck {
 
 std::string_view version();                       // "0.1.0": of CMakeLists.txt, the one place that says it
 
-/// The data of an experiment, read and encoded once for all seeds.
+/// The data of an experiment, read and encoded once for all seeds and stages that ask for the same.
 struct ExperimentData {
+  std::string asked;                              // the options that decide them, as text
   Splits rows;
   Dataset train, validation, test;
   ModelInput input;
@@ -25,33 +26,46 @@ struct ExperimentData {
   std::string vocabulary_hash;
 };
 
-/// A checked experiment with its data: what everything else starts from.
-struct Experiment {
-  LoadedExperiment loaded;
-  ExperimentConfig config;                        // ${seed} still in place when there are several seeds
-  std::string hash;
-  std::shared_ptr<const ExperimentData> data;
-};
-/// Loads, binds, reads the data and checks; throws Error{config} with every mistake at once, Error{data} for the data.
-/// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first returned.
-Experiment prepare(const std::string& path, const std::vector<std::string>& sets);
-/// One experiment for each stage; the experiment itself without stages.
-std::vector<Experiment> prepare_all(const std::string& path, const std::vector<std::string>& sets);
-
-/// Threads, GEMM backend and precision of everything that follows.
-void use_runtime(const RuntimeOptions& runtime);
-
-/// Everything of one seed: fresh parts, parameters drawn from root_key(seed) / "init".
+/// Everything of one seed: parts of its own, a model, parameters drawn from root_key(seed) / "init".
 struct RunState {
+  uint64_t seed = 0;
   ExperimentConfig config;
   std::shared_ptr<const ExperimentData> data;
   ParamStore store;
   std::unique_ptr<Model> model;
   std::vector<std::pair<std::string, std::string>> places;   // of its parts in the experiment: look/recording.h
 };
+
+/// A checked experiment with its data: what everything else starts from.
+struct Experiment {
+  LoadedExperiment loaded;                        // ${seed} still in place when there are several seeds
+  std::string name, hash;
+  Json resolved;                                  // every value in force
+  std::vector<uint64_t> seeds;
+  std::shared_ptr<const ExperimentData> data;
+  std::unique_ptr<RunState> first;                // of the first seed, which the checks used, until build() hands it out
+};
+/// Loads, binds, reads the data and checks; throws Error{config} with every mistake at once, Error{data} for the data.
+/// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first returned.
+Experiment prepare(const std::string& path, const std::vector<std::string>& sets);
+
+/// A file as a whole: the experiment, or one for each of its stages.
+struct ExperimentFile {
+  LoadedExperiment loaded;
+  std::string name, hash;
+  Json resolved;
+  std::vector<Experiment> experiments;
+};
+ExperimentFile prepare_all(const std::string& path, const std::vector<std::string>& sets);
+
+/// The run as the trainer sees it: parts, data, seed.
+TrainSetup setup_of(RunState& run);
+/// Threads, GEMM backend and precision of everything that follows.
+void use_runtime(const RuntimeOptions& runtime);
 /// All seeds share one split, so that their differences are differences of training.
 Key data_key();
-std::unique_ptr<RunState> build(const Experiment& experiment, uint64_t seed);
+/// What one seed starts from. The first seed's was built and tried by prepare(): it is handed out once, with nothing left of the trial.
+std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed);
 
 enum class ProgressMode { automatic, live, plain, json, none };
 struct RunOptions {
@@ -114,7 +128,7 @@ std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& p
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
 
 /// One step on the longest batch, nothing kept.
-struct Check { Experiment experiment; DryRun dry_run; };
+struct Check { Experiment experiment; std::unique_ptr<RunState> run; DryRun dry_run; };
 Check check_experiment(const std::string& path, const std::vector<std::string>& sets);
 
 }  // namespace tapedeck

@@ -4,7 +4,7 @@
 
 namespace tapedeck {
 
-/// Adds a diagnostic for everything that planning or a first step would refuse. Leaves gradients behind in the run.
+/// Adds a diagnostic for everything that planning or a first step would refuse. Draw the parameters again afterwards.
 void try_run(const Json& tree, RunState& run, Diagnostics& diagnostics);
 
 }  // namespace tapedeck
