@@ -1,5 +1,5 @@
-// "model": {"type": "tagger"}: an encoder and the scores of every tag for every word, which is represented by its first token. Heads:
-// each word by itself, or with scores of one tag after another, which the losses crf and memm train.
+// "model": {"type": "tagger"}: an encoder and the scores of every tag for every word, which is represented by its first token.
+// Heads: each word by itself, or with scores of one tag after another, which the losses crf and memm train.
 #include <tapedeck/nn/transformer.h>
 
 namespace tapedeck {
@@ -10,7 +10,7 @@ enum class TagHead { softmax, crf, memm };
 struct Tagger final : Model {
   std::unique_ptr<Encoder> encoder;
   Linear out;
-  Param transitions;                              // undefined: each word by itself
+  Param transitions;  // undefined: each word by itself
   ScopeId scope = 0;
   double dropout = 0;
 
@@ -37,7 +37,8 @@ struct TaggerSpec final : ModelSpec {
   void describe(Fields& f) override {
     f("encoder", encoder, "tokens to vectors");
     f.names("head", head, {{"softmax", TagHead::softmax}, {"crf", TagHead::crf}, {"memm", TagHead::memm}},
-            "softmax: each word by itself; crf: also scores of a tag after another, of the first and of the last; memm: of a tag after another. "
+            "softmax: each word by itself; crf: also scores of a tag after another, of the first and of the last; memm: of a tag "
+            "after another. "
             "The loss has the same name (cross_entropy for softmax)");
     f("dropout", dropout, "drop probability of the encoder's vectors").at_least(0).below(1);
   }
@@ -49,11 +50,13 @@ struct TaggerSpec final : ModelSpec {
     model->out = Linear(own, model->encoder->width(), input.outputs);
     model->dropout = dropout;
     const int64_t edges = head == TagHead::crf ? 2 : 0;
-    if (head != TagHead::softmax) model->transitions = own.make("transitions", {input.outputs + edges, input.outputs}, Init::zeros());
+    if (head != TagHead::softmax)
+      model->transitions = own.make("transitions", {input.outputs + edges, input.outputs}, Init::zeros());
     return model;
   }
 };
-TAPEDECK_PART(ModelSpec, TaggerSpec, "tagger", "Encoder, and scores of every tag for every word; head softmax, crf or memm. Sites: embedding, hidden, pooled.");
+TAPEDECK_PART(ModelSpec, TaggerSpec, "tagger",
+              "Encoder, and scores of every tag for every word; head softmax, crf or memm. Sites: embedding, hidden, pooled.");
 
 }  // namespace
 }  // namespace tapedeck

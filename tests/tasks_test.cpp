@@ -1,5 +1,5 @@
-// Tasks: what each makes of a file, what they predict and write, tags as spans, decoding of chains; and a task of one's own, which is one
-// file. Next: extend_test.cpp.
+// Tasks: what each makes of a file, what they predict and write, tags as spans, decoding of chains; and a task of one's own,
+// which is one file. Next: extend_test.cpp.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -30,15 +30,23 @@ std::string shown(const std::vector<int32_t>& list) {
 }
 
 /// What a file is taken for, and what is known about its first row: label, number, several.
-struct File { const char *options, *bytes, *task, *labels; int32_t label; double target; const char* classes; };
+struct File {
+  const char *options, *bytes, *task, *labels;
+  int32_t label;
+  double target;
+  const char* classes;
+};
 const File files[] = {
     {R"({"type":"tsv","train":"t"})", "text\tlabel\na\tyes\nb\tno\n", "classification", "no yes", 1, 0, ""},
     {R"({"type":"tsv","train":"t","label_type":"number"})", "text\tlabel\na\t2.5\n", "regression", "", -1, 2.5, ""},
     {R"({"type":"tsv","train":"t","label_type":"set"})", "text\tlabel\na\ty, x\nb\t\n", "multi_label", "x y", 0, 0, "0 1"},
     {R"({"type":"csv","train":"t","label_type":"set"})", "text,label\na,\"y,z\"\n", "multi_label", "y z", 0, 0, "0 1"},
-    {R"({"type":"jsonl","train":"t","label_type":"set"})", R"({"text":"a","label":["y","x","y"]})", "multi_label", "x y", 0, 0, "0 1"},
-    {R"({"type":"jsonl","train":"t","label_type":"set"})", R"({"text":"a","label":{"name":{"Bo":[[0,1]]},"city":{}}})", "multi_label", "city name", 0, 0, "0 1"},
-    {R"({"type":"jsonl","train":"t","label_type":"set"})", "{\"text\":\"a\",\"label\":[]}\n{\"text\":\"b\",\"label\":\"x\"}", "multi_label", "x", 0, 0, ""},
+    {R"({"type":"jsonl","train":"t","label_type":"set"})", R"({"text":"a","label":["y","x","y"]})", "multi_label", "x y", 0, 0,
+     "0 1"},
+    {R"({"type":"jsonl","train":"t","label_type":"set"})", R"({"text":"a","label":{"name":{"Bo":[[0,1]]},"city":{}}})",
+     "multi_label", "city name", 0, 0, "0 1"},
+    {R"({"type":"jsonl","train":"t","label_type":"set"})", "{\"text\":\"a\",\"label\":[]}\n{\"text\":\"b\",\"label\":\"x\"}",
+     "multi_label", "x", 0, 0, ""},
     {R"({"type":"bio","train":"t"})", "Bo\tB-p\nsat\tO\n", "spans", "p", 0, 0, ""},
     {R"({"type":"running_text","train":"t"})", "a b c", "language_model", "", -1, 0, ""},
 };
@@ -50,10 +58,18 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 /// Tags of words: the line, its words' tags, the spans by strict BIO as first-last.
-struct Tags { const char *tags, *spans; };
+struct Tags {
+  const char *tags, *spans;
+};
 const Tags tags[] = {
-    {"O B-a I-a O B-b", "1-2 a;4-4 b;"}, {"B-a B-a I-a", "0-0 a;1-2 a;"},   {"I-a I-a O", ""},         {"B-a I-b I-a", "0-0 a;"},
-    {"B-a O I-a", "0-0 a;"},             {"B-a I-a B-b I-b", "0-1 a;2-3 b;"}, {"S-a B-b E-b", "0-0 a;1-2 b;"}, {"O O", ""},
+    {"O B-a I-a O B-b", "1-2 a;4-4 b;"},
+    {"B-a B-a I-a", "0-0 a;1-2 a;"},
+    {"I-a I-a O", ""},
+    {"B-a I-b I-a", "0-0 a;"},
+    {"B-a O I-a", "0-0 a;"},
+    {"B-a I-a B-b I-b", "0-1 a;2-3 b;"},
+    {"S-a B-b E-b", "0-0 a;1-2 b;"},
+    {"O O", ""},
 };
 
 /// Score of a path under a MEMM, for every path of two sequences of up to four tags.
@@ -96,7 +112,8 @@ TEST_CASE("a file says its task, and the task what is known about a row") {
 
 TEST_CASE("what a run left before tasks had names") {
   const auto task_of_state = [](const std::string& state) { return restored_task({}, parse_json(state, "labels.json"))->name; };
-  CHECK(task_of_state(R"({"labels": ["a", "b"], "regression": false, "pairs": true, "spans": false, "running": false})") == "classification");
+  CHECK(task_of_state(R"({"labels": ["a", "b"], "regression": false, "pairs": true, "spans": false, "running": false})") ==
+        "classification");
   CHECK(task_of_state(R"({"labels": [], "regression": true})") == "regression");
   CHECK(task_of_state(R"({"labels": ["p"], "regression": false, "spans": true})") == "spans");
   CHECK(task_of_state(R"({"labels": [], "running": true})") == "language_model");
@@ -113,7 +130,10 @@ TEST_CASE("tags become spans by strict BIO, and words their first tokens") {
     std::string word;
     one.labels.emplace();
     for (const char c : std::string(row.tags) + " ") {
-      if (c != ' ') { word += c; continue; }
+      if (c != ' ') {
+        word += c;
+        continue;
+      }
       one.labels->push_back(word);
       word.clear();
     }
@@ -158,7 +178,8 @@ TEST_CASE("sets of classes: decisions, micro and macro F1 as scikit-learn's") {
   Predictions p;
   p.classes = 3;
   p.chosen = {{0, 1}, {2}, {}, {0}, {1}};
-  p.given = {std::vector<int32_t>{0}, std::vector<int32_t>{1, 2}, std::vector<int32_t>{}, std::vector<int32_t>{0, 2}, std::nullopt};
+  p.given = {std::vector<int32_t>{0}, std::vector<int32_t>{1, 2}, std::vector<int32_t>{}, std::vector<int32_t>{0, 2},
+             std::nullopt};
   CHECK(Registry<Metric>::find("micro_f1")->make()->compute(p) == doctest::Approx(2.0 * 3 / (4 + 5)));
   CHECK(Registry<Metric>::find("macro_f1")->make()->compute(p) == doctest::Approx((1 + 0 + 2.0 / 3) / 3));
 }
@@ -179,7 +200,8 @@ TEST_CASE("the losses of several classes read the cells of known rows only") {
 
 TEST_CASE("Viterbi of a MEMM finds the most probable of all paths") {
   for (int64_t draw = 0; draw < 8; ++draw) {
-    const Tensor e = Tensor::normal({4, 3}, root_key(1) / draw, 0, 2, DType::f64), between = Tensor::normal({3, 3}, root_key(2) / draw, 0, 2, DType::f64);
+    const Tensor e = Tensor::normal({4, 3}, root_key(1) / draw, 0, 2, DType::f64),
+                 between = Tensor::normal({3, 3}, root_key(2) / draw, 0, 2, DType::f64);
     const Tensor best = memm_best(e, between, Tensor::of<int32_t>({0, 4}, {2}));
     const std::vector<int32_t> found(best.data<int32_t>().begin(), best.data<int32_t>().end());
     std::vector<int32_t> top;
@@ -196,7 +218,8 @@ TEST_CASE("a loss of chains needs the transitions of its head, and other losses 
   batch.token_labels = Tensor::of<int32_t>({0, 1}, {2});
   batch.word_offsets = Tensor::of<int32_t>({0, 2}, {2});
   const Tensor logits = Tensor::zeros({2, 2}, DType::f64);
-  const Output plain{logits, {}, {}}, memm{logits, {}, {}, {}, Tensor::zeros({2, 2}, DType::f64)}, crf{logits, {}, {}, {}, Tensor::zeros({4, 2}, DType::f64)};
+  const Output plain{logits, {}, {}}, memm{logits, {}, {}, {}, Tensor::zeros({2, 2}, DType::f64)},
+      crf{logits, {}, {}, {}, Tensor::zeros({4, 2}, DType::f64)};
   for (const char* name : {"crf", "memm"}) {
     const Choice<Loss> loss(name);
     CHECK_THROWS_WITH_AS(loss->of(plain, batch), doctest::Contains("one tag after another"), Error);
@@ -207,22 +230,32 @@ TEST_CASE("a loss of chains needs the transitions of its head, and other losses 
 }
 
 TEST_CASE("what does not suit a task is refused once, with its place") {
-  struct Trial { const char *experiment, *code, *said; };
+  struct Trial {
+    const char *experiment, *code, *said;
+  };
   const Trial trials[] = {
-      {R"({"task": "multi_label", "objective": "cross_entropy"})", "TD0319", "needs classes, but the labels of the data are sets of classes"},
-      {R"({"task": "multi_label", "objective": {"type": "supervised", "loss": "bce"}, "evaluation": {"metrics": ["accuracy"]}})", "TD0314", "micro_f1"},
+      {R"({"task": "multi_label", "objective": "cross_entropy"})", "TD0319",
+       "needs classes, but the labels of the data are sets of classes"},
+      {R"({"task": "multi_label", "objective": {"type": "supervised", "loss": "bce"}, "evaluation": {"metrics": ["accuracy"]}})",
+       "TD0314", "micro_f1"},
       {R"({"task": "tagging"})", "TD0319", "no word of the training data has a tag"},
       {R"({"task": "tagging", "model": "text"})", "TD0320", "tagger"},
-      {R"({"task": "spans", "model": "span", "objective": {"type": "supervised", "loss": "global_pointer"}})", "TD0319", "no span is marked"},
+      {R"({"task": "spans", "model": "span", "objective": {"type": "supervised", "loss": "global_pointer"}})", "TD0319",
+       "no span is marked"},
       {R"({"objective": {"type": "supervised", "loss": "crf"}})", "TD0319", "needs tags"},
       {R"({"model": "tagger"})", "TD0320", "answers for words"},
+      {R"({"data": {"type": "slots", "dir": "@"}, "model": "tagger", "objective": "mixup"})", "TD0325", "a tag for every word"},
+      {R"({"data": {"type": "slots", "dir": "@"}, "model": "tagger", "objective": "temporal_ensembling"})", "TD0325",
+       "one per token"},
+      {R"({"data": {"type": "slots", "dir": "@"}, "model": {"type": "tagger", "head": "crf"}})", "TD0325", "does not train"},
       {R"({"task": "tags"})", "TD0302", "tagging"},
   };
   const TempFolder folder;
   for (const Trial& trial : trials) {
     Parsed experiment = Parsed::parse(trial.experiment);
     experiment["name"] = "x";
-    experiment["data"] = {{"type", "builtin"}, {"train", 24}, {"validation", 8}, {"test", 0}};
+    if (!experiment.contains("data")) experiment["data"] = {{"type", "builtin"}, {"train", 24}, {"validation", 8}, {"test", 0}};
+    else experiment["data"]["dir"] = TAPEDECK_SOURCE_DIR "/configs/smoke/data/slots";
     put(folder, "x.json", experiment.dump());
     const Finished checked = run_tool({"check", folder / "x.json"});
     CAPTURE(trial.experiment);
@@ -241,7 +274,8 @@ TEST_CASE("a task of a new kind is one file: it trains, evaluates, predicts, and
   const char *stars[] = {"1", "2", "3"}, *words[] = {"dull", "fair", "fine"};
   for (int i = 0; i < 48; ++i) rows += text("a ", words[i % 3], " film ", i % 5, "\t", stars[i % 3], "\n");
   put(folder, "train.tsv", "text\tlabel\n" + rows);
-  Parsed experiment = Parsed::parse(R"({"name": "stars", "data": {"type": "tsv", "train": "train.tsv", "validation": "train.tsv"}, "task": "ordinal",
+  Parsed experiment = Parsed::parse(
+      R"({"name": "stars", "data": {"type": "tsv", "train": "train.tsv", "validation": "train.tsv"}, "task": "ordinal",
     "model": {"type": "text", "pooling": "mean", "encoder": {"type": "transformer", "layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0}},
     "objective": {"type": "r_drop", "alpha": 0.1, "loss": "bce"}, "optimizer": {"type": "adamw", "lr": 0.02}, "training": {"duration": "80 steps", "batch_size": 16},
     "evaluation": {"every": "40 steps", "metrics": ["accuracy", "f1", "loss"]}, "runtime": {"threads": 1}})");
@@ -259,7 +293,8 @@ TEST_CASE("a task of a new kind is one file: it trains, evaluates, predicts, and
   CHECK(Parsed::parse(read_raw(folder / (latest + "/metrics.json")))["best"]["accuracy"] == 1.0);
   CHECK(Parsed::parse(read_raw(folder / (latest + "/labels.json")))["task"] == "ordinal");
   CHECK(has(run({"eval", latest}), "accuracy"));
-  const Parsed predicted = Parsed::parse(run({"predict", latest, "train.tsv"}).substr(0, run({"predict", latest, "train.tsv"}).find('\n')));
+  const Parsed predicted =
+      Parsed::parse(run({"predict", latest, "train.tsv"}).substr(0, run({"predict", latest, "train.tsv"}).find('\n')));
   CHECK(predicted["predicted"] == predicted["label"]);
   CHECK(predicted["probabilities"].size() == 3);
   CHECK(lines_of(read_raw(folder / (latest + "/predictions/validation-best.jsonl"))).size() >= 48);

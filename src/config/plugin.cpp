@@ -177,7 +177,8 @@ void load_plugin(const std::string& path) {
   if (!file) throw refusal(path, "cannot be read", "see who may read it");
   judge(path, bytes);
   require_different_names();
-  open<Reader, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(path, whole);
+  open<Reader, Task, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(
+      path, whole);
   loaded.insert(whole.string());
 }
 

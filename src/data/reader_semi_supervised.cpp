@@ -51,7 +51,9 @@ struct SemiSupervisedReader final : Reader {
     row.label.clear();
     row.spans.reset();
     row.labels.reset();
-    if (task.answers(row)) throw Error(ErrorKind::config, text("data: rows of the task \"", task.name, "\" cannot be without an answer"), "use a source of rows such as \"lines\"");
+    if (task.answers(row))
+      throw Error(ErrorKind::config, text("data: rows of the task \"", task.name, "\" cannot be without an answer"),
+                  "use a source of rows such as \"lines\"");
   }
   void hide(std::vector<Row>& rows, const Task& task, Key key) const {
     const auto n = int64_t(rows.size()), kept = std::max<int64_t>(1, std::llround(keep_ * double(n)));

@@ -1,5 +1,5 @@
-// "slots": folders of parallel files, as intent and slot data are published (SNIPS, ATIS): seq.in has a text per line, seq.out a tag for
-// each of its words, label the intent. Next: src/tasks/tagging.cpp.
+// "slots": folders of parallel files, as intent and slot data are published (SNIPS, ATIS): seq.in has a text per line, seq.out a
+// tag for each of its words, label the intent. Next: src/tasks/tagging.cpp.
 #include <filesystem>
 
 #include "src/data/file_reader.h"
@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 
 struct SlotReader final : FileReader {
   Path dir;
-  std::string train = "train", validation = "valid", test = "test", text_file = "seq.in", tag_file = "seq.out", label_file = "label";
+  std::string train = "train", validation = "valid", test = "test", text_file = "seq.in", tag_file = "seq.out",
+              label_file = "label";
 
   void describe(Fields& f) override {
     f("dir", dir, "folder with a folder for each split").required();
@@ -28,14 +29,17 @@ struct SlotReader final : FileReader {
     std::vector<std::string> all;
     for (const std::string& texts : FileReader::files())
       for (const std::string& name : {text_file, tag_file, label_file})
-        if (const fs::path path = fs::path(texts).parent_path() / name; !name.empty() && fs::exists(path)) all.push_back(path.string());
+        if (const fs::path path = fs::path(texts).parent_path() / name; !name.empty() && fs::exists(path))
+          all.push_back(path.string());
     return all;
   }
 
  private:
   std::string usual_task() const override { return "tagging"; }
   SplitFiles split_files() const override {
-    const auto file = [&](const std::string& folder) { return folder.empty() ? "" : (fs::path(dir.path) / folder / text_file).string(); };
+    const auto file = [&](const std::string& folder) {
+      return folder.empty() ? "" : (fs::path(dir.path) / folder / text_file).string();
+    };
     return {file(train), file(validation), file(test)};
   }
 
@@ -60,7 +64,8 @@ struct SlotReader final : FileReader {
       if (at < tags.size()) row.labels = split(tags[at]);
       const auto words = split(row.text).size();
       if (!row.labels && rows.labels_needed()) rows.bad(line.number, text("there is no such line in ", tag_file), "");
-      else if (row.labels && row.labels->size() != words) rows.bad(line.number, text(row.labels->size(), " tags for ", words, " words"), "");
+      else if (row.labels && row.labels->size() != words)
+        rows.bad(line.number, text(row.labels->size(), " tags for ", words, " words"), "");
       else rows.unlabelled(std::move(row));
     }
   }
@@ -75,7 +80,8 @@ struct SlotReader final : FileReader {
     return words;
   }
 };
-TAPEDECK_PART(Reader, SlotReader, "slots", "Folders of parallel files: texts, a tag for each word, an intent for each text (SNIPS, ATIS).");
+TAPEDECK_PART(Reader, SlotReader, "slots",
+              "Folders of parallel files: texts, a tag for each word, an intent for each text (SNIPS, ATIS).");
 
 }  // namespace
 }  // namespace tapedeck

@@ -66,6 +66,8 @@ struct Mixup final : Wrapper {
     const double keep = share.value_or(symmetric_beta(key / "share", alpha));
     require_classes(step, "mixup");
     const Batch& batch = step.batch();
+    if (batch.words)
+      throw Error(ErrorKind::config, "mixup: the data have a tag for every word, and words of two texts have no common place", "use an attack or r_drop");
     const Tensor partner = permutation(key / "partner", batch.examples());
     Batch partners = batch;
     if (batch.labels) partners.labels = permuted<int32_t>(batch.labels, partner);

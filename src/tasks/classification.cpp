@@ -28,7 +28,9 @@ struct Classification final : Task {
   std::string summary(const Dataset&) const override { return text(labels.size(), " classes"); }
   void check(const Dataset&) const override {
     if (labels.size() < 2)
-      throw Error(ErrorKind::config, text("the training data have ", labels.size(), labels.size() == 1 ? " class" : " classes", "; a classifier needs at least two"),
+      throw Error(ErrorKind::config,
+                  text("the training data have ", labels.size(), labels.size() == 1 ? " class" : " classes",
+                       "; a classifier needs at least two"),
                   "check the column of the labels");
   }
 };

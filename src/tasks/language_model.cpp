@@ -32,7 +32,8 @@ struct LanguageModeling final : Task {
       stream.characters += int64_t(unicode::count(row.text));
     }
     if (stream.ids.size() < 2 && !how.table.rows.empty())
-      throw data_error(how.table.name, 0, "holds no two tokens, so that nothing follows anything", "check that this is the right file");
+      throw data_error(how.table.name, 0, "holds no two tokens, so that nothing follows anything",
+                       "check that this is the right file");
     return data;
   }
 
@@ -60,10 +61,12 @@ struct LanguageModeling final : Task {
     all.characters = double(what.data.stream.characters) / double(what.data.stream.ids.size());
     all.classes = what.out.logits.shape().cols();
   }
-  bool writes() const override { return false; }       // an answer for every token would be as long as the text
+  bool writes() const override { return false; }  // an answer for every token would be as long as the text
   void write(const Row&, const Predictions&, size_t, const Tokenizer&, Json&) const override {}
 
-  TaskDefaults defaults() const override { return {"cross_entropy", "perplexity", "language_model", "\"data\": { \"type\": \"running_text\", ... }"}; }
+  TaskDefaults defaults() const override {
+    return {"cross_entropy", "perplexity", "language_model", "\"data\": { \"type\": \"running_text\", ... }"};
+  }
   std::string summary(const Dataset& data) const override { return text("windows of ", data.stream.context, " tokens"); }
 };
 TAPEDECK_PART(Task, LanguageModeling, "language_model", "The next token at every token of a stream of text.");

@@ -37,7 +37,7 @@ struct MultiLabel final : Task {
   }
 
   std::string check(Row& row) const override {
-    row.labels = names_in(row, separator);         // none is an answer, too
+    row.labels = names_in(row, separator);  // none is an answer, too
     return "";
   }
   bool answers(const Row& row) const override { return row.labels || !row.label.empty(); }
@@ -90,7 +90,8 @@ struct MultiLabel final : Task {
   TaskDefaults defaults() const override { return {"bce", "micro_f1", "text", "\"label_type\": \"set\" in \"data\""}; }
   std::string summary(const Dataset&) const override { return text("sets of ", labels.size(), " classes"); }
   void check(const Dataset& train) const override {
-    if (labels.empty() || !train.labelled) throw Error(ErrorKind::config, "no text of the training data has a class", text("set ", defaults().data));
+    if (labels.empty() || !train.labelled)
+      throw Error(ErrorKind::config, "no text of the training data has a class", text("set ", defaults().data));
   }
 };
 TAPEDECK_PART(Task, MultiLabel, "multi_label", "Several classes per text, or none: each is a decision of its own.");

@@ -21,13 +21,16 @@ struct Regression final : Task {
     if (row.label.empty()) return;
     const auto number = parse_number(row.label);
     if (!number)
-      throw data_error(how.table.name, row.line, text("label \"", row.label, "\" is not a number"), "correct the line, or set \"label_type\": \"class\"");
+      throw data_error(how.table.name, row.line, text("label \"", row.label, "\" is not a number"),
+                       "correct the line, or set \"label_type\": \"class\"");
     example.target = *number;
   }
 
   Answer answer() const override { return {Rows::sequences, Link::identity}; }
   int64_t outputs(int64_t) const override { return 1; }
-  int64_t labelled_rows(const Dataset& data, int64_t example) const override { return std::isfinite(data.examples[size_t(example)].target); }
+  int64_t labelled_rows(const Dataset& data, int64_t example) const override {
+    return std::isfinite(data.examples[size_t(example)].target);
+  }
   double weight(const Loss&, const Dataset& data, int64_t example) const override { return double(labelled_rows(data, example)); }
   void targets(const Dataset& data, std::span<const int64_t> order, DType dtype, Batch& batch) const override {
     batch.targets = Tensor::empty({std::ssize(order)}, dtype);

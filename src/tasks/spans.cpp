@@ -1,5 +1,5 @@
-// "spans": pieces of a text, each of a type. Tokens of any tokenizer are placed by cutting: the text can be cut where the tokens of
-// both sides together are those of the whole. Next: src/data/reader_spans.cpp.
+// "spans": pieces of a text, each of a type. Tokens of any tokenizer are placed by cutting: the text can be cut where the tokens
+// of both sides together are those of the whole. Next: src/data/reader_spans.cpp.
 #include <algorithm>
 #include <map>
 
@@ -14,7 +14,8 @@ namespace {
 
 class TokenPlaces {
  public:
-  TokenPlaces(const std::string& text, const Tokenizer& tokenizer) : text_(text), tokenizer_(tokenizer), ids_(tokenizer.token_ids(text)) {
+  TokenPlaces(const std::string& text, const Tokenizer& tokenizer)
+      : text_(text), tokenizer_(tokenizer), ids_(tokenizer.token_ids(text)) {
     for (size_t at = 0; at < text.size(); unicode::next(text, at)) bytes_.push_back(at);
     bytes_.push_back(text.size());
   }
@@ -33,19 +34,21 @@ class TokenPlaces {
   const std::string& text_;
   const Tokenizer& tokenizer_;
   std::vector<int32_t> ids_;
-  std::vector<size_t> bytes_;                     // where each code point starts
+  std::vector<size_t> bytes_;  // where each code point starts
 };
 
 Span place(const TextSpan& span, const TokenPlaces& places, const Row& row, const Table& table) {
   const auto fail = [&](std::string_view what, std::string hint) {
-    return data_error(table.name, row.line, text("the span ", span.start, " to ", span.end, " (\"", span.label, "\") ", what), std::move(hint));
+    return data_error(table.name, row.line, text("the span ", span.start, " to ", span.end, " (\"", span.label, "\") ", what),
+                      std::move(hint));
   };
   if (span.start < 0 || span.end <= span.start || span.end > places.points())
-    throw fail(text("is not a piece of the text of ", places.points(), " characters"), "start counts from 0, end is one past the last character");
+    throw fail(text("is not a piece of the text of ", places.points(), " characters"),
+               "start counts from 0, end is one past the last character");
   const auto first = places.before(span.start), end = places.before(span.end);
   if (!first || !end) throw fail("begins or ends inside a token", "correct the line, or use the tokenizer \"character\"");
   if (*end == *first) throw fail("holds no token", "correct the line");
-  return {int32_t(*first + 1), int32_t(*end), 0};               // [CLS] is token 0
+  return {int32_t(*first + 1), int32_t(*end), 0};  // [CLS] is token 0
 }
 
 /// Spans of tokens as pieces of the text they came from; one that takes in [CLS] or [SEP] ends at the text's end.
@@ -53,13 +56,14 @@ std::vector<TextSpan> text_spans(const std::string& text, const std::vector<Span
                                  const std::vector<std::string>& labels) {
   if (spans.empty()) return {};
   const TokenPlaces places(text, tokenizer);
-  std::map<int64_t, int64_t> start, end;          // number of tokens before a cut: the last and the first place of that cut
+  std::map<int64_t, int64_t> start, end;  // number of tokens before a cut: the last and the first place of that cut
   for (int64_t point = 0; point <= places.points(); ++point)
     if (const auto tokens = places.before(point)) start[*tokens] = point, end.try_emplace(*tokens, point);
   std::vector<TextSpan> out;
   for (const Span& span : spans) {
     const auto from = start.lower_bound(std::max(span.first - 1, 0)), to = end.lower_bound(span.last);
-    out.push_back({from == start.end() ? places.points() : from->second, to == end.end() ? places.points() : to->second, labels[size_t(span.type)]});
+    out.push_back({from == start.end() ? places.points() : from->second, to == end.end() ? places.points() : to->second,
+                   labels[size_t(span.type)]});
   }
   return out;
 }
@@ -80,7 +84,8 @@ struct Spans final : Task {
   bool answers(const Row& row) const override { return row.spans.has_value(); }
   void fit(const Splits& splits) override {
     labels = label_names(splits, [](const Row& row, std::set<std::string>& names) {
-      if (row.spans) for (const TextSpan& span : *row.spans) names.insert(span.label);
+      if (row.spans)
+        for (const TextSpan& span : *row.spans) names.insert(span.label);
     });
   }
   /// Pieces beyond max_length stay among the example's spans: they cannot be found and count as missed.
@@ -143,7 +148,8 @@ struct Spans final : Task {
   TaskDefaults defaults() const override { return {"global_pointer", "span_f1", "span", "data \"spans\" or \"bio\""}; }
   std::string summary(const Dataset&) const override { return text("spans of ", labels.size(), " types"); }
   void check(const Dataset& train) const override {
-    if (labels.empty() || !train.labelled) throw Error(ErrorKind::config, "no span is marked in the training data", text("use ", defaults().data));
+    if (labels.empty() || !train.labelled)
+      throw Error(ErrorKind::config, "no span is marked in the training data", text("use ", defaults().data));
   }
 };
 TAPEDECK_PART(Task, Spans, "spans", "Pieces of a text, each of a type; they may overlap.");

@@ -1,5 +1,5 @@
-// "tagging": a tag for every word between blanks, spans of words as B- and I- tags. A word of several tokens is represented by its
-// first. Next: models/tagger.cpp.
+// "tagging": a tag for every word between blanks, spans of words as B- and I- tags. A word of several tokens is represented by
+// its first. Next: models/tagger.cpp.
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
@@ -83,7 +83,8 @@ struct Tagging final : Task {
   std::string summary(const Dataset&) const override { return text(labels.size(), " tags of words"); }
   std::string_view noun() const override { return "tags"; }
   void check(const Dataset& train) const override {
-    if (labels.empty() || !train.labelled) throw Error(ErrorKind::config, "no word of the training data has a tag", text("use ", defaults().data));
+    if (labels.empty() || !train.labelled)
+      throw Error(ErrorKind::config, "no word of the training data has a tag", text("use ", defaults().data));
   }
 
  private:
@@ -91,9 +92,12 @@ struct Tagging final : Task {
   Example example_of(const Row& row, const EncodingOptions& how) const {
     const std::vector<std::string_view> words = words_of(row.text);
     if (row.labels && row.labels->size() != words.size())
-      throw data_error(how.table.name, row.line, text(row.labels->size(), " tags for ", words.size(), " words"), "words are what is between blanks");
+      throw data_error(how.table.name, row.line, text(row.labels->size(), " tags for ", words.size(), " words"),
+                       "words are what is between blanks");
     const auto room = size_t(std::max<int64_t>(2, how.tokenizer.max_length()));
-    const auto special = [&](const char* name, std::vector<int32_t>& ids) { if (const int32_t id = how.tokenizer.id(name); id >= 0) ids.push_back(id); };
+    const auto special = [&](const char* name, std::vector<int32_t>& ids) {
+      if (const int32_t id = how.tokenizer.id(name); id >= 0) ids.push_back(id);
+    };
     Example example;
     special("[CLS]", example.ids);
     for (const std::string_view word : words) {
@@ -110,8 +114,8 @@ struct Tagging final : Task {
     return example;
   }
 
-  /// Spans of words by strict BIO, as seqeval's: one begins at B- (S-) and goes on with I- (E-) of the same name; an I- that goes on with
-  /// nothing is none.
+  /// Spans of words by strict BIO, as seqeval's: one begins at B- (S-) and goes on with I- (E-) of the same name; an I- that goes
+  /// on with nothing is none.
   std::vector<Span> spans_of(const std::vector<int32_t>& tags) const {
     std::vector<Span> spans;
     std::string_view open;
@@ -127,7 +131,11 @@ struct Tagging final : Task {
   }
   /// The first tag of that name stands for the type.
   int32_t type_of(std::string_view name) const {
-    return int32_t(std::ranges::find_if(labels, [&](const std::string& tag) { return std::string_view(tag).substr(std::min<size_t>(2, tag.size())) == name; }) - labels.begin());
+    return int32_t(std::ranges::find_if(labels,
+                                        [&](const std::string& tag) {
+                                          return std::string_view(tag).substr(std::min<size_t>(2, tag.size())) == name;
+                                        }) -
+                   labels.begin());
   }
   Json names_of(const std::vector<int32_t>& tags) const {
     Json list = Json::list();

@@ -44,7 +44,8 @@ std::shared_ptr<Task> make_task(std::string_view name) {
   const auto* entry = Registry<Task>::find(name);
   if (!entry) {
     const std::vector<std::string> known = Choice<Task>().names();
-    throw Error(ErrorKind::config, text("there is no task ", in_quotes(name)), text(suggest(std::string(name), known), " known: ", join(known)));
+    throw Error(ErrorKind::config, text("there is no task ", in_quotes(name)),
+                text(suggest(std::string(name), known), " known: ", join(known)));
   }
   std::shared_ptr<Task> task = entry->make();
   task->name = name;
@@ -90,7 +91,10 @@ Json task_state(const Task& task) {
 std::shared_ptr<const Task> restored_task(const Choice<Task>& chosen, const Json& state) {
   const auto flag = [&](const char* key) { return state.find(key) && state.find(key)->value.boolean; };
   const auto* named = state.find("task");
-  const std::string before_names = flag("running") ? "language_model" : flag("regression") ? "regression" : flag("spans") ? "spans" : "classification";
+  const std::string before_names = flag("running")      ? "language_model"
+                                   : flag("regression") ? "regression"
+                                   : flag("spans")      ? "spans"
+                                                        : "classification";
   std::shared_ptr<Task> task = with_options(chosen, named ? named->value.string : before_names);
   task->restore(state);
   return task;

@@ -63,8 +63,8 @@ void check_setup(const TrainSetup& setup) {
 }
 
 void begin_objectives(const TrainSetup& setup) {
-  const SetupContext context{*setup.store, setup.train->size(),
-                      task_of(*setup.train).outputs(/*vocabulary: none per example*/ 0),
+  const Task& task = task_of(*setup.train);
+  const SetupContext context{*setup.store, setup.train->size(), task.answer().rows == Rows::sequences ? task.outputs(0) : 0,
                       [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
   for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(context);
 }

@@ -9,8 +9,8 @@ inline std::shared_ptr<Task> task_with(std::string_view name, std::vector<std::s
   task->labels = std::move(labels);
   return task;
 }
-inline Dataset encoded(std::string_view task, const Table& table, const Tokenizer& tokenizer, std::vector<std::string> labels = {}, bool pairs = false,
-                       const TextForm& form = {}) {
+inline Dataset encoded(std::string_view task, const Table& table, const Tokenizer& tokenizer,
+                       std::vector<std::string> labels = {}, bool pairs = false, const TextForm& form = {}) {
   return encode(task_with(task, std::move(labels)), {table, tokenizer, pairs, form});
 }
 inline Dataset stream_of(const Table& table, const Tokenizer& tokenizer, std::optional<int64_t> stride = {}) {

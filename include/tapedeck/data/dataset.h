@@ -1,5 +1,5 @@
-// Encoded examples, how batches are drawn from them, and how a batch is packed. Order is a pure function of (key, epoch): nothing but
-// the step number is needed to resume. What examples are asked for is the task's business. Next: tasks/task.h.
+// Encoded examples, how batches are drawn from them, and how a batch is packed. Order is a pure function of (key, epoch): nothing
+// but the step number is needed to resume. What is asked of the examples is the task's. Next: tasks/task.h.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -68,7 +68,8 @@ struct Dataset {
 
 /// Names of classes in index order: the declared ones, else those of the rows of train, sorted (as numbers when all are numbers).
 /// of: what adds the names in a row; by default its label.
-std::vector<std::string> label_names(const Splits& splits, const std::function<void(const Row&, std::set<std::string>&)>& of = {});
+std::vector<std::string> label_names(const Splits& splits,
+                                     const std::function<void(const Row&, std::set<std::string>&)>& of = {});
 
 /// How the rows of a table become examples.
 struct EncodingOptions {
@@ -79,8 +80,8 @@ struct EncodingOptions {
   bool training = false;            // texts go into every template, not only the first
   std::optional<int64_t> stride = {};   // of a stream
 };
-/// The texts of every row, joint or separate, and what `label` adds to each example. Throws Error{data} naming file and line for a row
-/// with fewer separate texts than others.
+/// The texts of every row, joint or separate, and what `label` adds to each example. Throws Error{data} naming file and line
+/// for a row with fewer separate texts than others.
 Dataset encode_texts(const EncodingOptions& how, const std::function<void(const Row&, Example&)>& label);
 
 struct Sampler : Part {

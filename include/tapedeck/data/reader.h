@@ -1,5 +1,5 @@
-// Files to rows of text. A reader is a part ("data": {"type": "tsv", ...}); each format is one file in src/data. What a label is the
-// task knows. Next: tokenizer.h, dataset.h.
+// Files to rows of text. A reader is a part ("data": {"type": "tsv", ...}); each format is one file in src/data. What a label
+// is, the task knows. Next: tokenizer.h, dataset.h.
 #pragma once
 #include <optional>
 #include <string>
@@ -23,7 +23,8 @@ struct Row {
   int64_t line = 0;                 // 1-based line in the file where the row starts
   std::string text_c = {};          // hard negative of a triplet; empty otherwise
   std::optional<std::vector<TextSpan>> spans = {};      // marked pieces of the text; nothing: not known
-  std::optional<std::vector<std::string>> labels = {};  // several: classes of the text, or a tag for each word between blanks; nothing: not known
+  /// Several: classes of the text, or a tag for each word between blanks; nothing: not known.
+  std::optional<std::vector<std::string>> labels = {};
 };
 struct Table {
   std::string name;                 // file, for messages

@@ -1,5 +1,5 @@
-// What is asked of the logits: what a row of them speaks about, and how it becomes an answer. Here the data (through their task), the
-// model and the loss meet; none of them knows the others. Next: tasks/task.h.
+// What is asked of the logits: what a row of them speaks about, and how it becomes an answer. Here the data (through their task),
+// the model and the loss meet; none of them knows the others. Next: tasks/task.h.
 #pragma once
 #include <string_view>
 

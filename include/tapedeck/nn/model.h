@@ -11,12 +11,12 @@
 namespace tapedeck {
 
 struct Output {
-  Tensor logits;                                  // [rows, outputs], or a score per span: see logit_rows; undefined when the model gives none
+  Tensor logits;                                  // [rows, outputs], or a score per span: see logit_rows; undefined: none
   Tensor pooled;                                  // [S, width]: one row per sequence
   Tensor hidden;                                  // [T, width]
   Tensor projection = {};                         // [S, size]: what contrast compares; undefined: pooled itself
-  /// Of models of whole tag sequences, [outputs, outputs] or [outputs + 2, outputs]: scores of a tag (column) after another (row), then
-  /// those of the first and of the last tag.
+  /// Of models of whole tag sequences, [outputs, outputs] or [outputs + 2, outputs]: scores of a tag (column) after another (row),
+  /// then those of the first and of the last tag.
   Tensor transitions = {};
 
   /// What contrastive methods compare, [S, size].

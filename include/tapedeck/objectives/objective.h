@@ -14,7 +14,7 @@ namespace tapedeck {
 struct SetupContext {
   const ParamStore& store;
   int64_t examples = 0;                                          // of the training split; Batch::indices counts them
-  int64_t outputs = 0;                                           // logits of one row
+  int64_t outputs = 0;                                           // logits of an example; 0 where rows of logits are not examples
   /// The parameters of a checkpoint (or of a run's best one), laid out like store.values(); Error{checkpoint} when they do not fit.
   std::function<Tensor(const std::string& folder)> load = {};
 };

@@ -1,5 +1,5 @@
-// A task is what is asked of the data and how an answer looks. It alone knows the kind of label; each is one file in src/tasks, or one
-// file of yours (docs/guide/extend/task.md). Next: src/tasks/classification.cpp.
+// A task is what is asked of the data and how an answer looks. It alone knows the kind of label; each is one file in src/tasks,
+// or one file of yours (docs/guide/extend/task.md). Next: src/tasks/classification.cpp.
 #pragma once
 #include <memory>
 #include <span>
@@ -14,15 +14,23 @@
 namespace tapedeck {
 
 /// What an experiment may leave out, and what messages recommend.
-struct TaskDefaults { const char *loss = "cross_entropy", *metric = "accuracy", *model = "text", *data = "\"data\" with a column of labels"; };
+struct TaskDefaults {
+  const char *loss = "cross_entropy", *metric = "accuracy", *model = "text", *data = "\"data\" with a column of labels";
+};
 
 /// One batch on its way back from a model.
-struct Answered { const Output& out; const Batch& batch; const Dataset& data; std::span<const int64_t> order; const Loss& loss; };
+struct Answered {
+  const Output& out;
+  const Batch& batch;
+  const Dataset& data;
+  std::span<const int64_t> order;
+  const Loss& loss;
+};
 
 struct Task : Part {
   static constexpr const char* kind = "task";
-  std::string name;                               // in the registry
-  std::vector<std::string> labels;                // names by index of what is answered; empty where answers have no names
+  std::string name;                 // in the registry
+  std::vector<std::string> labels;  // names by index of what is answered; empty where answers have no names
 
   // Rows to examples.
   /// What is wrong with the label of a row as it is read, or nothing; may take it apart. Without a label by default.
