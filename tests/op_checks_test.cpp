@@ -78,7 +78,7 @@ OpCase case_with(Flaw flaw, DType dtype) {
 }
 
 /// All failures of a check over both dtypes.
-std::vector<std::string> failures(Flaw flaw, Findings (*check)(const Row&), bool f64_only) {
+std::vector<std::string> failures(Flaw flaw, Findings (*check)(const OpRow&), bool f64_only) {
   const OpCase f32 = case_with(flaw, DType::f32), f64 = case_with(flaw, DType::f64);
   std::vector<std::string> all;
   if (!f64_only) all = check({"cube", DType::f32, &f32, &f64}).failures;
@@ -86,10 +86,10 @@ std::vector<std::string> failures(Flaw flaw, Findings (*check)(const Row&), bool
   return all;
 }
 
-struct Trial { const char* flaw_name; Flaw flaw; Findings (*check)(const Row&); const char* said; bool f64_only = false; };
+struct Trial { const char* flaw_name; Flaw flaw; Findings (*check)(const OpRow&); const char* said; bool f64_only = false; };
 
-Findings allocation_check(const Row& row) { return check_allocations(row, allocations); }
-Findings narrow_against_wide(const Row& row) { return row.dtype == DType::f32 ? check_f32_f64(row) : Findings{}; }
+Findings allocation_check(const OpRow& row) { return check_allocations(row, allocations); }
+Findings narrow_against_wide(const OpRow& row) { return row.dtype == DType::f32 ? check_f32_f64(row) : Findings{}; }
 
 const Trial trials[] = {
     {"no row of its name", Flaw::unnamed, check_infer, "records no row"},

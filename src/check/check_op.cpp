@@ -12,7 +12,7 @@ namespace tapedeck {
 namespace {
 
 using testing::Findings;
-using testing::Row;
+using testing::OpRow;
 
 enum class Dtypes { both, f32, f64 };
 
@@ -26,11 +26,11 @@ struct Check {
   const char* name;
   const char* promise;
   Dtypes dtypes;
-  Findings (*run)(const Row& row, const Allocations& allocations);
+  Findings (*run)(const OpRow& row, const Allocations& allocations);
 };
 
-template <Findings (*check)(const Row&)>
-Findings plain(const Row& row, const Allocations&) { return check(row); }
+template <Findings (*check)(const OpRow&)>
+Findings plain(const OpRow& row, const Allocations&) { return check(row); }
 
 const Check checks[] = {
     {1, "infer", "forward makes the shapes and dtypes that infer promises, at a cost that is a number", Dtypes::both, plain<testing::check_infer>},
@@ -74,7 +74,7 @@ class Walk {
     for (size_t i = 0; i < f32.size(); ++i)
       for (DType dtype : {DType::f32, DType::f64}) {
         const bool wide = dtype == DType::f64;
-        const Row row{op_.name, dtype, wide ? &f64[i] : &f32[i], wide ? &f32[i] : &f64[i]};
+        const OpRow row{op_.name, dtype, wide ? &f64[i] : &f32[i], wide ? &f32[i] : &f64[i]};
         ++report_.rows;
         for (size_t k = 0; k < std::size(checks); ++k)
           if (checks[k].run) run_check(checks[k], row, report_.checks[k]);
@@ -84,7 +84,7 @@ class Walk {
       }
   }
 
-  void run_check(const Check& check, const Row& row, CheckCount& count) {
+  void run_check(const Check& check, const OpRow& row, CheckCount& count) {
     if (check.dtypes != Dtypes::both && (check.dtypes == Dtypes::f64) != (row.dtype == DType::f64)) return;
     for (const auto& [name, why] : row.row->skip)
       if (name == check.name) {

@@ -32,7 +32,7 @@ inline Cost backward_cost(const Node& node, In in, In out, In dy, Wanted wanted)
 }
 
 /// (1) What infer promises is what forward makes: shapes and dtypes agree, and forward fills every element itself.
-inline Findings check_infer(const Row& row) {
+inline Findings check_infer(const OpRow& row) {
   Findings found;
   Play play(*row.row, row.row->inputs);
   const auto nodes = play.rows_of(row.op);
@@ -61,7 +61,7 @@ inline Findings check_infer(const Row& row) {
 }
 
 /// (2) f32 agrees with f64 on the same numbers, outputs and first gradients.
-inline Findings check_f32_f64(const Row& row) {
+inline Findings check_f32_f64(const OpRow& row) {
   Findings found;
   const double limit = row.tolerance();
   Play narrow(*row.row, row.row->inputs), wide(*row.twin, converted(row.row->inputs, DType::f64));
@@ -77,7 +77,7 @@ inline Findings check_f32_f64(const Row& row) {
 }
 
 /// (3) The forward kernel equals the reference.
-inline Findings check_reference(const Row& row) {
+inline Findings check_reference(const OpRow& row) {
   Findings found;
   Play play(*row.row, row.row->inputs);
   found.does_not_apply = "a primitive has no reference";
@@ -93,7 +93,7 @@ inline Findings check_reference(const Row& row) {
 
 /// (4) The backward kernel equals the rule (or the pulled-back reference); accumulating adds; inputs that are not wanted
 /// and outputs without a gradient may be absent.
-inline Findings check_backward(const Row& row) {
+inline Findings check_backward(const OpRow& row) {
   Findings found;
   Play play(*row.row, row.row->inputs);
   found.does_not_apply = "no backward kernel: the rule is the only way";
@@ -131,7 +131,7 @@ inline Findings check_backward(const Row& row) {
 }
 
 /// (5) First derivatives against differences of the loss, in f64.
-inline Findings check_gradcheck(const Row& row) {
+inline Findings check_gradcheck(const OpRow& row) {
   Findings found;
   const Tensors x = copies(row.row->inputs);
   Play play(*row.row, x);
@@ -142,7 +142,7 @@ inline Findings check_gradcheck(const Row& row) {
 }
 
 /// (6) Second derivatives through all inputs: differences of <first gradient, v> against the recorded sweep's derivative.
-inline Findings check_gradcheck2(const Row& row) {
+inline Findings check_gradcheck2(const OpRow& row) {
   Findings found;
   const Tensors x = copies(row.row->inputs);
   Tensors v;
@@ -173,7 +173,7 @@ inline Findings check_gradcheck2(const Row& row) {
 
 /// What a call computes, and the entry that gaps are relative to: each value it left on the tape, then the first gradients.
 struct Computed { std::string what; Tensor value; double scale = 0; };
-inline std::vector<Computed> everything(const Row& row) {
+inline std::vector<Computed> everything(const OpRow& row) {
   std::vector<Computed> all;
   Play play(*row.row, row.row->inputs);
   for (NodeId i = 0; i < play.end_of_call; ++i)
@@ -201,7 +201,7 @@ struct KeepMachine {
 };
 
 /// (7) Equal bits at any number of threads.
-inline Findings check_threads(const Row& row) {
+inline Findings check_threads(const OpRow& row) {
   Findings found;
   const KeepMachine keep;
   kernels::set_threads(1);
@@ -217,7 +217,7 @@ inline Findings check_threads(const Row& row) {
 }
 
 /// (8) Every compiled instruction set agrees with the portable one, with both GEMM backends.
-inline Findings check_instruction_sets(const Row& row) {
+inline Findings check_instruction_sets(const OpRow& row) {
   Findings found;
   using kernels::GemmBackend;
   const KeepMachine keep;
@@ -274,7 +274,7 @@ inline bool restores_outputs(const Node& node, const Tensors& in, const Tensors&
 }
 
 /// (9) Backward and restore read what saves() lists and nothing else: everything else is NaN and nobody notices.
-inline Findings check_saves(const Row& row) {
+inline Findings check_saves(const OpRow& row) {
   Findings found;
   Play play(*row.row, row.row->inputs);
   found.does_not_apply = "no floating output depends on a floating input";
@@ -335,7 +335,7 @@ inline Findings check_misuse(std::string_view op, const OpMisuse& misuse) {
 
 /// (11) Warm calls, forward and first-order backward, allocate nothing. `allocations` counts operator new.
 template <class Counter>
-Findings check_allocations(const Row& row, const Counter& allocations) {
+Findings check_allocations(const OpRow& row, const Counter& allocations) {
   Findings found;
   Tape tape;
   const auto step = [&] {

@@ -12,7 +12,7 @@
 
 namespace tapedeck::testing {
 
-struct Row {
+struct OpRow {
   std::string op;
   DType dtype;
   const OpCase* row;
