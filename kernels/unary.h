@@ -21,11 +21,11 @@ TAPEDECK_INLINE X constant_like(const X& x, double value) { return number<X>(0) 
 /// from one exponential: Phi(-t) = exp(-t^2 / 2) p(1 / (1 + t/4)), p a minimax fit on [0, 5.6] with a relative error of 9e-8.
 template <class X> TAPEDECK_INLINE X bell(const X& x) { return exp(number<X>(-0.5) * square(x)); }
 template <class X>
-TAPEDECK_INLINE X normal_distribution(const X& x) {
+TAPEDECK_INLINE X normal_cdf(const X& x) {
   return number<X>(0.5) * (number<X>(1) + erf(number<X>(0.70710678118654752440) * x));
 }
-template <class X> TAPEDECK_INLINE X normal_distribution(const X& x, const X&) { return normal_distribution(x); }
-TAPEDECK_INLINE float normal_distribution(float x, float bell) {
+template <class X> TAPEDECK_INLINE X normal_cdf(const X& x, const X&) { return normal_cdf(x); }
+TAPEDECK_INLINE float normal_cdf(float x, float bell) {
   const float u = 1.0f / (1.0f + 0.25f * abs(x));
   float p = -9.45987127e-2f;
   p = p * u + 3.55695995e-1f;
@@ -37,11 +37,11 @@ TAPEDECK_INLINE float normal_distribution(float x, float bell) {
   const float tail = p * u * bell;
   return x < 0 ? tail : 1.0f - tail;
 }
-TAPEDECK_INLINE float normal_distribution(float x) { return normal_distribution(x, bell(x)); }
+TAPEDECK_INLINE float normal_cdf(float x) { return normal_cdf(x, bell(x)); }
 template <class X>
 TAPEDECK_INLINE X gelu_slope(const X& x) {
   const X density = bell(x);
-  return normal_distribution(x, density) + number<X>(0.39894228040143267794) * x * density;
+  return normal_cdf(x, density) + number<X>(0.39894228040143267794) * x * density;
 }
 
 /// gelu_tanh: 0.5 x (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): the sigmoid form has no cancellation.

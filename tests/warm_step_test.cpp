@@ -1,5 +1,5 @@
 // A warm training step never reaches the heap: operator new and the pool's own requests are counted over whole updates of
-// every experiment in configs/smoke. Next: src/ops/op_checks.h, check 11, for single ops.
+// every experiment in configs/smoke. Next: src/check/op_checks.h, check 11, for single ops.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -93,9 +93,10 @@ Location locate(const Json& tree, std::string_view path) {
 }
 
 Location locate_mentioned(const Json& tree, std::string_view path, std::string_view message) {
-  const Json* section = value_at(tree, path);
-  const Json* found = section ? find_mentioned(*section, message) : nullptr;
-  if (section && !found) found = find_quoted(*section, message);
+  const Json* named = value_at(tree, path);
+  const Json& section = named ? *named : tree;    // a part that the file left out: the message may name what asked for it
+  const Json* found = named ? find_mentioned(section, message) : nullptr;
+  if (!found) found = find_quoted(section, message);
   return found ? found->where : locate(tree, path);
 }
 

@@ -15,7 +15,7 @@
   ROW(sigmoid,    all,            y,    "y = 1 / (1 + e^-x)",                     sigmoid(x), y * (number<X>(1) - y)) \
   ROW(relu,       away_from_zero, x,    "y = max(x, 0); derivative 0 at 0",       x < X(0) ? X(0) : x, step(x)) \
   ROW(gelu,       all,            x,    "y = x Phi(x) = x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016)", \
-      x * normal_distribution(x), gelu_slope(x)) \
+      x * normal_cdf(x), gelu_slope(x)) \
   ROW(gelu_tanh,  all,            x,    "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel 2016)", \
       x * gelu_gate(x), gelu_tanh_slope(x)) \
   ROW(silu,       all,            x,    "y = x sigmoid(x)",                       x * sigmoid(x), silu_slope(x)) \
