@@ -74,8 +74,8 @@ Tensors Op::vjp(In x, In, In dy, Wanted wanted) const {
 }
 
 std::vector<OpEntry>& op_table() { static std::vector<OpEntry> table; return table; }
-bool add_op(OpEntry entry, std::source_location where) {
-  entry.origin = where.file_name();
+bool add_op(OpEntry entry, const char* file) {
+  entry.origin = file;
   for (const OpEntry& other : op_table()) {
     if (other.name != entry.name) continue;
     note_name_clash({"op", entry.name, other.origin, entry.origin});

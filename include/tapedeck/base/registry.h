@@ -4,7 +4,6 @@
 #include <cassert>
 #include <map>
 #include <memory>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,9 +40,9 @@ struct Registry {
     return it == entries().end() ? nullptr : &it->second;
   }
   static bool add(std::string name, std::unique_ptr<T> (*make)(), std::string doc, Method method = {},
-                  std::source_location where = std::source_location::current()) {
-    const auto [at, fresh] = entries().try_emplace(std::move(name), Entry{std::move(doc), make, std::move(method), where.file_name()});
-    if (!fresh) note_name_clash({T::kind, at->first, at->second.origin, where.file_name()});
+                  const char* file = __builtin_FILE()) {  // std::source_location is not in clang 14
+    const auto [at, fresh] = entries().try_emplace(std::move(name), Entry{std::move(doc), make, std::move(method), file});
+    if (!fresh) note_name_clash({T::kind, at->first, at->second.origin, file});
     return fresh;
   }
 };

@@ -2,7 +2,6 @@
 // A user's op in models/custom uses the same macro and gets the same checks. Next: tests/op_table_test.cpp.
 #pragma once
 #include <functional>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -30,7 +29,7 @@ struct OpEntry {
 };
 std::vector<OpEntry>& op_table();
 /// A name that is taken is noted (base/registry.h) and the table left alone.
-bool add_op(OpEntry entry, std::source_location where = std::source_location::current());
+bool add_op(OpEntry entry, const char* file = __builtin_FILE());
 
 /// TAPEDECK_OP(tanh, "y = tanh x", cases, misuses): once per op, in its .cpp file; rows whose call records several ops
 /// check every row named `name`.
