@@ -10,13 +10,20 @@ if(NOT TAPEDECK_OPENBLAS)
   return()
 endif()
 
+find_library(TAPEDECK_UTF8PROC utf8proc)
+if(NOT TAPEDECK_UTF8PROC)
+  set(tapedeck_FOUND FALSE)
+  set(tapedeck_NOT_FOUND_MESSAGE "tapedeck needs utf8proc (Debian: libutf8proc-dev)")
+  return()
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/tapedeckTargets.cmake)
 set(TAPEDECK_PACKAGE_FOLDER ${CMAKE_CURRENT_LIST_DIR})
 
 if(NOT TARGET tapedeck::tapedeck)
   add_library(tapedeck::tapedeck INTERFACE IMPORTED)
   target_link_libraries(tapedeck::tapedeck INTERFACE tapedeck::headers "$<LINK_LIBRARY:WHOLE_ARCHIVE,tapedeck::archive>" OpenMP::OpenMP_CXX
-                                                     ${TAPEDECK_OPENBLAS} ZLIB::ZLIB ${CMAKE_DL_LIBS})
+                                                     ${TAPEDECK_OPENBLAS} ZLIB::ZLIB ${TAPEDECK_UTF8PROC} ${CMAKE_DL_LIBS})
 endif()
 
 # A library that the program loads: "plugins": ["libNAME.so"], or --plugin libNAME.so.
