@@ -7,21 +7,15 @@
 #include <tapedeck/base/json.h>
 
 namespace tapedeck {
-namespace {
 
-/// Cuts the longer of two texts; where both must be cut, each keeps half and the longer one (b when equal) the odd token,
-/// as Hugging Face's "longest_first" does.
-void cut_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, size_t room) {
-  if (a.size() + b.size() <= room) return;
-  const size_t shorter = std::min(a.size(), b.size()), half = room / 2;
+std::pair<size_t, size_t> lengths_within(size_t a, size_t b, size_t room) {
+  if (a + b <= room) return {a, b};
+  const size_t shorter = std::min(a, b), half = room / 2;
   size_t keep_short = shorter, keep_long = room - std::min(shorter, room);
   if (keep_long < keep_short) keep_short = half, keep_long = room - half;
-  const bool a_is_longer = a.size() > b.size();
-  a.resize(std::min(a.size(), a_is_longer ? keep_long : keep_short));
-  b.resize(std::min(b.size(), a_is_longer ? keep_short : keep_long));
+  return a > b ? std::pair(std::min(a, keep_long), std::min(b, keep_short))
+               : std::pair(std::min(a, keep_short), std::min(b, keep_long));
 }
-
-}  // namespace
 
 void VocabularyTokenizer::require_vocabulary() const {
   if (tokens_.empty()) throw Error(ErrorKind::value, "the tokenizer has no vocabulary yet", "call fit() or restore() first");
@@ -41,8 +35,8 @@ Encoded VocabularyTokenizer::encode(std::string_view a, std::string_view b) cons
   append_ids(b, second);
   const bool pair = !b.empty();
   const auto room = size_t(std::max<int64_t>(0, max_length_ - (pair ? 3 : 2)));
-  if (pair) cut_pair(first, second, room);
-  else first.resize(std::min(first.size(), room));
+  const auto [keep_first, keep_second] = lengths_within(first.size(), second.size(), room);
+  first.resize(keep_first), second.resize(keep_second);
 
   Encoded out;
   out.ids.reserve(first.size() + second.size() + 3);

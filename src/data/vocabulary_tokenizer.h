@@ -18,6 +18,10 @@ struct StringHash {
 };
 using TokenIndex = std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;
 
+/// Tokens to keep of two texts so that both fit: the longer one is cut; where both must be, each keeps half and the longer one
+/// (b when equal) the odd token, as Hugging Face's "longest_first" does. A single text: b = 0.
+std::pair<size_t, size_t> lengths_within(size_t a, size_t b, size_t room);
+
 struct VocabularyTokenizer : Tokenizer {
   static constexpr std::string_view special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 

@@ -1,4 +1,4 @@
-// Text to ids: word, character and WordPiece tokenizers behind one interface. Special ids come first.
+// Text to ids: word, character, WordPiece and pretrained tokenizers behind one interface.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -11,7 +11,13 @@
 
 namespace tapedeck {
 
-struct Encoded { std::vector<int32_t> ids, segments; };   // segments: same length, 0 or 1
+/// Where a token stands in its text, [begin, end) in code points and in bytes. Special tokens around a text: all 0.
+struct Offset { int32_t begin = 0, end = 0, begin_byte = 0, end_byte = 0; };
+
+struct Encoded {
+  std::vector<int32_t> ids, segments;                       // segments: same length, 0 or 1
+  std::vector<Offset> offsets{};                            // of encode_with_offsets(): same length, or empty
+};
 
 struct Tokenizer : Part {
   static constexpr const char* kind = "tokenizer";
@@ -19,6 +25,8 @@ struct Tokenizer : Part {
   virtual void fit(const Table& train) = 0;
   /// [CLS] a [SEP] or [CLS] a [SEP] b [SEP], cut to max_length (pairs: longest first, as BERT does).
   virtual Encoded encode(std::string_view a, std::string_view b = {}) const = 0;
+  /// encode() and where every token stands in a or b; no offsets from a tokenizer that does not know them.
+  virtual Encoded encode_with_offsets(std::string_view a, std::string_view b = {}) const { return encode(a, b); }
   /// The ids of a text of any length: no special tokens, nothing cut.
   virtual std::vector<int32_t> token_ids(std::string_view text) const = 0;
   /// The id of a token, special ones included; -1 when there is none.
