@@ -118,9 +118,16 @@ Tensor crf_decode(const Tensor& emissions, const Transitions& transitions, const
   return tags;
 }
 
-Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets) {
+Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets, Joined joined) {
   require_chain("memm_best", emissions, {between, {}, {}}, offsets);
   const int32_t* begin = offsets.raw<int32_t>();
+  if (joined == Joined::mean) {
+    std::vector<bool> opens(size_t(emissions.shape()[0]) + 1);
+    for (int64_t b = 0; b + 1 < offsets.size(); ++b) opens[size_t(begin[b])] = true;
+    const int64_t c = emissions.shape()[1];
+    const Tensor halved = emissions.detach() * constant(emissions.shape(), emissions.dtype(), [&](int64_t e) { return opens[size_t(e / c)] ? 1.0 : 0.5; });
+    return memm_best(halved, between.detach() * 0.5, offsets);
+  }
   const Tensor tags = Tensor::zeros({emissions.shape()[0]}, DType::i32);
   for (int64_t b = 0; b + 1 < offsets.size(); ++b)
     best_path(emissions, {between, {}, {}}, begin[b], begin[b + 1], tags.raw<int32_t>(), /*local=*/true);
@@ -128,7 +135,7 @@ Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& o
 }
 
 Tensor memm_nll(const Tensor& emissions, const Tensor& between, const Tensor& tags, const Tensor& offsets, PerUnit per,
-                bool reversed) {
+                bool reversed, Joined joined) {
   require_chain("memm_nll", emissions, {between, {}, {}}, offsets);
   require_tags("memm_nll", emissions, tags);
   const int64_t tokens = emissions.shape()[0], c = emissions.shape()[1];
@@ -144,7 +151,11 @@ Tensor memm_nll(const Tensor& emissions, const Tensor& between, const Tensor& ta
     }
   }
   const Tensor table = concat({reversed ? transpose(between) : between, Tensor::zeros({1, c}, between.dtype())}, 0);
-  return cross_entropy(emissions + gather(table, history), tags, {}, {}, -1, per == PerUnit::sequence ? sequences : 0);
+  Tensor scores = emissions + gather(table, history);
+  if (joined == Joined::mean)
+    scores = scores * constant(scores.shape(), scores.dtype(),
+                               [&](int64_t e) { return history.raw<int32_t>()[e / c] == c ? 1.0 : 0.5; });
+  return cross_entropy(scores, tags, {}, {}, -1, per == PerUnit::sequence ? sequences : 0);
 }
 
 namespace {
@@ -199,18 +210,24 @@ TAPEDECK_PART(Loss, CrfLoss, "crf",
                            "The mean is over words, as with softmax; code that divides by sentences needs a smaller learning rate."});
 
 struct MemmLoss final : ChainLoss {
+  Joined joined = Joined::sum;
+  void describe(Fields& f) override {
+    f.names("joined", joined, {{"sum", Joined::sum}, {"mean", Joined::mean}},
+            "emission and transition: sum, e + T; mean, (e + T) / 2 after the first tag (bert4keras)");
+  }
   Tensor chain(const Tensor& emissions, const Transitions& transitions, const Batch& batch) const override {
-    return memm_nll(emissions, transitions.between, batch.token_labels, batch.word_offsets, PerUnit::token);
+    return memm_nll(emissions, transitions.between, batch.token_labels, batch.word_offsets, PerUnit::token, false, joined);
   }
   int64_t edges() const override { return 0; }
-  Tensor decode(const Output& out, const Batch& batch) const override { return memm_best(out.logits, out.transitions, batch.word_offsets); }
+  Tensor decode(const Output& out, const Batch& batch) const override { return memm_best(out.logits, out.transitions, batch.word_offsets, joined); }
 };
 TAPEDECK_PART(Loss, MemmLoss, "memm",
               "-log softmax(e_t + T(y_{t-1}, .)) of every tag given the one before it; decodes by Viterbi (McCallum et al. 2000).",
-              {.equation = "L = -(1/n) sum_t log softmax(e_t + T(y_{t-1}, .))_{y_t}, n words",
+              {.equation = "L = -(1/n) sum_t log softmax(e_t + T(y_{t-1}, .))_{y_t}, n words; joined mean: softmax((e_t + T(y_{t-1}, .)) / 2), t > 1",
                .source = "McCallum, Freitag and Pereira, Maximum Entropy Markov Models, ICML 2000; kexue.fm/archives/7213",
                .cost = "1F + 1B; C exponentials a word",
-               .pitfalls = "It trains on true histories and decodes with its own: early mistakes carry on (exposure and label bias)."});
+               .pitfalls = "Differs from bert4keras' layer, which halves emission and transition after the first tag: joined \"mean\" is that.\n"
+                           "It trains on true histories and decodes with its own: early mistakes carry on (exposure and label bias)."});
 
 }  // namespace
 

@@ -70,6 +70,27 @@ Tensor entropy(const Tensor& logits, const Tensor& counts, double total) {
   return share(each * counts, total > 0 ? total : sum_of_counts);
 }
 
+Tensor cross_entropy_by_class(const Tensor& logits, const Tensor& labels, Smoothing smoothing,
+                              const std::vector<double>& class_weights, double total_weight) {
+  const Tensor x = as_rows(logits);
+  const int64_t classes = x.shape()[1];
+  if (int64_t(class_weights.size()) != classes)
+    throw Error(ErrorKind::shape, text("cross_entropy_by_class: ", class_weights.size(), " weights for ", classes, " classes"));
+  require_labels("cross_entropy_by_class", labels, x.shape()[0]);
+  double total = 0;
+  for (int64_t i = 0; i < labels.size(); ++i) {
+    require_class("cross_entropy_by_class", labels.raw<int32_t>()[i], i, classes);
+    if (labels.raw<int32_t>()[i] >= 0) total += class_weights[size_t(labels.raw<int32_t>()[i])];
+  }
+  const Tensor weighted = constant(x.shape(), x.dtype(), [&](int64_t e) {
+    const int32_t y = labels.raw<int32_t>()[e / classes];
+    const double q = smoothing.each + (e % classes == y ? 1 - smoothing.total : 0);
+    return y < 0 ? 0.0 : q * class_weights[size_t(e % classes)];
+  });
+  if (total_weight > 0) total = total_weight;
+  return soft_cross_entropy(x, weighted, total > 0 ? total : 1);
+}
+
 std::vector<double> class_balanced_weights(const std::vector<double>& counts, double beta) {
   if (!(beta >= 0 && beta < 1))
     throw Error(ErrorKind::value, text("class_balanced_weights: beta is ", beta), "give 0 <= beta < 1");
@@ -84,18 +105,26 @@ namespace {
 
 struct CrossEntropyLoss final : ClassLoss {
   enum class Convention { uniform, others };
+  enum class Weighting { label, classes };
   double label_smoothing = 0;
   Convention convention = Convention::uniform;
+  Weighting weighting = Weighting::label;
 
   void options(Fields& f) override {
     f("label_smoothing", label_smoothing, "probability mass moved away from the label").at_least(0).below(1);
     f.names("smoothing", convention, {{"uniform", Convention::uniform}, {"others", Convention::others}},
-            "uniform: spread over all classes (Szegedy et al. 2016, PyTorch); others: over the other classes only (fairseq)");
+            "uniform: spread over all classes (Szegedy et al. 2016, PyTorch, fairseq up to 0.10); others: over the other classes only "
+            "(later fairseq)");
+    f.names("smoothing_weight", weighting, {{"label", Weighting::label}, {"class", Weighting::classes}},
+            "with class_weights, smoothed mass counts by the weight of: label, the example's own label; class, the class it was "
+            "moved to (PyTorch)");
   }
   Tensor value(const Tensor& logits, const Tensor& labels, const RowWeights& average) const override {
     const double classes = double(logits.shape().cols()), e = label_smoothing;
     Smoothing smoothing{e, e / classes};
     if (convention == Convention::others && classes > 1) smoothing = {e + e / (classes - 1), e / (classes - 1)};
+    if (weighting == Weighting::classes && e > 0 && !average.class_weights.empty())
+      return cross_entropy_by_class(logits, labels, smoothing, average.class_weights, average.total);
     return cross_entropy(logits, labels, smoothing, average.class_weights, -1, average.total);
   }
 };
@@ -103,11 +132,13 @@ TAPEDECK_PART(
     Loss, CrossEntropyLoss, "cross_entropy",
     "-sum_c q_c log softmax(logits)_c, mean over labelled examples or tokens; q is the label, smoothed.",
     {.equation = "L = -(1/n) sum_i w_y sum_c q_c log softmax(x_i)_c, n the summed weights w_y of the labelled rows\n"
-                 "uniform smoothing: q_y = 1 - e + e/C, others e/C; others: q_y = 1 - e, others e/(C - 1)",
+                 "uniform smoothing: q_y = 1 - e + e/C, others e/C; others: q_y = 1 - e, others e/(C - 1)\n"
+                 "smoothing_weight class: L = -(1/n) sum_i sum_c w_c q_c log softmax(x_i)_c",
      .source = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016, arXiv 1512.00567, section 7; the second "
                "convention is fairseq's",
      .cost = "1F + 1B; C exponentials a row, in one fused op",
      .pitfalls = "The two conventions of smoothing differ by a factor C/(C - 1) in e: compare numbers under the same one.\n"
+                 "Differs from PyTorch with label_smoothing and class_weights together: smoothing_weight \"class\" is PyTorch's.\n"
                  "Smoothing hurts perplexity and calibrated probabilities while it helps accuracy.\n"
                  "A class of logit -inf that smoothing gives mass to costs +inf."});
 

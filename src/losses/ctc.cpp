@@ -60,7 +60,8 @@ Tensor log_alignments(const Tensor& log_p, const TimeTable& table, const Extende
 
 }  // namespace
 
-Tensor ctc(const Tensor& logits, const Tensor& offsets, const Tensor& targets, const Tensor& target_offsets, int32_t blank) {
+Tensor ctc(const Tensor& logits, const Tensor& offsets, const Tensor& targets, const Tensor& target_offsets, int32_t blank,
+           PerUnit per) {
   require_matrix("ctc", "logits", logits);
   require_offsets("ctc", offsets, logits.shape()[0]);
   require_labels("ctc", targets, targets ? targets.size() : 0);
@@ -88,7 +89,12 @@ Tensor ctc(const Tensor& logits, const Tensor& offsets, const Tensor& targets, c
   if (table.count() == 0) return nothing(logits);
   const Tensor all = log_alignments(log_softmax(logits), table, extended);
   const Tensor possible = mask_where(all, [&](auto v) { return !(v <= absent(logits.dtype()) / 2); });
-  return share(only(possible, -all, infinity), double(sequences));
+  Tensor each = only(possible, -all, infinity);
+  if (per == PerUnit::token)
+    each = each * constant(each.shape(), each.dtype(), [&](int64_t b) {
+             return 1.0 / double(std::max<size_t>(1, extended.symbols[size_t(b)].size() / 2));
+           });
+  return share(each, double(sequences));
 }
 
 namespace {
@@ -96,7 +102,12 @@ namespace {
 /// Learns the tags of a text in their order without where they are.
 struct CtcLoss final : Loss {
   int64_t blank = 0;
-  void describe(Fields& f) override { f("blank", blank, "index of the tag that stands between others (O is 0)").at_least(0); }
+  PerUnit per = PerUnit::sequence;
+  void describe(Fields& f) override {
+    f("blank", blank, "index of the tag that stands between others (O is 0)").at_least(0);
+    f.names("mean", per, {{"sequences", PerUnit::sequence}, {"symbols", PerUnit::token}},
+            "sequences: mean over texts; symbols: of each text's loss over its number of tags (PyTorch's default)");
+  }
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
     if (!batch.token_labels || !batch.word_offsets)
       throw Error(ErrorKind::config, "ctc needs the tags of every text, but the data have none", "use the task \"tagging\"");
@@ -109,7 +120,7 @@ struct CtcLoss final : Loss {
     }
     const double sequences = double(ends.size() - 1), total = batch.total_sequences > 0 ? double(batch.total_sequences) : sequences;
     return ctc(logits, batch.word_offsets, Tensor::from<int32_t>(targets, {std::ssize(targets)}), Tensor::from<int32_t>(ends, {std::ssize(ends)}),
-               int32_t(blank)) * (sequences / total);
+               int32_t(blank), per) * (sequences / total);
   }
   Answer answer() const override { return {Rows::words, Link::softmax}; }
   bool suits(Answer asked) const override { return asked == answer(); }
@@ -122,7 +133,8 @@ TAPEDECK_PART(Loss, CtcLoss, "ctc",
               {.equation = "L = -(1/B) sum_s log sum_{a: collapse(a) = y_s} prod_t softmax(x_t)_{a_t}; collapse drops repeats, then blanks",
                .source = "Graves et al., Connectionist Temporal Classification, ICML 2006, eq. 6 to 8",
                .cost = "1F + 1B; for every word twice the number of tags in exponentials",
-               .pitfalls = "Nothing says where a tag belongs: span F1 of such a model is low by nature.\n"
+               .pitfalls = "Differs from PyTorch's default, which divides a text's loss by its number of tags first: mean \"symbols\" is that.\n"
+                           "Nothing says where a tag belongs: span F1 of such a model is low by nature.\n"
                            "A text with more tags than words (blanks between equal ones included) counts 0."});
 
 }  // namespace

@@ -520,6 +520,49 @@ for blank in (0, 3):
          "target_offsets": torch.tensor(TARGET_OFFSETS)},
         {"blank": float(blank)}, lambda logits: ctc(logits, blank))
 
+# ---- variants of published code -------------------------------------------------------------------------------------------
+row("cross_entropy", "each class of the smoothed label by its own weight (torch)", {"logits": X}, {"labels": Y},
+    {"smoothing": 0.1, "by_class": 1.0, **{f"weight_{c}": w for c, w in enumerate(W)}},
+    lambda logits: F.cross_entropy(logits, Y, weight=torch.tensor(W), label_smoothing=0.1, ignore_index=-1))
+
+
+def memm_layer(emissions, between):
+    """bert4keras, MaximumEntropyMarkovModel.basic_loss: the first tag's history is its own emission, then half of both."""
+    total = 0
+    for a, b in zip(OFFSETS, OFFSETS[1:]):
+        for i in range(a, b):
+            history = emissions[i] if i == a else between[TAGS[i - 1]]
+            total = total + F.cross_entropy(((emissions[i] + history) / 2)[None], TAGS[i:i + 1])
+    return total / 8
+
+
+row("memm_nll", "half of emission and transition", {"emissions": E, "between": TRANSITION}, SEQUENCES, {"mean": 1.0}, memm_layer)
+
+
+def ctc_mean(logits):
+    """torch's default: every sequence over its own number of symbols, then the mean."""
+    each = [F.ctc_loss(logits[a:b].log_softmax(1)[:, None], SYMBOLS[s:t][None], [b - a], [t - s], reduction="mean")
+            for a, b, s, t in zip(FRAMES, FRAMES[1:], TARGET_OFFSETS, TARGET_OFFSETS[1:])]
+    return sum(each) / 4
+
+
+row("ctc", "torch's default mean", {"logits": C},
+    {"offsets": torch.tensor(FRAMES), "targets": SYMBOLS, "target_offsets": torch.tensor(TARGET_OFFSETS)},
+    {"blank": 0.0, "token": 1.0}, ctc_mean)
+
+
+def asymmetric_code(x, y):
+    """Alibaba-MIIL/ASL, AsymmetricLoss: probabilities, clipping, focusing weights in this order (there summed, here a mean)."""
+    positive, negative = x.sigmoid(), (1 - x.sigmoid() + 0.05).clamp(max=1)
+    each = y * positive.log() + (1 - y) * negative.log()
+    of_answer = positive * y + negative * (1 - y)
+    return -(each * (1 - of_answer) ** (1 * y + 4 * (1 - y))).mean()
+
+
+HARD = POSITIVE.double()
+row("asymmetric_multilabel", "labels of 0 and 1", {"logits": S}, {"target": HARD},
+    {"gamma_positive": 1.0, "gamma_negative": 4.0, "clip": 0.05}, lambda logits: asymmetric_code(logits, HARD))
+
 if __name__ == "__main__":
     print('{"rows": [')
     print(",\n".join(json.dumps(r) for r in rows))

@@ -97,7 +97,9 @@ inline const std::vector<LossCall>& loss_calls() {
       {"cross_entropy", logits,
        [](Args a) {
          const double e = a("smoothing", 0), classes = double(a["logits"].shape().cols());
-         return cross_entropy(a["logits"], a["labels"], {e, classes > 0 ? e / classes : 0}, a.weights());
+         const Smoothing smoothing{e, classes > 0 ? e / classes : 0};
+         return a.flag("by_class") ? cross_entropy_by_class(a["logits"], a["labels"], smoothing, a.weights())
+                                      : cross_entropy(a["logits"], a["labels"], smoothing, a.weights());
        }},
       {"focal", logits, [](Args a) { return focal(a["logits"], a["labels"], a("gamma", 2), a.average()); }},
       {"poly1", logits, [](Args a) { return poly1(a["logits"], a["labels"], a("epsilon", 1), a.average()); }},
@@ -191,10 +193,14 @@ inline const std::vector<LossCall>& loss_calls() {
       {"memm_nll", chain,
        [](Args a) {
          return memm_nll(a["emissions"], a["between"], a["tags"], a["offsets"],
-                         a.flag("token", 1) ? PerUnit::token : PerUnit::sequence, a.flag("reversed"));
+                         a.flag("token", 1) ? PerUnit::token : PerUnit::sequence, a.flag("reversed"),
+                         a.flag("mean") ? Joined::mean : Joined::sum);
        }},
       {"ctc", frames,
-       [](Args a) { return ctc(a["logits"], a["offsets"], a["targets"], a["target_offsets"], int32_t(a("blank", 0))); }},
+       [](Args a) {
+         return ctc(a["logits"], a["offsets"], a["targets"], a["target_offsets"], int32_t(a("blank", 0)),
+                    a.flag("token") ? PerUnit::token : PerUnit::sequence);
+       }},
   };
   return calls;
 }

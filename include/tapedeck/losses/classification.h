@@ -7,7 +7,7 @@
 #pragma once
 #include <vector>
 
-#include <tapedeck/ops/ops.h>
+#include <tapedeck/ops/fused.h>
 
 namespace tapedeck {
 
@@ -38,6 +38,10 @@ Tensor hinge(const Tensor& logits, const Tensor& labels, double margin = 1, int 
 Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double alpha = 1, double smooth = 1,
                            const RowWeights& average = {});
 
+/// Cross-entropy with a weight for every class of q instead of one for the row: -(1/n) sum_i sum_c w_c q_c log p_c, n = sum_i w_y,
+/// which is PyTorch's cross_entropy(weight, label_smoothing). labels: i32 [rows], negative: none; one weight per class (Error{shape}).
+Tensor cross_entropy_by_class(const Tensor& logits, const Tensor& labels, Smoothing smoothing,
+                              const std::vector<double>& class_weights, double total_weight = 0);
 /// Mean over rows of -sum_c q_c log p_c; q[rows,c] >= 0 carries no gradient, q_c = 0 adds 0. total > 0 replaces the row count.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& q, double total = 0);
 /// Mean over rows of H(p) = -sum_c p_c log p_c. Subtracted it is the confidence penalty (Pereyra et al. 2017), added it is

@@ -10,6 +10,8 @@
 namespace tapedeck {
 
 enum class PerUnit { sequence, token };  // what the mean is over
+/// How an MEMM joins emission and transition: their sum, or half of it after the first tag (bert4keras).
+enum class Joined { sum, mean };
 
 /// score(y) = sum_t e_t(y_t) + sum_t between(y_{t-1}, y_t) [+ start(y_1) + end(y_last)].
 struct Transitions {
@@ -25,10 +27,10 @@ Tensor crf_decode(const Tensor& emissions, const Transitions& transitions, const
 /// -log prod_t softmax(e_t + between(y_{t-1}, .))_{y_t}, the first tag from e_1 alone; reversed conditions on the following tag,
 /// and the mean of both directions is the Bi-MEMM (kexue.fm/archives/7213). Mean over tokens, or sum / sequences.
 Tensor memm_nll(const Tensor& emissions /*[T,c]*/, const Tensor& between /*[c,c]*/, const Tensor& tags /*i32 [T]*/,
-                const Tensor& offsets, PerUnit per = PerUnit::token, bool reversed = false);
+                const Tensor& offsets, PerUnit per = PerUnit::token, bool reversed = false, Joined joined = Joined::sum);
 
 /// The tags that such a model finds most probable, exactly (Viterbi), i32 [T]. Ties go to the lower tag.
-Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets);
+Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets, Joined joined = Joined::sum);
 /// The most probable tags that a beam finds, i32 [T]: after each token the `beam` best prefixes stay. 1 is greedy, c^(length - 1) is
 /// exact; between them a wider beam may repair an early decision that greedy search regrets. Ties go to the lower tag.
 Tensor memm_decode(const Tensor& emissions, const Tensor& between, const Tensor& offsets, int64_t beam = 4);
@@ -39,9 +41,10 @@ enum class Decay { linear, exponential, inverse_sigmoid };
 double gold_share(Decay decay, int64_t update, double k, double slope = 0, double floor = 0);
 
 /// -log of the probability of all alignments of a target: blanks between symbols, repeats merged (Graves et al. 2006, eq. 6 to
-/// 8). targets of sequence b: target_offsets[b] .. target_offsets[b+1]-1, none equal to blank. Mean over sequences. A target that
-/// does not fit its sequence (more symbols and needed blanks than rows) costs 0 and stays in the mean.
+/// 8). targets of sequence b: target_offsets[b] .. target_offsets[b+1]-1, none equal to blank. Mean over sequences; per token: of
+/// each sequence's loss over its number of symbols (at least 1), as PyTorch's default. A target that does not fit its sequence (more
+/// symbols and needed blanks than rows) costs 0 and stays in the mean.
 Tensor ctc(const Tensor& logits /*[T,c]*/, const Tensor& offsets /*i32 [B+1]*/, const Tensor& targets /*i32 [N]*/,
-           const Tensor& target_offsets /*i32 [B+1]*/, int32_t blank = 0);
+           const Tensor& target_offsets /*i32 [B+1]*/, int32_t blank = 0, PerUnit per = PerUnit::sequence);
 
 }  // namespace tapedeck
