@@ -13,8 +13,11 @@ namespace {
 struct Divisor {
   int64_t classes;
   double first_axis, rows;
+  bool listed;  // one value per row of x
 };
-Divisor divisor_of(const Tensor& x, double rows) { return {x.shape().cols(), x.shape().rank() ? double(x.shape()[0]) : 1, rows}; }
+Divisor divisor_of(const Tensor& x, double rows) {
+  return {x.shape().cols(), x.shape().rank() ? double(x.shape()[0]) : 1, rows, x.shape().rank() > 1};
+}
 
 /// Reduces one value per position.
 Tensor reduce_positions(Tensor each, Reduction reduction, const Divisor& by, const Tensor& mask) {
@@ -35,7 +38,7 @@ Tensor reduce_positions(Tensor each, Reduction reduction, const Divisor& by, con
     case Reduction::tokenmean:
       break;
   }
-  return share(each, kept);
+  return share(each, by.rows > 0 && by.listed && !mask ? by.rows : kept);
 }
 
 /// Rows set to a fixed value: NaN where a row keeps its own.

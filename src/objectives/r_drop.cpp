@@ -15,8 +15,8 @@ struct Scaling {
   bool operator==(const Scaling&) const = default;
 };
 const std::vector<std::pair<std::string, Scaling>> presets = {
-    {"paper", {false, 0.5, Reduction::batchmean}}, {"readme", {true, 0.5, Reduction::batchmean}}, {"su", {true, 0.25, Reduction::batchmean}},
-    {"vit", {false, 1, Reduction::batchmean}},     {"hf_bert", {false, 0.5, Reduction::sum}},     {"bert4torch", {true, 0.25, Reduction::mean}}};
+    {"paper", {false, 0.5, Reduction::batchmean}}, {"readme", {true, 0.5, Reduction::sum}}, {"su", {true, 0.25, Reduction::batchmean}},
+    {"vit", {false, 1, Reduction::sum}},           {"hf_bert", {false, 0.5, Reduction::sum}},     {"bert4torch", {true, 0.25, Reduction::mean}}};
 
 struct RDrop final : TaskObjective {
   WeightSchedule schedule;                        // alpha, ramp, every
@@ -31,8 +31,8 @@ struct RDrop final : TaskObjective {
     f("alpha", schedule.weight, "weight of the agreement term").at_least(0);
     f("loss", task_loss, "task loss of each pass");
     f.names("preset", preset, presets,
-            "scaling: paper CE1+CE2 + alpha/2 D; readme (CE1+CE2)/2 + alpha/2 D; su (CE1+CE2)/2 + alpha/4 D; vit CE1+CE2 + alpha D; "
-            "hf_bert CE1+CE2 + alpha/2 D summed over the batch; bert4torch (CE1+CE2)/2 + alpha/4 D / classes");
+            "scaling: paper CE1+CE2 + alpha/2 D; su (CE1+CE2)/2 + alpha/4 D; bert4torch (CE1+CE2)/2 + alpha/4 D / classes; with D summed over "
+            "the batch: readme (CE1+CE2)/2 + alpha/2 D; vit CE1+CE2 + alpha D; hf_bert CE1+CE2 + alpha/2 D");
     f("ce", ce, "sum or mean of the passes' losses, instead of the preset's").one_of({"sum", "mean"});
     f("kl_weight", kl_weight, "factor between alpha and D = KL12 + KL21, instead of the preset's").at_least(0);
     f("kl_reduction", kl_reduction, "how D is reduced over the batch, instead of the preset's").one_of({"sum", "mean", "batchmean", "tokenmean"});
@@ -74,7 +74,9 @@ TAPEDECK_PART(Objective, RDrop, "r_drop",
                .pitfalls = "Published code scales the loss in at least six ways: alpha means something else under each preset.\n"
                            "The passes must draw different masks; without dropout the term is 0.\n"
                            "It needs more updates than plain training and ends lower: train longer.\n"
-                           "With preset hf_bert the agreement is summed over the batch, so alpha depends on the batch size."});
+                           "With presets hf_bert, vit and readme the agreement is summed over the batch, so alpha depends on the batch size.\n"
+                           "Differs from the semi-supervised code of kexue.fm/archives/8496: that makes one pass on labelled rows and gives the rows "
+                           "without labels an optimizer of their own at half the rate."});
 
 }  // namespace
 }  // namespace tapedeck
