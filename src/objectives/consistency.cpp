@@ -20,10 +20,11 @@ struct Consistency : Regulariser {
 /// The direction in which the prediction changes most.
 struct Vat final : Consistency {
   VirtualAttack search;
-  Vat() : Consistency("divergence") { search.divergence.detach_clean = true; }
+  Vat() : Consistency("divergence") { search.divergence.stop = StopGrad::target; }
   void describe(Fields& f) override {
     describe_loss(f, "weight of the divergence");
     search.describe(f);
+    describe_stop_grad(f, search.divergence.stop);
   }
   const Adversary* attacker() const override { return &search; }
   const Divergence& divergence() const override { return search.divergence; }
@@ -55,6 +56,7 @@ struct Smart final : Consistency {
     describe_loss(f, "weight of the smoothness term");
     search.describe(f);
     distance.describe(f);
+    describe_stop_grad(f, distance.stop);
   }
   const Adversary* attacker() const override { return &search; }
   const Divergence& divergence() const override { return distance; }
@@ -88,7 +90,9 @@ struct NoiseConsistency : Consistency {
             "direction, of length `size` for each sequence");
     f("size", size, "size of the noise").at_least(0);
     distance.describe(f);
-    f.names("stop_gradient", distance.detach_clean, {{"none", false}, {"clean", true}}, "clean: the clean prediction is a constant target");
+    describe_stop_grad(f, distance.stop);
+    f.names("stop_gradient", distance.stop, {{"none", StopGrad::none}, {"clean", StopGrad::target}, {"both", StopGrad::both}},
+            "the older name of stop_grad, clean being target");
     f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}}, "masks of the noisy pass: the clean pass's or others");
   }
   std::vector<std::string> own_sites() const override { return {at}; }

@@ -14,6 +14,17 @@ const std::vector<std::pair<std::string, Distance>> names = {
     {"js", Distance::js}, {"hellinger", Distance::hellinger},   {"bernoulli", Distance::bernoulli},
     {"brier", Distance::brier}, {"mse", Distance::mse}};
 
+/// The distance with its targets held; `of` measures two logits.
+template <class F>
+Tensor held(StopGrad stop, Distance distance, const Tensor& a, const Tensor& b, F of) {
+  if (stop == StopGrad::none) return of(distance, a, b);
+  if (stop == StopGrad::target) return of(distance, a.detach(), b);
+  if (distance != Distance::symmetric_kl)
+    throw Error(ErrorKind::config, "stop_grad \"both\" holds the target of each direction, which only a symmetric KL has",
+                "use distance \"symmetric_kl\", or stop_grad \"none\" or \"target\"");
+  return of(Distance::kl, a.detach(), b) + of(Distance::kl, b.detach(), a);
+}
+
 Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
   switch (distance) {
     case Distance::kl: return kl_divergence(a, b, Reduction::sum);
@@ -45,6 +56,10 @@ Distance measured(const std::optional<std::string>& named, Distance usual, const
 /// Of two passes, both directions: the squared difference (R-Drop, section 2.2) counts once for each.
 Tensor between_passes(Distance distance, const Tensor& a, const Tensor& b, Reduction reduction, double rows) {
   if (distance == Distance::mse) return reduce(square(a - b) * 2.0, reduction, {}, rows);
+  if (distance == Distance::kl) {
+    const Tensor log_p = log_softmax(a);
+    return reduce(exp(log_p) * (log_p - log_softmax(b)), reduction, {}, rows);
+  }
   return distance == Distance::bernoulli ? sigmoid_divergence(a, b, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
 }
 
@@ -64,6 +79,12 @@ void require_classes(const Step& step, std::string_view method) {
                 "between two passes: a distance of \"bernoulli\"");
 }
 
+void describe_stop_grad(Fields& f, StopGrad& stop) {
+  f.names("stop_grad", stop, {{"none", StopGrad::none}, {"target", StopGrad::target}, {"both", StopGrad::both}},
+          "constants of the gradient: none; target, the first (clean) prediction; both, the target of each direction of a symmetric KL "
+          "(mt-dnn)");
+}
+
 void Divergence::describe(Fields& f) {
   std::vector<std::string> choices;
   for (auto& [name, value] : names) choices.push_back(name);
@@ -74,8 +95,7 @@ void Divergence::describe(Fields& f) {
 
 Tensor Divergence::operator()(const View& clean, const View& other, const Step& step) const {
   const Distance measure = measured(distance, usual, step, "this distance");
-  const Tensor reference = detach_clean ? clean.logits.detach() : clean.logits;
-  return between(measure, reference, other.logits) / double(std::max<int64_t>(1, step.batch().total_rows()));
+  return held(stop, measure, clean.logits, other.logits, between) / double(std::max<int64_t>(1, step.batch().total_rows()));
 }
 
 void Agreement::describe_distance(Fields& f) {
@@ -104,8 +124,9 @@ Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, R
     }
     return total;
   }
+  const auto of = [&](Distance d, const Tensor& a, const Tensor& b) { return between_passes(d, a, b, reduction, rows); };
   for (size_t i = 0; i < logits.size(); ++i)
-    for (size_t j = i + 1; j < logits.size(); ++j) add(between_passes(distance, logits[i], logits[j], reduction, rows));
+    for (size_t j = i + 1; j < logits.size(); ++j) add(held(stop, distance, logits[i], logits[j], of));
   const double pairs = double(logits.size() * (logits.size() - 1) / 2);
   return pool == Pool::mean && pairs > 1 ? total / pairs : total;
 }

@@ -41,6 +41,7 @@ struct RDrop final : TaskObjective {
     f("every", schedule.every, "apply the agreement term on every k-th update only; other updates make one pass").at_least(1);
     f("passes", passes, "dropout passes per update").range(2, 16);
     agreement.describe_pool(f);
+    describe_stop_grad(f, agreement.stop);
     f("dropout", dropout, "one drop probability per pass, instead of the model's").at_least(0).below(1);
   }
 

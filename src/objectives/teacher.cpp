@@ -62,7 +62,7 @@ struct MeanTeacher final : Regulariser {
   Teacher teacher;
   MeanTeacher() : Regulariser("disagreement") {
     divergence.usual = Distance::brier;
-    divergence.detach_clean = true;
+    divergence.stop = StopGrad::target;
   }
 
   void describe(Fields& f) override {
