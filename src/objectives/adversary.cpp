@@ -33,8 +33,10 @@ void GradientAttack::describe_search(Fields& f) {
   f("start", start, "size of the random start; 0: the search begins at the input").at_least(0);
   f.names("start_from", start_kind, {{"ball", Noise::Kind::ball}, {"uniform", Noise::Kind::uniform}, {"normal", Noise::Kind::normal}},
           "random start: ball, uniform and at most `start` long; uniform, elements in [-start, start]; normal, deviation `start`");
-  f.names("direction", direction, {{"steepest", Direction::steepest}, {"gradient", Direction::gradient}},
-          "of an ascent step: the steepest one of length step_size, or step_size times the gradient itself");
+  f.names("direction", direction, {{"steepest", Direction::steepest}, {"unit", Direction::unit}, {"gradient", Direction::gradient}},
+          "of an ascent step of length step_size: steepest, the one along which the loss grows most (linf: signs); unit, the gradient "
+          "scaled to length 1 in the norm, for each part of the scope (as FreeLB's and SMART's code); gradient, step_size times the gradient "
+          "itself, which shrinks with the batch");
   f.names("project", projection, {{"ball", Projection::ball}, {"border", Projection::border}, {"none", Projection::none}},
           "after each step: ball, back to length epsilon where it is longer; border, always to length epsilon; none");
 }
@@ -50,7 +52,9 @@ Tensor GradientAttack::advance(const Step& step, const Tensor& delta, const Tens
   const NormScope scope = over(step);
   const Tensor& offsets = step.batch().offsets;
   const double size = step_size.value_or(epsilon);
-  Tensor moved = direction == Direction::steepest ? steepest_step(g, size, ball, scope, offsets) : g * size;
+  Tensor moved = direction == Direction::steepest ? steepest_step(g, size, ball, scope, offsets)
+                 : direction == Direction::unit   ? unit_step(g, size, ball, scope, offsets)
+                                                  : g * size;
   if (delta) moved = delta + moved;
   else if (start > 0) moved = Noise(step.key() / "start" / at, start_kind, start, ball, scope).draw(g.shape(), g.dtype(), step.batch()) + moved;
   if (projection == Projection::ball) return project(moved, epsilon, ball, scope, offsets);

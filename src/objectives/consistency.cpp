@@ -48,7 +48,7 @@ struct Smart final : Consistency {
     search.step_size = 1e-3;
     search.ball = NormBall::linf;
     search.start_kind = Noise::Kind::normal;
-    search.direction = GradientAttack::Direction::gradient;
+    search.direction = GradientAttack::Direction::unit;
     search.projection = GradientAttack::Projection::ball;
     distance.usual = Distance::symmetric_kl;
   }
@@ -67,11 +67,13 @@ struct Smart final : Consistency {
 };
 TAPEDECK_PART(Objective, Smart, "smart", "Smoothness-inducing regularisation: the prediction holds in the direction in which a symmetric divergence grows (Jiang et al. 2020).",
               {.equation = "L + weight D(f(x), f(x + delta)), D = KL(P||Q) + KL(Q||P) (squared error for regression)\n"
-                           "delta from N(0, start^2), steps times: delta <- project(delta + step_size dD/ddelta), |delta|_inf <= epsilon",
+                           "delta from N(0, start^2), steps times: delta <- project(delta + step_size g / |g|_inf), g = dD/ddelta, |delta|_inf <= epsilon",
                .source = "Jiang et al., SMART: Robust and Efficient Fine-Tuning, ACL 2020, arXiv 1911.03437, section 3.1, algorithm 1",
                .cost = "3F + 3B with one step; each further step 1F + 1B",
                .pitfalls = "start 0 finds nothing: the divergence has gradient 0 at the input.\n"
-                           "Published code scales delta to length 1 in the maximum norm instead of keeping it in the ball: epsilon 1, scope \"token\", project \"border\".\n"
+                           "Differs from mt-dnn, which holds the target of each direction of D: stop_grad \"both\"; its search climbs KL alone, token by token: scope \"token\".\n"
+                           "Differs from smart-pytorch, which takes a raw gradient and scales delta to length 1: direction \"gradient\", epsilon 1, scope \"token\", project \"border\".\n"
+                           "direction \"gradient\" hardly moves: it is the gradient of a mean over the batch, and small near the input.\n"
                            "The paper's proximal term, a pull to the predictions of an average of earlier weights, is not part of this: nest it in a teacher.\n"
                            "start and epsilon of 1e-5 are of the size of rounding errors in f32: 1e-3 is a safer start for small models."});
 

@@ -97,6 +97,14 @@ void project_part(const T* x, T* y, int64_t n, double epsilon, NormBall ball) {
 }
 
 template <class T>
+void unit_part(const T* g, T* step, int64_t n, double length, NormBall ball) {
+  const Size s = measure(g, n);
+  if (s.largest == 0 || !s.finite) return;
+  const double norm = norm_of(g, n, s, ball);
+  for (int64_t i = 0; i < n; ++i) step[i] = T(double(g[i]) / norm * length);
+}
+
+template <class T>
 void rescale_part(const T* x, T* y, int64_t n, double length, NormBall ball) {
   const Size s = measure(x, n);
   if (!s.finite) return;
@@ -129,6 +137,11 @@ Tensor by_parts(const Tensor& x, NormScope scope, const Tensor& offsets, F part)
 Tensor steepest_step(const Tensor& g, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets) {
   if (const double length = plain_length(g, ball, scope)) return g * (epsilon / length);
   return by_parts(g, scope, offsets, [&](auto* x, auto* y, int64_t n) { step_of_part(x, y, n, epsilon, ball); });
+}
+
+Tensor unit_step(const Tensor& g, double length, NormBall ball, NormScope scope, const Tensor& offsets) {
+  if (ball == NormBall::l2) return steepest_step(g, length, ball, scope, offsets);
+  return by_parts(g, scope, offsets, [&](auto* x, auto* y, int64_t n) { unit_part(x, y, n, length, ball); });
 }
 
 Tensor project(const Tensor& x, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets) {

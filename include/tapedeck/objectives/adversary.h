@@ -38,7 +38,7 @@ struct Adversary : Part {
 
 /// Climbs the gradient: FGM and FGSM (one step of length epsilon), PGD (several, projected), the ascent of FreeLB and SMART.
 struct GradientAttack : Adversary {
-  enum class Direction { steepest, gradient };
+  enum class Direction { steepest, unit, gradient };
   enum class Projection { ball, border, none };
   int64_t steps = 1;
   std::optional<double> step_size;                              // default: epsilon
