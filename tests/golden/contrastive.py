@@ -21,6 +21,9 @@ BATCHES = {
                   "lengths": [6, 4, 5, 6, 6, 4], "labels": [], "texts": 2, "classes": 3,
                   "stands": [4, 9, 13, 20, 25, 30], "spans": [[2, 4], [8, 9], [12, 13], [17, 20], [23, 25], [29, 29]]},
     "lonely": {"tokens": [1, 5, 2, 8, 3, 1, 7, 4], "lengths": [3, 1, 2, 2], "labels": [0, 1, 1, 2], "texts": 1, "classes": 3},
+    "template triplets": {"tokens": [1, 5, 2, 8, 3, 7, 1, 4, 6, 3, 1, 5, 2, 3, 7, 1, 4, 6, 8, 2, 3, 1, 5, 4, 8, 3, 7, 1, 4, 2, 3],
+                          "lengths": [6, 4, 5, 6, 6, 4], "labels": [], "texts": 3, "classes": 3,
+                          "stands": [4, 9, 13, 20, 25, 30], "spans": [[2, 4], [8, 9], [12, 13], [17, 20], [23, 25], [29, 29]]},
     "one": {"tokens": [1, 5, 2], "lengths": [3], "labels": [1], "texts": 1, "classes": 3},
     "identical": {"tokens": [1, 5, 2, 1, 5, 2, 1, 5, 2], "lengths": [3, 3, 3], "labels": [0, 0, 1], "texts": 1, "classes": 3},
 }
@@ -29,12 +32,13 @@ BATCHES = {
 class Views(Twin):
     """The model "sentence" (dense projection) or "text" (linear head and the same projection)."""
 
-    def view(self, key, delta=None):
+    def view(self, key, delta=None, bias=None):
         x, sites = self.hidden(key, lambda site, x: x if delta is None or site != "embedding" else x + delta)
         if self.o["pooling"] == "mask":
             pooled = x[twin.BATCH["stands"]]
         else:
             pooled = torch.stack([{"first": lambda r: r[0], "mean": lambda r: r.mean(0)}[self.o["pooling"]](r) for r in x.split(twin.BATCH["lengths"])])
+        self.pooled = pooled = pooled if bias is None else pooled - bias
         z = torch.tanh(self.linear(pooled, "projection")) if self.o["project"] else pooled
         logits = None
         if self.o["kind"] == "text":
@@ -138,9 +142,9 @@ class Passes:
     def key(self, n):
         return fold(fold(KEY, "pass"), n)
 
-    def run(self):
+    def run(self, bias=None):
         self.count += 1
-        view = self.twin.view(self.key(self.count - 1))
+        view = self.twin.view(self.key(self.count - 1), bias=bias)
         self.first = self.first or view
         return view
 
@@ -199,10 +203,18 @@ def value(passes, s, batch):
         shifted = passes.again(first, delta)[0]
         return info_nce(a, shifted, s["temperature"]) + s["alpha"] * info_nce(b, shifted, s["temperature"])
     if kind == "prompt_bert":
-        z = passes.run()[0]
-        if s.get("denoise", True):
-            z = z - passes.other(without_texts(batch))[0]
+        # kongds/Prompt-BERT cl_forward: without mask_embedding_sentence_org_mlp the delta of the template goes off before the mlp
+        before = s.get("denoise", True) and passes.twin.o["project"] and s.get("subtract", "before") == "before"
+        if before:
+            passes.other(without_texts(batch))
+            z = passes.run(passes.twin.pooled)[0]
+        else:
+            z = passes.run()[0]
+            if s.get("denoise", True):
+                z = z - passes.other(without_texts(batch))[0]
         parts = z.reshape(len(z) // texts, texts, -1)
+        if s.get("hard_negatives"):
+            return hard_negatives(parts[:, 0], parts[:, 1], parts[:, 2], s["temperature"], s.get("hard_negative_weight", 1.0))
         return info_nce(parts[:, 0], parts[:, 1], s["temperature"])
     if kind in ("mean_teacher", "temporal_ensembling", "distillation"):
         task, o = value(passes, s["loss"], batch), passes.twin.o
@@ -248,6 +260,11 @@ CASES = [
      {"type": "scal", "weight": 1.0, "adversary": {"type": "fgm", "epsilon": 0.1, "at": "embedding"}, "temperature": 0.2, "candidates": "2n-1"}),
     ("uscal", SENTENCE, "single", {"type": "uscal", "alpha": 0.5, "adversary": {"type": "fgm", "epsilon": 0.3, "at": "embedding"}, "temperature": 0.05}),
     ("prompt_bert", dict(SENTENCE, pooling="mask"), "templates", {"type": "prompt_bert", "temperature": 0.3}),
+    ("prompt_bert, subtracted behind the projection", dict(SENTENCE, pooling="mask"), "templates",
+     {"type": "prompt_bert", "temperature": 0.3, "subtract": "after"}),
+    ("prompt_bert without a projection", dict(BARE, pooling="mask"), "templates", {"type": "prompt_bert", "temperature": 0.3}),
+    ("prompt_bert, triplets in one template", dict(SENTENCE, pooling="mask"), "template triplets",
+     {"type": "prompt_bert", "temperature": 0.3, "hard_negatives": True, "hard_negative_weight": 2.0}),
     ("prompt_bert without denoising", dict(BARE, pooling="mask"), "templates", {"type": "prompt_bert", "temperature": 0.3, "denoise": False}),
     ("sum", TEXT, "single", {"type": "sum", "terms": [
         {"loss": {"type": "cross_entropy"}}, {"loss": {"type": "simcse", "temperature": 0.2}, "weight": 0.5},
