@@ -58,7 +58,8 @@ const MethodPasses rows[] = {
     {"VAT + entropy minimisation", R"({"type": "entropy", "loss": {"type": "vat"}})", 3, 3},
     // An attack inside another method keeps its clean pass, which the sweep of the whole then walks through once more.
     {"VAT around FGM: the clean pass is shared", R"({"type": "vat", "loss": {"type": "fgm"}})", 4, 5},
-    {"AWP around PGD, K = 2", R"({"type": "awp", "loss": {"type": "pgd", "steps": 2}})", 6, 7},
+    {"AWP around PGD, K = 2: attacked once", R"({"type": "awp", "loss": {"type": "pgd", "steps": 2}})", 5, 6},
+    {"AWP around PGD, K = 2: attacked again", R"({"type": "awp", "attack": "again", "loss": {"type": "pgd", "steps": 2}})", 6, 7},
     {"SimCSE", R"("simcse")", 2, 2},
     {"SimCSE, 2N - 1 candidates", R"({"type": "simcse", "candidates": "2n-1"})", 2, 2},
     {"NT-Xent", R"("nt_xent")", 2, 2},

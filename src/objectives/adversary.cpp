@@ -62,6 +62,7 @@ Tensor GradientAttack::advance(const Step& step, const Tensor& delta, const Tens
 }
 
 Step GradientAttack::attack(Step& step, const AttackObjective& climb, const Tensor& clean) const {
+  if (found()) return arrive(step, found());
   Tensor delta, g = starts_clean() ? clean : Tensor{};
   for (int64_t i = 0; i < steps; ++i) {
     if (i > 0 || !g) {
@@ -71,7 +72,7 @@ Step GradientAttack::attack(Step& step, const AttackObjective& climb, const Tens
     }
     delta = advance(step, delta, g);
   }
-  return step.with(at, delta, masks);
+  return arrive(step, delta);
 }
 
 void VirtualAttack::describe(Fields& f) {
@@ -82,13 +83,14 @@ void VirtualAttack::describe(Fields& f) {
 }
 
 Step VirtualAttack::attack(Step& step, const AttackObjective&, const Tensor&) const {
+  if (found()) return arrive(step, found());
   const View constant = step.cached_forward().detach();
   const NormScope scope = over(step);
   auto slope = [&](Step trial) { return trial.grad(divergence(constant, trial.forward(), trial), at, Order::first, Graph::free); };
   const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, NormBall::l2, scope);
   Tensor g = slope(step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), start), masks));
   for (int64_t i = 1; i < iterations; ++i) g = slope(step.with(at, steepest_step(g, xi, NormBall::l2, scope, step.batch().offsets), masks));
-  return step.with(at, steepest_step(g, epsilon, ball, scope, step.batch().offsets), masks);
+  return arrive(step, steepest_step(g, epsilon, ball, scope, step.batch().offsets));
 }
 
 namespace {

@@ -1,7 +1,9 @@
 // Attacks on the parameters: the loss must be low in a whole neighbourhood of the weights, not at one point. SAM climbs inside one
 // ball around all of them, AWP inside one around each parameter in proportion to its size. Next: adversarial.cpp, the same at inputs.
 #include <cmath>
+#include <utility>
 
+#include <tapedeck/objectives/adversary.h>
 #include <tapedeck/objectives/objective.h>
 #include <tapedeck/tensor/in_place.h>
 
@@ -13,6 +15,7 @@ class SharpnessAware : public Wrapper {
   bool couples_examples() const override { return true; }      // the norm of the whole batch's gradient
 
   Tensor loss(Step& step) override {
+    const Remembered attacks(*this);
     const Tensor clean = inner->loss(step);
     Step climbed = step.with(climb(step.store(), step.grad(clean)), masks);
     const Tensor sharp = inner->loss(climbed);
@@ -20,6 +23,7 @@ class SharpnessAware : public Wrapper {
   }
 
   double run(Step& step) override {
+    const Remembered attacks(*this);
     const Tensor clean = inner->loss(step);
     const double clean_value = clean.item();
     const Tensor g = step.grad(clean, Graph::free);
@@ -39,6 +43,9 @@ class SharpnessAware : public Wrapper {
     f("parameters", globs, "which parameters move (default: all that train); a pattern that matches nothing is an error");
     f.names("train", both, {{"adversarial", false}, {"both", true}}, "adversarial: the gradient at the shifted weights; both: added to the clean one");
     f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}}, "masks of the shifted pass: the clean pass's or others");
+    f.names("attack", once, {{"once", true}, {"again", false}},
+            "attacks inside the loss: once, at the unshifted weights, their shifted inputs kept for the second pass (AWP's code); again, "
+            "searched anew at the shifted weights");
   }
   /// f(parameter, its gradient, its shift, elements) for every parameter that moves.
   template <class F>
@@ -54,11 +61,26 @@ class SharpnessAware : public Wrapper {
     }
   }
   std::vector<std::string> globs;
-  bool both = false;
+  bool both = false, once = false;
   DropoutMasks masks = DropoutMasks::same;
 
  private:
+  /// While it lives, attacks inside the loss are searched once.
+  struct Remembered {
+    explicit Remembered(SharpnessAware& owner) : owner(owner) { owner.remember(owner.once); }
+    ~Remembered() { owner.remember(false); }
+    SharpnessAware& owner;
+  };
+  void remember(bool on) {
+    if (on && !std::exchange(collected_, true))
+      for (auto& [place, objective] : with_inner(*inner))
+        if (const auto* around = dynamic_cast<const Wrapper*>(objective); around && around->attacker())
+          attackers_.push_back(around->attacker());
+    for (const Adversary* attacker : attackers_) attacker->remember(on);
+  }
   mutable std::vector<int32_t> moving_;                         // found at the first update
+  std::vector<const Adversary*> attackers_;                     // inside the loss, found at the first update
+  bool collected_ = false;
 };
 
 struct Sam final : SharpnessAware {
@@ -93,12 +115,14 @@ TAPEDECK_PART(Objective, Sam, "sam", "Sharpness-aware minimisation: the gradient
                            "adaptive: e = rho t^2 g / |t g|, t = |w|",
                .source = "Foret et al., Sharpness-Aware Minimization, ICLR 2021, arXiv 2010.01412, equations 2 and 3; ASAM: Kwon et al. 2021, arXiv 2102.11600",
                .cost = "2F + 2B",
-               .pitfalls = "Micro-batches are refused: the norm is that of the whole batch's gradient.\n"
+               .pitfalls = "Differs from davda54/sam, whose second pass draws new dropout masks: dropout \"fresh\".\n"
+                           "Micro-batches are refused: the norm is that of the whole batch's gradient.\n"
                            "The logged loss is the one at the shifted weights, higher than that of plain training."});
 
 struct Awp final : SharpnessAware {
   double gamma = 0.01;
   std::optional<double> limit;
+  Awp() { once = true; }
 
   void describe(Fields& f) override {
     describe_loss(f);
@@ -127,6 +151,7 @@ TAPEDECK_PART(Objective, Awp, "awp", "Adversarial weight perturbation: each para
                .source = "Wu, Xia and Wang, Adversarial Weight Perturbation Helps Robust Generalization, NeurIPS 2020, arXiv 2004.05884, section 4",
                .cost = "2F + 2B",
                .pitfalls = "A bias or norm that starts at 0 has length 0 and does not move.\n"
+                           "Differs from csdongxian/AWP, which moves matrices only and draws new dropout masks: parameters [\"*weight\"], dropout \"fresh\".\n"
                            "Public code starts it after an epoch or two: wrap it in objective \"periodic\" with `from`.\n"
                            "The paper uses it around adversarial training: awp(pgd(cross_entropy))."});
 

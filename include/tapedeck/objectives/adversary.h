@@ -32,8 +32,21 @@ struct Adversary : Part {
   virtual bool starts_clean() const { return false; }
   /// One norm over the whole batch, or a table that every example reads: micro-batches would attack differently.
   bool couples_examples() const { return scope ? *scope == "tensor" || *scope == "batch" : at.find('.') != at.npos; }
+  /// on: the next search is remembered, and attacks after it only go where it ended; off: forgotten.
+  void remember(bool on) const { remembers_ = on, found_ = {}; }
   /// What the norm is taken over here; throws Error{config} for "sample" at a parameter.
   NormScope over(const Step& step) const;
+
+ protected:
+  Step arrive(Step& step, const Tensor& delta) const {
+    if (remembers_) found_ = delta;
+    return step.with(at, delta, masks);
+  }
+  const Tensor& found() const { return found_; }                // undefined: search
+
+ private:
+  mutable bool remembers_ = false;
+  mutable Tensor found_;
 };
 
 /// Climbs the gradient: FGM and FGSM (one step of length epsilon), PGD (several, projected), the ascent of FreeLB and SMART.
@@ -49,7 +62,7 @@ struct GradientAttack : Adversary {
 
   void describe(Fields& f) override;
   void describe_search(Fields& f);                              // the options beyond Adversary's
-  bool starts_clean() const override { return start == 0; }
+  bool starts_clean() const override { return start == 0 && !found(); }
   Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const override;
   /// `step` where the search begins (delta undefined) or shifted by delta.
   Step shifted(const Step& step, const Tensor& delta) const;
