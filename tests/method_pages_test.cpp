@@ -5,7 +5,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
+#include <sstream>
 
 #include <tapedeck/config/schema.h>
 #include <tapedeck/run/run.h>
@@ -82,6 +84,23 @@ TEST_CASE("the page of a method holds what explain prints") {
   for (const auto& entry : fs::directory_iterator(pages)) {
     CAPTURE(entry.path());
     CHECK_MESSAGE(names.contains(entry.path().stem().string()), "a page without a method");
+  }
+}
+
+TEST_CASE("whatever can be compared with published code has a row in the page of originals") {
+  const std::string page = read_raw((pages.parent_path() / "originals.md").string());
+  const std::map<std::string, std::string> words{{"objective", ""}, {"adversary", "adversary "}, {"loss", "loss "}, {"embedding_loss", "embedding loss "}};
+  ExperimentConfig root;
+  for (const PartDoc& part : part_docs(root)) {
+    const auto word = words.find(part.kind);
+    if (word == words.end()) continue;
+    bool found = false;                           // "| loss `a`, `b` |": the first column of some row
+    std::istringstream lines(page);
+    for (std::string line; std::getline(lines, line);) {
+      const std::string first = line.substr(0, line.find(" |"));
+      found |= first.starts_with("| " + word->second + "`") && first.find("`" + part.name + "`") != first.npos;
+    }
+    CHECK_MESSAGE(found, part.kind << " " << part.name << ": docs/guide/originals.md has no row");
   }
 }
 

@@ -47,7 +47,8 @@ TAPEDECK_PART(Objective, SimCse, "simcse", "Dropout twice makes a pair, the batc
                .source = "Gao, Yao and Chen, SimCSE: Simple Contrastive Learning of Sentence Embeddings, EMNLP 2021, arXiv 2104.08821, "
                          "equations 1, 4 and 5",
                .cost = "2F + 2B; 3F + 3B with triplets (every text of an example is a row)",
-               .pitfalls = "Without dropout, or with one mask for both passes, there is nothing to learn: the two views are equal.\n"
+               .pitfalls = "Differs from the code, whose hard_negative_weight w is added to the logit: here it is the factor e^w (0 there is 1 here).\n"
+                           "Without dropout, or with one mask for both passes, there is nothing to learn: the two views are equal.\n"
                            "Quality peaks early and falls: evaluate often and keep the best checkpoint.\n"
                            "The weight of a hard negative sits inside the sum; it is no weight of a loss.\n"
                            "A batch of one sentence has no negatives: loss and gradient are 0."});

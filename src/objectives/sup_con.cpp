@@ -50,7 +50,8 @@ TAPEDECK_PART(Objective, SupConObjective, "sup_con", "Rows of one class attract 
                .source = "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, arXiv 2004.11362, equations 2 and 3; joint with CE: "
                          "Gunel et al., ICLR 2021, arXiv 2011.01403, equation 1",
                .cost = "2F + 2B (passes F + passes B)",
-               .pitfalls = "Small batches with many classes hold few positives: use the sampler balanced.\n"
+               .pitfalls = "Differs from Gunel et al., who use temperature 0.3 and one view beside cross-entropy: temperature 0.3, passes 1.\n"
+                           "Small batches with many classes hold few positives: use the sampler balanced.\n"
                            "The contrast does not go to 0: other positives stay in the denominator.\n"
                            "An anchor without positives (one pass, a class that occurs once) adds 0; a batch of one row has loss 0.\n"
                            "Unlabelled rows are a class of their own: their other views are their positives."});

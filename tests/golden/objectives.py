@@ -106,6 +106,11 @@ def steepest(g, length, norm, scope):
     return by_parts(one, g.detach(), scope)
 
 
+def unit(g, length, norm, scope):
+    """zhuchen03/FreeLB run_glue_freelb.py and algorithm 1 of SMART: the gradient over its own norm, each part by itself."""
+    return by_parts(lambda p: length * p / size(p, norm), g.detach(), scope)
+
+
 def project(x, radius, norm, scope):
     def one(p):
         if size(p, norm) <= radius:
@@ -161,6 +166,9 @@ def distance(name, a, b):
 
 
 def divergence(s, usual, step, a, b):
+    if s.get("stop_grad") == "both":                      # namisan/mt-dnn loss.py, SymKlCriterion: each target is detached
+        kl = lambda x, y: torch.nn.functional.kl_div(x.log_softmax(-1), y.detach().softmax(-1), reduction="sum")
+        return (kl(a, b) + kl(b, a)) / len(LENGTHS)
     return distance(s.get("distance", "mse" if step.targets else "bernoulli" if step.twin.o["head"] == "span" else usual), a, b) / len(LENGTHS)
 
 
@@ -170,7 +178,7 @@ DEFAULTS = {
     "fgm": {}, "fgsm": {"norm": "linf"}, "pgd": {"steps": 3, "step_size": 0.3, "project": "ball"}, "random": {},
     "vat": {"xi": 1e-3, "iterations": 1},
     "freelb": {"steps": 3, "epsilon": 0.3, "step_size": 0.1, "project": "ball"},
-    "smart": {"epsilon": 1e-5, "start": 1e-5, "step_size": 1e-3, "norm": "linf", "start_from": "normal", "direction": "gradient", "project": "ball"},
+    "smart": {"epsilon": 1e-5, "start": 1e-5, "step_size": 1e-3, "norm": "linf", "start_from": "normal", "direction": "unit", "project": "ball"},
 }
 
 
@@ -186,13 +194,25 @@ def advance(a, step, delta, g):
     if delta is None:
         drawn = a["start"] and noise(a["start_from"], a["start"], a["norm"], scope, tuple(g.shape), fold(fold(step.key, "start"), a["at"]))
         delta = torch.zeros_like(g) + drawn
-    delta = (delta + (steepest(g, length, a["norm"], scope) if a["direction"] == "steepest" else length * g)).detach()
+    move = {"steepest": steepest, "unit": unit, "gradient": lambda g, length, *_: length * g}[a["direction"]]
+    delta = (delta + move(g, length, a["norm"], scope)).detach()
     return {"ball": project, "border": border, "none": lambda x, *_: x}[a["project"]](delta, a["epsilon"], a["norm"], scope)
+
+
+FOUND = None                                              # shifts that a second pass at moved weights goes to as well
+
+
+def arrive(a, step, delta, fresh):
+    if FOUND is not None:
+        FOUND[json.dumps(a, sort_keys=True)] = delta
+    return step.shift(a["at"], delta, fresh)
 
 
 def attack(a, step, climb, clean=None):
     """The step shifted to where the adversary `a` ends; clean: the climbed loss of the unshifted step where it is known."""
     fresh = a.get("dropout") == "fresh"
+    if FOUND and json.dumps(a, sort_keys=True) in FOUND:
+        return step.shift(a["at"], FOUND[json.dumps(a, sort_keys=True)], fresh)
     if a["type"] == "random":
         return with_noise(step, a["at"], fold(fold(step.key, "start"), a["at"]), "direction", a["epsilon"], a["norm"], scope_of(a), fresh)
     if a["type"] == "vat":
@@ -201,7 +221,7 @@ def attack(a, step, climb, clean=None):
         for _ in range(a["iterations"]):
             g = trial.slope(divergence(a, "kl", step, clean, trial.forward()), a["at"])
             trial = step.shift(a["at"], steepest(g, a["xi"], "l2", scope), fresh)
-        return step.shift(a["at"], steepest(g, a["epsilon"], a["norm"], scope), fresh)
+        return arrive(a, step, steepest(g, a["epsilon"], a["norm"], scope), fresh)
     delta = None
     for _ in range(a["steps"]):
         if delta is None and clean is not None:
@@ -209,7 +229,7 @@ def attack(a, step, climb, clean=None):
             continue
         here = start_of(a, step) if delta is None else step.shift(a["at"], delta, fresh)
         delta = advance(a, step, delta, here.slope(climb(here), a["at"]))
-    return step.shift(a["at"], delta, fresh)
+    return arrive(a, step, delta, fresh)
 
 
 def weight_shift(s, values, gradients):
@@ -288,7 +308,8 @@ def loss_r_drop(s, step):
         pairs = [of(logits[i], logits[j]) for i in range(m) for j in range(i + 1, m)]
         d = sum(pairs) / (len(pairs) if s.get("pair_pool", "mean") == "mean" else 1)
     alpha, rows = s.get("alpha", 1.0), len(LENGTHS)
-    return {"paper": ce + alpha / 2 * d, "readme": ce / m + alpha / 2 * d, "su": ce / m + alpha / 4 * d, "vit": ce + alpha * d,
+    # dropreg/R-Drop: README compute_kl_loss and vit_src/models/modeling.py sum the KL over the batch, as modeling_bert.py does
+    return {"paper": ce + alpha / 2 * d, "readme": ce / m + alpha / 2 * d * rows, "su": ce / m + alpha / 4 * d, "vit": ce + alpha * d * rows,
             "hf_bert": ce + alpha / 2 * d * rows, "bert4torch": ce / m + alpha / 4 * d / logits[0].shape[-1]}[s.get("preset", "paper")]
 
 
@@ -319,10 +340,11 @@ def loss_pgd(s, step):
 
 def loss_freelb(s, step):
     a, delta, total = {**SEARCH, **DEFAULTS["freelb"], **s}, None, 0
-    for t in range(a["steps"]):
+    passes = a["steps"] + (s.get("passes") == "steps_and_one")        # fairseq-RoBERTa: 1 + adv_steps
+    for t in range(passes):
         here = start_of(a, step) if delta is None else step.shift(a["at"], delta, a.get("dropout") == "fresh")
         value = loss(inner(s), here)
-        total = total + value / a["steps"]
+        total = total + value / passes
         delta = advance(a, step, delta, here.slope(value, a["at"]))
     return total
 
@@ -353,7 +375,7 @@ def loss_noise_consistency(s, step, usual="kl", length=0.1):
     clean, at = step.first(), s.get("at", "embedding")
     key = fold(fold(step.key, "noise"), at)
     noisy = with_noise(step, at, key, s.get("noise", "normal"), s.get("size", length), "l2", scope_of({"at": at}), s.get("dropout") == "fresh")
-    clean = clean.detach() if s.get("stop_gradient") == "clean" else clean
+    clean = clean.detach() if s.get("stop_gradient") == "clean" or s.get("stop_grad") == "target" else clean
     return value + weight * divergence(s, usual, step, clean, noisy.forward())
 
 
@@ -382,6 +404,16 @@ def loss_gradient_penalty(s, step):
 
 
 def loss_sam(s, step):
+    """davda54/sam; csdongxian/AWP: inputs are attacked once, at the weights before they move."""
+    global FOUND
+    outer, FOUND = FOUND, {} if s.get("attack", "once" if s["type"] == "awp" else "again") == "once" else None
+    try:
+        return at_moved_weights(s, step)
+    finally:
+        FOUND = outer
+
+
+def at_moved_weights(s, step):
     clean, values = loss(inner(s), step), step.twin.p
     gradients = dict(zip(values, grad(clean, list(values.values()), retain_graph=True)))
     shift = weight_shift(s, values, gradients)
@@ -520,6 +552,19 @@ CASES = [
     ("sam around mixup", WET, {"type": "sam", "rho": 0.1, "loss": {"type": "mixup", "share": 0.4, "at": ["pooled"]}}, {}),
     ("fgm around freelb around the virtual direction", WET,
      {"type": "fgm", "epsilon": 0.2, "loss": {"type": "freelb", "steps": 2, "loss": {"type": "adversarial", "adversary": {"type": "vat", "epsilon": 0.3}}}}, {}),
+    ("smart, targets of both directions held", DRY, {"type": "smart", "epsilon": 0.1, "start": 0.05, "step_size": 0.5, "weight": 3.0, "stop_grad": "both"}, {}),
+    ("smart, a raw gradient", DRY, {"type": "smart", "epsilon": 0.1, "start": 0.05, "step_size": 0.5, "direction": "gradient"}, {}),
+    ("r_drop, each target held", WET, {"type": "r_drop", "alpha": 2.0, "stop_grad": "both"}, {}),
+    ("freelb, one pass more than steps", WET, {"type": "freelb", "steps": 2, "passes": "steps_and_one"}, {}),
+    ("freelb, linf as its code", DRY, {"type": "freelb", "norm": "linf", "direction": "unit", "epsilon": 0.04, "step_size": 0.03, "start": 0.02}, {}),
+    ("pgd, l1, the gradient over its norm", DRY, {"type": "pgd", "epsilon": 0.2, "step_size": 0.15, "norm": "l1", "direction": "unit"}, {}),
+    ("fgm on the table", WET, {"type": "fgm", "epsilon": 0.5}, {}),
+    ("awp around pgd, as its code", DRY, {"type": "awp", "gamma": 0.1, "parameters": ["*qkv.weight", "*out.weight", "*in.weight", "head.weight"],
+                                          "loss": {"type": "pgd", "epsilon": 0.5, "steps": 2, "train": "adversarial"}}, {}),
+    ("awp around pgd, attacked again", WET, {"type": "awp", "gamma": 0.1, "attack": "again", "loss": {"type": "pgd", "epsilon": 0.5, "steps": 2}}, {}),
+    ("awp around the virtual direction, attacked once", WET,
+     {"type": "awp", "gamma": 0.1, "loss": {"type": "adversarial", "train": "adversarial", "adversary": {"type": "vat", "epsilon": 0.3}}}, {}),
+    ("sam around pgd, attacked once", DRY, {"type": "sam", "rho": 0.1, "attack": "once", "loss": {"type": "pgd", "epsilon": 0.5, "train": "adversarial"}}, {}),
 ]
 
 
