@@ -76,8 +76,9 @@ bool register_kernel(const char* instruction_set, const char* name, const char* 
 }
 
 AnyKernel find_kernel(const char* name, const char* signature) {
-  for (const OwnKernel& own : own_kernels())
-    if (own.name == name && own.signature == signature && own.instruction_set == state().variant->name) return own.kernel;
+  const std::vector<OwnKernel>& all = own_kernels();
+  for (auto own = all.rbegin(); own != all.rend(); ++own)
+    if (own->name == name && own->signature == signature && own->instruction_set == state().variant->name) return own->kernel;
   std::fprintf(stderr, "tapedeck: no kernel \"%s\" for %s with the signature %s\n", name, state().variant->name.data(), signature);
   std::abort();
 }

@@ -10,6 +10,7 @@ using AnyKernel = void (*)();
 template <class F>
 TAPEDECK_INLINE const char* signature_of() { return __PRETTY_FUNCTION__; }
 
+/// The latest of a name and signature is found: a test may put one that counts before it.
 bool register_kernel(const char* instruction_set, const char* name, const char* signature, AnyKernel kernel);
 /// Of the chosen instruction set; ends the program with a message when nothing of this name has this signature.
 AnyKernel find_kernel(const char* name, const char* signature);

@@ -103,7 +103,7 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
         CHECK(result.test == expected.test);
         CHECK(same_bits(second.store.values(), whole.store.values()));
         CHECK(contents(folder.path()) == files);
-        const std::string story = notify(second.listener), full = notify(whole.listener);
+        const std::string story = told(second.listener), full = told(whole.listener);
         for (size_t at = 0, end; at < story.size(); at = end + 1) {
           end = story.find('\n', at);
           CHECK(full.find(story.substr(at, end - at)) != full.npos);
@@ -127,10 +127,10 @@ TEST_CASE("1, 2 and 4 threads write the same bytes") {
     run.run();
     if (threads > 1) {
       CHECK(contents(folder.path()) == files);
-      CHECK(notify(run.listener) == story);
+      CHECK(told(run.listener) == story);
     }
     files = contents(folder.path());
-    story = notify(run.listener);
+    story = told(run.listener);
   }
   kernels::set_threads(1);
 }

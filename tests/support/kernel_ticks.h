@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/dispatch.h"
+#include "kernels/own.h"
 
 namespace tapedeck::testing {
 
@@ -51,7 +52,26 @@ struct Ticking<member> {
   }
 };
 
-/// The current menus tick from now on. Choosing an instruction set or a GEMM backend fills them anew.
+/// The same for a kernel beside the table (kernels/own.h).
+template <class F>
+struct TickingOwn;
+template <class... A>
+struct TickingOwn<void(A...)> {
+  static inline void (*original)(A...) = nullptr;
+  static inline const char* name = "";
+  static void call(A... a) {
+    const int64_t tick = ++KernelTicks::count;
+    (KernelTicks::note(tick, a), ...);
+    if (!KernelTicks::expected) ++KernelTicks::unexpected[name];
+    original(a...);
+  }
+  static void install(const char* as) {
+    if (const auto now = kernels::kernel<void(A...)>(as); now != call) name = as, original = now;
+    kernels::register_kernel(kernels::instruction_set().data(), as, kernels::signature_of<void(A...)>(), reinterpret_cast<kernels::AnyKernel>(&call));
+  }
+};
+
+/// The current tables tick from now on. Choosing an instruction set or a GEMM backend fills them anew.
 template <class T>
 void install_ticks() {
   using M = kernels::KernelTable<T>;
@@ -66,10 +86,11 @@ void install_ticks() {
   TAPEDECK_TICK(gemm_batched) TAPEDECK_TICK(permute) TAPEDECK_TICK(copy_rows) TAPEDECK_TICK(gather) TAPEDECK_TICK(scatter_add)
   TAPEDECK_TICK(pick) TAPEDECK_TICK(pick_backward) TAPEDECK_TICK(embedding_norm) TAPEDECK_TICK(attention)
   TAPEDECK_TICK(attention_backward) TAPEDECK_TICK(ragged_scores) TAPEDECK_TICK(ragged_softmax) TAPEDECK_TICK(ragged_softmax_backward)
-  TAPEDECK_TICK(ragged_weighted_sum) TAPEDECK_TICK(ragged_weighted_sum_transposed) TAPEDECK_TICK(rotary) TAPEDECK_TICK(segment_mean)
+  TAPEDECK_TICK(ragged_weighted_sum) TAPEDECK_TICK(ragged_weighted_sum_transposed) TAPEDECK_TICK(segment_mean)
   TAPEDECK_TICK(segment_mean_backward) TAPEDECK_TICK(segment_argmax) TAPEDECK_TICK(fill_uniform) TAPEDECK_TICK(fill_normal)
   TAPEDECK_TICK(adamw) TAPEDECK_TICK(sgd)
 #undef TAPEDECK_TICK
+  TickingOwn<void(int64_t, int64_t, int64_t, int64_t, double, bool, const int32_t*, const T*, T*, bool)>::install("rotary");
 }
 
 }  // namespace tapedeck::testing

@@ -1,5 +1,6 @@
 // What a run left behind: its files, byte by byte, and what an observer told apart from the clock. Next: tiny_run.h.
 #pragma once
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -23,18 +24,23 @@ inline std::set<std::string> names(const std::string& folder) {
   return all;
 }
 
-/// Everything a listener notify that must not depend on the clock.
-inline std::string notify(const Listener& l) {
+/// Every bit of it.
+inline std::string hexadecimal(double value) {
+  char digits[32];
+  return {digits, size_t(std::snprintf(digits, sizeof digits, "%a", value))};
+}
+
+/// Everything a listener was told that must not depend on the clock.
+inline std::string told(const Listener& l) {
   std::string out;
   for (auto& r : l.steps) {
-    out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, std::hexfloat, " ", r.loss, " ", r.lr, " ", r.grad_norm,
-                std::defaultfloat);
-    for (auto& [name, value] : r.reports) out += text(" ", name, "=", std::hexfloat, value);
+    out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, " ", hexadecimal(r.loss), " ", hexadecimal(r.lr), " ", hexadecimal(r.grad_norm));
+    for (auto& [name, value] : r.reports) out += text(" ", name, "=", hexadecimal(value));
     out += "\n";
   }
   for (auto& r : l.evaluations) {
     out += text("evaluation ", r.step, " ", r.split, " ", r.best);
-    for (auto& [name, value] : r.values) out += text(" ", name, "=", std::hexfloat, value);
+    for (auto& [name, value] : r.values) out += text(" ", name, "=", hexadecimal(value));
     out += "\n";
   }
   return out;
