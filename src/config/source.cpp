@@ -12,6 +12,7 @@
 #include <tapedeck/base/words.h>
 #include <tapedeck/config/config.h>
 
+#include "built_in.h"
 #include "source_parts.h"
 
 namespace tapedeck {
@@ -22,31 +23,6 @@ using Kind = Json::Kind;
 
 constexpr size_t most_files = 100;
 constexpr size_t most_bytes = (size_t{16} << 20) + 1;  // one more than the parser accepts, so that it can say so
-
-// configs/quickstart.json, byte for byte (tests/configs_test.cpp compares): the program runs without any file.
-constexpr const char* built_in = R"js(// Start here: sentences of a small made-up language that are positive or negative, with negations ("not bad at all") and
-// some wrong labels. Needs no files. Every option left out has a default: tapedeck show configs/quickstart.json
-{
-  "format": 1,
-  "name": "quickstart",
-  "notes": "A small transformer learns sentiment on generated sentences.",
-  "seed": 0,
-
-  "data": { "type": "builtin" },
-  "tokenizer": { "type": "word", "max_length": 32 },
-  "model": {
-    "type": "text",
-    "encoder": { "type": "transformer", "layers": 2, "width": 64, "heads": 4, "feed_forward": 128, "norm": "pre", "dropout": 0.1 },
-    "pooling": "mean",
-    "head": "linear"
-  },
-  "objective": "cross_entropy",
-  "optimizer": { "type": "adamw", "lr": 1e-3, "weight_decay": 0.01 },
-  "schedule": { "type": "linear", "warmup": "6%" },
-  "training": { "duration": "5 epochs", "batch_size": 32, "clip_grad_norm": 1.0 },
-  "evaluation": { "every": "0.5 epochs", "metrics": ["accuracy"], "best": "accuracy" }
-}
-)js";
 
 /// The content, or why there is none.
 struct FileText {
@@ -83,7 +59,7 @@ class Loader {
   std::vector<std::shared_ptr<const Source>> sources;
 
   Json load_main(const std::string& path) {
-    if (path.empty()) return read("built-in experiment", built_in, "");
+    if (path.empty()) return read("built-in experiment", std::string(built_in_experiment()[0].text), "");
     FileText file = read_file(path);
     if (!file.problem.empty()) {
       throw Error(ErrorKind::config, "cannot read the experiment file " + in_quotes(path) + ": " + file.problem,

@@ -1,5 +1,5 @@
 // What an op costs when it does not say so itself: a fused op what its reference costs, which is run on shapes alone, forward and down
-// again; backward of any other op what its rule costs (docs/decisions/0012-flops-of-the-reference.md). Next: op.cpp.
+// again; backward of any other op what its rule costs (docs/decisions/0014-flops-of-the-reference.md). Next: op.cpp.
 #include <algorithm>
 #include <vector>
 

@@ -1,7 +1,7 @@
 # Drops a part into models/custom/ of a copy of the checkout: the build compiles it with everybody's warnings and puts it into the program.
 # The program itself is outside_test's custom_tool. Variables: SOURCE (the checkout), PART, WORK, COMPILER, LAUNCHER.
 file(REMOVE_RECURSE ${WORK})
-foreach(path CMakeLists.txt src include kernels models docs/guide/extend)
+foreach(path CMakeLists.txt src include kernels models configs/quickstart.json docs/guide/extend)
   get_filename_component(folder ${WORK}/source/${path} DIRECTORY)
   file(COPY ${SOURCE}/${path} DESTINATION ${folder})
 endforeach()
