@@ -76,6 +76,7 @@ template <class T>
 void install_ticks() {
   using M = kernels::KernelTable<T>;
   M& table = const_cast<M&>(kernels::kernel_table<T>());   // the object itself is not constant
+// clang-format off
 #define TAPEDECK_TICK(kernel) Ticking<&M::kernel>::install(table, #kernel);
   TAPEDECK_TICK(fill) TAPEDECK_TICK(unary) TAPEDECK_TICK(unary_backward) TAPEDECK_TICK(binary) TAPEDECK_TICK(add_scaled)
   TAPEDECK_TICK(where) TAPEDECK_TICK(dropout) TAPEDECK_TICK(reduce) TAPEDECK_TICK(argmax) TAPEDECK_TICK(spread)
@@ -90,6 +91,7 @@ void install_ticks() {
   TAPEDECK_TICK(segment_mean_backward) TAPEDECK_TICK(segment_argmax) TAPEDECK_TICK(fill_uniform) TAPEDECK_TICK(fill_normal)
   TAPEDECK_TICK(adamw) TAPEDECK_TICK(sgd)
 #undef TAPEDECK_TICK
+  // clang-format on
   TickingOwn<void(int64_t, int64_t, int64_t, int64_t, double, bool, const int32_t*, const T*, T*, bool)>::install("rotary");
 }
 
