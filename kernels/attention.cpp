@@ -17,7 +17,8 @@ inline constexpr int64_t block_keys = 512;      // keys per block: 128 KB of key
 struct BumpAllocator {
   char* at;
   int64_t used = 0;
-  template <class T> T* take(int64_t n) {
+  template <class T>
+  T* take(int64_t n) {
     T* piece = at ? reinterpret_cast<T*>(at + used) : nullptr;
     used += (n * int64_t(sizeof(T)) + 63) / 64 * 64;
     return piece;
@@ -79,8 +80,8 @@ void scale_queries(const Attention& a, const Pack& pack, int64_t first, int64_t 
 /// scores = (scale q) k^T for the block.
 template <class T>
 void score(const Attention& a, const Block& block, const Workspace<T>& work, const Panels<T>& keys) {
-  multiply_packed<T>(block.rows, block.keys, a.head_dim, {work.queries, a.head_dim, 1}, {keys.at(block.first_key), keys.rows}, work.scores,
-                     work.stride, false);
+  multiply_packed<T>(block.rows, block.keys, a.head_dim, {work.queries, a.head_dim, 1}, {keys.at(block.first_key), keys.rows},
+                     work.scores, work.stride, false);
 }
 
 /// Draws of the dropout mask of row i of the block; null without dropout.
@@ -162,15 +163,16 @@ void attention_head(const Attention& a, const Pack& pack, const T* q, const T* k
     for (int64_t i = 0; i < rows; ++i) {
       const bool nothing = work.top[i] == minus_infinity<T>();
       scale_row(a.head_dim, nothing ? T(0) : T(rate.scale) / work.total[i], to + i * a.out_stride);
-      log_normaliser[(pack.q_row + first + i) * a.heads + pack.head] = nothing ? minus_infinity<T>() : work.top[i] + log(work.total[i]);
+      log_normaliser[(pack.q_row + first + i) * a.heads + pack.head] =
+          nothing ? minus_infinity<T>() : work.top[i] + log(work.total[i]);
     }
   }
 }
 
 /// From scores s and dP: row of s becomes M P, row of ds becomes P (M dP - delta); M is the scaled dropout mask.
 template <class T>
-TAPEDECK_INLINE void differentiate(int64_t visible, int64_t keys, T* s, T* ds, const uint16_t* draws, DropoutRate rate, T normaliser,
-                                   T delta) {
+TAPEDECK_INLINE void differentiate(int64_t visible, int64_t keys, T* s, T* ds, const uint16_t* draws, DropoutRate rate,
+                                   T normaliser, T delta) {
   if (normaliser == minus_infinity<T>()) visible = 0;
   const T scale = T(rate.scale);
   if (draws) {
@@ -221,16 +223,20 @@ void attention_head_backward(const Attention& a, const Pack& pack, const T* q, c
       work.total[i] = row_dot(dim, head_dout + i * a.out_stride, out + (row + i) * a.out_stride + column);
     for_key_blocks(a, pack, first, rows, [&](const Block& block) {
       score(a, block, work, keys);
-      multiply_packed<T>(rows, block.keys, dim, {head_dout, a.out_stride, 1}, {values.at(block.first_key), values.rows}, work.gradients,
-                         work.stride, false);
+      multiply_packed<T>(rows, block.keys, dim, {head_dout, a.out_stride, 1}, {values.at(block.first_key), values.rows},
+                         work.gradients, work.stride, false);
       for (int64_t i = 0; i < rows; ++i)
         differentiate(visible_in(a, pack, block, i), block.keys, work.scores + i * work.stride, work.gradients + i * work.stride,
-                      draws_of_row(a, pack, block, i, work), rate, log_normaliser[(row + i) * a.heads + pack.head], work.total[i]);
+                      draws_of_row(a, pack, block, i, work), rate, log_normaliser[(row + i) * a.heads + pack.head],
+                      work.total[i]);
       const int64_t key = block.first_key;
-      multiply_packed<T>(block.keys, dim, rows, {work.scores, 1, work.stride}, gradients, head_dv + key * a.v_stride, a.v_stride, true);
-      multiply_packed<T>(block.keys, dim, rows, {work.gradients, 1, work.stride}, queries, head_dk + key * a.k_stride, a.k_stride, true);
-      multiply_packed<T>(rows, dim, block.keys, {work.gradients, work.stride, 1}, {scaled_keys.data + key * panel_cols<T>, scaled_keys.rows},
-                         dq + row * a.q_stride + column, a.q_stride, accumulate || key > 0);
+      multiply_packed<T>(block.keys, dim, rows, {work.scores, 1, work.stride}, gradients, head_dv + key * a.v_stride, a.v_stride,
+                         true);
+      multiply_packed<T>(block.keys, dim, rows, {work.gradients, 1, work.stride}, queries, head_dk + key * a.k_stride, a.k_stride,
+                         true);
+      multiply_packed<T>(rows, dim, block.keys, {work.gradients, work.stride, 1},
+                         {scaled_keys.data + key * panel_cols<T>, scaled_keys.rows}, dq + row * a.q_stride + column, a.q_stride,
+                         accumulate || key > 0);
     });
   }
 }
@@ -241,11 +247,10 @@ void attention(const Attention& a, const T* q, const T* k, const T* v, T* out, T
 }
 
 template <class T>
-void attention_backward(const Attention& a, const T* q, const T* k, const T* v, const T* out, const T* log_normaliser, const T* dout,
-                        T* dq, T* dk, T* dv, bool accumulate) {
-  for_packs(a, [&](const Pack& pack) {
-    attention_head_backward(a, pack, q, k, v, out, log_normaliser, dout, dq, dk, dv, accumulate);
-  });
+void attention_backward(const Attention& a, const T* q, const T* k, const T* v, const T* out, const T* log_normaliser,
+                        const T* dout, T* dq, T* dk, T* dv, bool accumulate) {
+  for_packs(
+      a, [&](const Pack& pack) { attention_head_backward(a, pack, q, k, v, out, log_normaliser, dout, dq, dk, dv, accumulate); });
 }
 
 }  // namespace

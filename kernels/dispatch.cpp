@@ -48,7 +48,8 @@ struct State {
     const char* wanted = std::getenv("TAPEDECK_ISA");
     variant = wanted ? find(wanted) : nullptr;
     if (!variant) variant = find(instruction_sets().back());
-    if (const char* gemm = std::getenv("TAPEDECK_GEMM")) backend = std::string_view(gemm) == "openblas" ? GemmBackend::openblas : GemmBackend::native;
+    if (const char* gemm = std::getenv("TAPEDECK_GEMM"))
+      backend = std::string_view(gemm) == "openblas" ? GemmBackend::openblas : GemmBackend::native;
     fill();
   }
   void fill() {
@@ -62,7 +63,10 @@ State& state() {
   return current;
 }
 
-struct OwnKernel { std::string_view instruction_set, name, signature; AnyKernel kernel; };
+struct OwnKernel {
+  std::string_view instruction_set, name, signature;
+  AnyKernel kernel;
+};
 std::vector<OwnKernel>& own_kernels() {
   static std::vector<OwnKernel> all;
   return all;
@@ -79,7 +83,8 @@ AnyKernel find_kernel(const char* name, const char* signature) {
   const std::vector<OwnKernel>& all = own_kernels();
   for (auto own = all.rbegin(); own != all.rend(); ++own)
     if (own->name == name && own->signature == signature && own->instruction_set == state().variant->name) return own->kernel;
-  std::fprintf(stderr, "tapedeck: no kernel \"%s\" for %s with the signature %s\n", name, state().variant->name.data(), signature);
+  std::fprintf(stderr, "tapedeck: no kernel \"%s\" for %s with the signature %s\n", name, state().variant->name.data(),
+               signature);
   std::abort();
 }
 
@@ -112,7 +117,13 @@ std::string_view blas_description() {
   return describe_blas();
 }
 
-template <> const KernelTable<float>& kernel_table<float>() { return state().f32; }
-template <> const KernelTable<double>& kernel_table<double>() { return state().f64; }
+template <>
+const KernelTable<float>& kernel_table<float>() {
+  return state().f32;
+}
+template <>
+const KernelTable<double>& kernel_table<double>() {
+  return state().f64;
+}
 
 }  // namespace tapedeck::kernels

@@ -38,8 +38,8 @@ TAPEDECK_INLINE void philox_lanes(uint64_t key, uint64_t first, uint64_t stream,
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
     const Words p0 = widening_product(c0, 0xD2511F53u), p1 = widening_product(c2, 0xCD9E8D57u);
-    c0 = (p1 >> 32) ^ c1 ^ uint64_t{k0};
-    c2 = (p0 >> 32) ^ c3 ^ uint64_t{k1};
+    c0 = (p1 >> 32) ^ c1 ^ uint64_t { k0 };
+    c2 = (p0 >> 32) ^ c3 ^ uint64_t { k1 };
     c1 = p1, c3 = p0;
     k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
   }

@@ -35,10 +35,30 @@ void unary_backward(Unary which, double a, double b, int64_t n, const T* x, cons
   });
 }
 
-struct Add { template <class T> TAPEDECK_INLINE T operator()(T a, T b) const { return a + b; } };
-struct Subtract { template <class T> TAPEDECK_INLINE T operator()(T a, T b) const { return a - b; } };
-struct Multiply { template <class T> TAPEDECK_INLINE T operator()(T a, T b) const { return a * b; } };
-struct Divide { template <class T> TAPEDECK_INLINE T operator()(T a, T b) const { return a / b; } };
+struct Add {
+  template <class T>
+  TAPEDECK_INLINE T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Subtract {
+  template <class T>
+  TAPEDECK_INLINE T operator()(T a, T b) const {
+    return a - b;
+  }
+};
+struct Multiply {
+  template <class T>
+  TAPEDECK_INLINE T operator()(T a, T b) const {
+    return a * b;
+  }
+};
+struct Divide {
+  template <class T>
+  TAPEDECK_INLINE T operator()(T a, T b) const {
+    return a / b;
+  }
+};
 
 template <bool add, class T, class Operation>
 void binary_flat(Operation operation, int64_t n, const T* a, const T* b, T* y) {
@@ -82,10 +102,14 @@ void binary_column(Operation operation, int64_t rows, int64_t cols, const T* a, 
 template <bool add, class T, class Operation>
 void binary_as(Operation operation, Broadcast broadcast, int64_t rows, int64_t cols, const T* a, const T* b, T* y) {
   switch (broadcast) {
-    case Broadcast::same: return binary_flat<add>(operation, rows * cols, a, b, y);
-    case Broadcast::row: return binary_row<add>(operation, rows, cols, a, b, y);
-    case Broadcast::column: return binary_column<add>(operation, rows, cols, a, b, y);
-    case Broadcast::scalar: return binary_scalar<add>(operation, rows * cols, a, b, y);
+    case Broadcast::same:
+      return binary_flat<add>(operation, rows * cols, a, b, y);
+    case Broadcast::row:
+      return binary_row<add>(operation, rows, cols, a, b, y);
+    case Broadcast::column:
+      return binary_column<add>(operation, rows, cols, a, b, y);
+    case Broadcast::scalar:
+      return binary_scalar<add>(operation, rows * cols, a, b, y);
   }
 }
 
@@ -93,10 +117,14 @@ template <class T>
 void binary(Binary which, Broadcast broadcast, int64_t rows, int64_t cols, const T* a, const T* b, T* y, bool accumulate) {
   with_flag(accumulate, [=](auto add) {
     switch (which) {
-      case Binary::add: return binary_as<add.value>(Add{}, broadcast, rows, cols, a, b, y);
-      case Binary::subtract: return binary_as<add.value>(Subtract{}, broadcast, rows, cols, a, b, y);
-      case Binary::multiply: return binary_as<add.value>(Multiply{}, broadcast, rows, cols, a, b, y);
-      case Binary::divide: return binary_as<add.value>(Divide{}, broadcast, rows, cols, a, b, y);
+      case Binary::add:
+        return binary_as<add.value>(Add{}, broadcast, rows, cols, a, b, y);
+      case Binary::subtract:
+        return binary_as<add.value>(Subtract{}, broadcast, rows, cols, a, b, y);
+      case Binary::multiply:
+        return binary_as<add.value>(Multiply{}, broadcast, rows, cols, a, b, y);
+      case Binary::divide:
+        return binary_as<add.value>(Divide{}, broadcast, rows, cols, a, b, y);
     }
   });
 }

@@ -1,7 +1,7 @@
 // Fills the table of the instruction set that this file is compiled for.
-#include "variant.h"
 #include "dispatch.h"
 #include "own.h"
+#include "variant.h"
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {

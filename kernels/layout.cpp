@@ -6,7 +6,7 @@ namespace {
 
 inline constexpr int max_rank = 6;
 
-struct Walk {                    // the output in order, as (size, stride in the input) per axis, outermost first
+struct Walk {  // the output in order, as (size, stride in the input) per axis, outermost first
   int rank = 0;
   int64_t size[max_rank], stride[max_rank];
 };

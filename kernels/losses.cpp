@@ -19,7 +19,8 @@ void cross_entropy(int64_t rows, int64_t cols, double smooth_total, double smoot
       const T normaliser = row_logsumexp(cols, x_row);
       T total = on_label * (normaliser - x_row[label[row]]);
       if (on_each != T(0)) {
-        total += on_each * row_total(cols, [=](auto value) { return normaliser - value; }, x_row);
+        total += on_each * row_total(
+                               cols, [=](auto value) { return normaliser - value; }, x_row);
       }
       log_normaliser[row] = normaliser;
       loss[row] = row_weight * total;
@@ -98,19 +99,21 @@ TAPEDECK_INLINE void symmetric_kl_row(int64_t cols, const T* a, T a_normaliser, 
 }
 
 template <class T>
-void symmetric_kl_backward(int64_t rows, int64_t cols, const T* a, const T* b, const T* /*divergence*/, const T* ddivergence, T* da,
-                           bool accumulate_a, T* db, bool accumulate_b) {
+void symmetric_kl_backward(int64_t rows, int64_t cols, const T* a, const T* b, const T* /*divergence*/, const T* ddivergence,
+                           T* da, bool accumulate_a, T* db, bool accumulate_b) {
   parallel_ranges(rows, row_grain(16 * cols), [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t first = row * cols;
       const T a_normaliser = row_logsumexp(cols, a + first), b_normaliser = row_logsumexp(cols, b + first);
       const T factor = ddivergence[row];
-      if (da) with_flag(accumulate_a, [=](auto add) {
-        symmetric_kl_row<T, true, add.value>(cols, a + first, a_normaliser, b + first, b_normaliser, factor, da + first);
-      });
-      if (db) with_flag(accumulate_b, [=](auto add) {
-        symmetric_kl_row<T, false, add.value>(cols, a + first, a_normaliser, b + first, b_normaliser, factor, db + first);
-      });
+      if (da)
+        with_flag(accumulate_a, [=](auto add) {
+          symmetric_kl_row<T, true, add.value>(cols, a + first, a_normaliser, b + first, b_normaliser, factor, da + first);
+        });
+      if (db)
+        with_flag(accumulate_b, [=](auto add) {
+          symmetric_kl_row<T, false, add.value>(cols, a + first, a_normaliser, b + first, b_normaliser, factor, db + first);
+        });
     }
   });
 }

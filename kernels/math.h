@@ -8,13 +8,23 @@
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
 /// The type of a constant that meets an X: X itself for scalars (float code stays in float), double for anything else.
-template <class X> struct NumberOf { using type = double; };
-template <> struct NumberOf<float> { using type = float; };
 template <class X>
-TAPEDECK_INLINE constexpr typename NumberOf<X>::type number(double value) { return typename NumberOf<X>::type(value); }
+struct NumberOf {
+  using type = double;
+};
+template <>
+struct NumberOf<float> {
+  using type = float;
+};
+template <class X>
+TAPEDECK_INLINE constexpr typename NumberOf<X>::type number(double value) {
+  return typename NumberOf<X>::type(value);
+}
 
 template <class To, class From>
-TAPEDECK_INLINE To bits_as(From value) { return __builtin_bit_cast(To, value); }
+TAPEDECK_INLINE To bits_as(From value) {
+  return __builtin_bit_cast(To, value);
+}
 
 TAPEDECK_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
 TAPEDECK_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
@@ -27,13 +37,34 @@ TAPEDECK_INLINE double cos(double x) { return __builtin_cos(x); }
 TAPEDECK_INLINE float pow_scalar(float x, double a) { return __builtin_powf(x, float(a)); }
 TAPEDECK_INLINE double pow_scalar(double x, double a) { return __builtin_pow(x, a); }
 
-template <class T> TAPEDECK_INLINE T reciprocal(T x) { return T(1) / x; }
-template <class T> TAPEDECK_INLINE T rsqrt(T x) { return T(1) / sqrt(x); }
-template <class T> TAPEDECK_INLINE T square(T x) { return x * x; }
-template <class T> TAPEDECK_INLINE T step(T x) { return x > T(0) ? T(1) : T(0); }
-template <class T> TAPEDECK_INLINE T sign(T x) { return x > T(0) ? T(1) : x < T(0) ? T(-1) : T(0); }
-template <class T> TAPEDECK_INLINE T inside(T x, double low, double high) { return x >= T(low) && x <= T(high) ? T(1) : T(0); }
-template <class T> TAPEDECK_INLINE T with_sign_of(T magnitude, T x) { return x < T(0) ? -magnitude : magnitude; }
+template <class T>
+TAPEDECK_INLINE T reciprocal(T x) {
+  return T(1) / x;
+}
+template <class T>
+TAPEDECK_INLINE T rsqrt(T x) {
+  return T(1) / sqrt(x);
+}
+template <class T>
+TAPEDECK_INLINE T square(T x) {
+  return x * x;
+}
+template <class T>
+TAPEDECK_INLINE T step(T x) {
+  return x > T(0) ? T(1) : T(0);
+}
+template <class T>
+TAPEDECK_INLINE T sign(T x) {
+  return x > T(0) ? T(1) : x < T(0) ? T(-1) : T(0);
+}
+template <class T>
+TAPEDECK_INLINE T inside(T x, double low, double high) {
+  return x >= T(low) && x <= T(high) ? T(1) : T(0);
+}
+template <class T>
+TAPEDECK_INLINE T with_sign_of(T magnitude, T x) {
+  return x < T(0) ? -magnitude : magnitude;
+}
 
 // e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2)/2 (Taylor series of e^r); 2^n is applied in two halves so
 // that results near both ends of the range stay exact. Adding `magic` rounds to an integer in the low mantissa bits.
@@ -108,7 +139,8 @@ TAPEDECK_INLINE double log(double x) {
   r = r * z + 2.857142874366239149e-01;
   r = r * z + 3.999999999940941908e-01;
   r = (r * z + 6.666666666666735130e-01) * z;
-  const double y = k * 6.93147180369123816490e-01 - ((half_square - (s * (half_square + r) + k * 1.90821492927058770002e-10)) - f);
+  const double y =
+      k * 6.93147180369123816490e-01 - ((half_square - (s * (half_square + r) + k * 1.90821492927058770002e-10)) - f);
   const double infinity = __builtin_inf();
   return x > 0 ? (x < infinity ? y : infinity) : x == 0 ? -infinity : __builtin_nan("");
 }
@@ -161,6 +193,9 @@ TAPEDECK_INLINE float erf(float x) {
 }
 TAPEDECK_INLINE double erf(double x) { return __builtin_erf(x); }
 
-template <class T> TAPEDECK_INLINE T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
+template <class T>
+TAPEDECK_INLINE T sigmoid(T x) {
+  return T(1) / (T(1) + exp(-x));
+}
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

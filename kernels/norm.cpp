@@ -8,9 +8,11 @@ namespace {
 
 /// y = (x - mean) rstd gain + bias, variance in a second pass over the row (it is in the cache).
 template <class T>
-TAPEDECK_INLINE void normalise_row(int64_t cols, double epsilon, const T* x, const T* gain, const T* bias, T* y, T& mean, T& rstd) {
+TAPEDECK_INLINE void normalise_row(int64_t cols, double epsilon, const T* x, const T* gain, const T* bias, T* y, T& mean,
+                                   T& rstd) {
   const T center = row_sum(cols, x) / T(cols);
-  const T squares = row_total(cols, [=](auto value) { return (value - center) * (value - center); }, x);
+  const T squares = row_total(
+      cols, [=](auto value) { return (value - center) * (value - center); }, x);
   const T scale = rsqrt(squares / T(cols) + T(epsilon));
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) y[c] = (x[c] - center) * scale * gain[c] + bias[c];
@@ -53,7 +55,9 @@ TAPEDECK_INLINE void normalise_row_backward(int64_t cols, const T* x, const T* g
   }
   if (!dx) return;
   const T total = row_dot(cols, dy, gain) / T(cols);
-  const T along = row_total(cols, [=](auto g, auto w, auto value) { return g * w * ((value - mean) * rstd); }, dy, gain, x) / T(cols);
+  const T along = row_total(
+                      cols, [=](auto g, auto w, auto value) { return g * w * ((value - mean) * rstd); }, dy, gain, x) /
+                  T(cols);
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) dx[c] = rstd * (dy[c] * gain[c] - total - (x[c] - mean) * rstd * along);
 }
@@ -98,9 +102,9 @@ void layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T* gain, 
 }
 
 template <class T>
-void residual_norm_backward(int64_t rows, int64_t cols, Dropout options, const T* sum, const T* gain, const T* mean, const T* rstd,
-                            const T* dy, const T* dsum_in, T* dx, bool accumulate_x, T* dresidual, bool accumulate_residual, T* dgain,
-                            bool accumulate_gain, T* dbias, bool accumulate_bias) {
+void residual_norm_backward(int64_t rows, int64_t cols, Dropout options, const T* sum, const T* gain, const T* mean,
+                            const T* rstd, const T* dy, const T* dsum_in, T* dx, bool accumulate_x, T* dresidual,
+                            bool accumulate_residual, T* dgain, bool accumulate_gain, T* dbias, bool accumulate_bias) {
   norm_backward(rows, cols, dgain, accumulate_gain, dbias, accumulate_bias, [=](int64_t row, T* gain_share, T* bias_share) {
     const int64_t first = row * cols;
     T* dsum = dx || dresidual ? scratch<T>(Scratch::rows, cols) : nullptr;
@@ -109,10 +113,11 @@ void residual_norm_backward(int64_t rows, int64_t cols, Dropout options, const T
 #pragma omp simd
       for (int64_t c = 0; c < cols; ++c) dsum[c] += dsum_in[first + c];
     }
-    if (dresidual) with_flag(accumulate_residual, [=](auto add) {
+    if (dresidual)
+      with_flag(accumulate_residual, [=](auto add) {
 #pragma omp simd
-      for (int64_t c = 0; c < cols; ++c) store<add.value>(dresidual[first + c], dsum[c]);
-    });
+        for (int64_t c = 0; c < cols; ++c) store<add.value>(dresidual[first + c], dsum[c]);
+      });
     if (dx) with_flag(accumulate_x, [=](auto add) { dropout_range<add.value>(options, first, cols, dsum, dx + first); });
   });
 }

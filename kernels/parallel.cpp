@@ -54,7 +54,8 @@ class ThreadPool {
     helpers_.store(helpers, std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
     failed_index_ = INT64_MAX;
-    open_.store(((open_.load(std::memory_order_relaxed) >> 32) + 1) << 32 | uint64_t(tasks));   // seq_cst: before reading sleepers_
+    open_.store(((open_.load(std::memory_order_relaxed) >> 32) + 1) << 32 |
+                uint64_t(tasks));  // seq_cst: before reading sleepers_
     wake();
     work();
     for (int look = 0; done_.load(std::memory_order_acquire) != tasks; ++look) look < patience ? relax() : void(sched_yield());
@@ -70,7 +71,7 @@ class ThreadPool {
 
  private:
   void start() {
-    std::thread([this, number = started_] { serve(number); }).detach();   // lives as long as the program
+    std::thread([this, number = started_] { serve(number); }).detach();  // lives as long as the program
     ++started_;
   }
 
@@ -110,7 +111,7 @@ class ThreadPool {
       recalled_.wait(lock, [&] { return number + 1 < threads(); });
       return;
     }
-    sleepers_.fetch_add(1);              // seq_cst: before looking at open_ a last time
+    sleepers_.fetch_add(1);  // seq_cst: before looking at open_ a last time
     opened_.wait(lock, [&] { return open_.load() != seen; });
     sleepers_.fetch_sub(1);
   }
@@ -129,12 +130,12 @@ class ThreadPool {
   std::atomic<detail::Task> task_{nullptr};
   std::atomic<const void*> context_{nullptr};
   std::atomic<int> helpers_{0}, sleepers_{0};
-  int64_t failed_index_ = INT64_MAX;     // the lowest index that threw decides what the caller sees
+  int64_t failed_index_ = INT64_MAX;  // the lowest index that threw decides what the caller sees
   std::exception_ptr failure_;
 };
 
 ThreadPool& thread_pool() {
-  static ThreadPool& forever = *new ThreadPool;      // its threads outlive static destructors
+  static ThreadPool& forever = *new ThreadPool;  // its threads outlive static destructors
   return forever;
 }
 

@@ -17,7 +17,10 @@ void run_tasks(int64_t tasks, Task task, const void* context);
 /// its own outputs only. Nested calls run serially. Never allocates.
 template <class Body>
 void parallel_tasks(int64_t tasks, const Body& body) {
-  if (tasks == 1) { body(int64_t{0}); return; }
+  if (tasks == 1) {
+    body(int64_t{0});
+    return;
+  }
   detail::run_tasks(
       tasks, [](const void* context, int64_t index) { (*static_cast<const Body*>(context))(index); }, &body);
 }

@@ -5,7 +5,9 @@
 
 namespace tapedeck::kernels {
 
-struct PhiloxBlock { uint32_t word[4]; };
+struct PhiloxBlock {
+  uint32_t word[4];
+};
 
 /// The ten rounds for a 64-bit key and a 64-bit counter (upper counter words are `stream`).
 [[gnu::always_inline]] inline PhiloxBlock philox(uint64_t key, uint64_t counter, uint64_t stream = 0) {

@@ -77,8 +77,8 @@ template <class T>
 void ragged_weighted_sum_transposed(const Attention& a, const T* probabilities, const T* q, T* out_k) {
   for_packs(a, [&](const Pack& pack) {
     multiply<T>(pack.keys, a.head_dim, pack.queries, {probabilities + pack.first_score, 1, pack.keys},
-                {head_rows(a, pack, q, pack.q_row, a.q_stride), a.q_stride, 1}, head_rows(a, pack, out_k, pack.k_row, a.out_stride),
-                a.out_stride);
+                {head_rows(a, pack, q, pack.q_row, a.q_stride), a.q_stride, 1},
+                head_rows(a, pack, out_k, pack.k_row, a.out_stride), a.out_stride);
   });
 }
 

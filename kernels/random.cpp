@@ -26,7 +26,7 @@ void fill_normal(int64_t n, uint64_t key, uint64_t first, T mean, T deviation, T
     for (int64_t i = begin; i < end; ++i) {
       const uint64_t element = first + uint64_t(i);
       const PhiloxBlock block = philox(key, element / 2, 1);
-      const uint32_t *word = block.word + element % 2 * 2;
+      const uint32_t* word = block.word + element % 2 * 2;
       const double radius = sqrt(-2.0 * log((double(word[0]) + 1.0) * (1.0 / 4294967296.0)));
       const double angle = double(word[1]) * (6.283185307179586477 / 4294967296.0);
       y[i] = mean + deviation * T(radius * cos(angle));

@@ -134,9 +134,8 @@ template <class T>
 double sum_squares(int64_t n, const T* x) {
   const int64_t blocks = ceil_divide(n, flat_block);
   double* partials = scratch<double>(Scratch::partials, larger(1, blocks));
-  parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) {
-    partials[begin / flat_block] = block_squares(end - begin, x + begin);
-  });
+  parallel_ranges(n, flat_block,
+                  [=](int64_t begin, int64_t end) { partials[begin / flat_block] = block_squares(end - begin, x + begin); });
   double total = 0;
   for (int64_t b = 0; b < blocks; ++b) total += partials[b];
   return total;
@@ -148,7 +147,8 @@ int64_t first_non_finite(int64_t n, const T* x) {
   int64_t* found = scratch<int64_t>(Scratch::partials, larger(1, blocks));
   parallel_ranges(n, flat_block, [=](int64_t begin, int64_t end) {
     // x - x is 0 for finite x, NaN otherwise
-    const T poison = row_total(end - begin, [](auto value) { return value - value; }, x + begin);
+    const T poison = row_total(
+        end - begin, [](auto value) { return value - value; }, x + begin);
     int64_t first = -1;
     for (int64_t i = begin; poison != 0 && first < 0 && i < end; ++i)
       if (!(x[i] - x[i] == 0)) first = i;

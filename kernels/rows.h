@@ -6,19 +6,25 @@
 
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 
-template <class T> TAPEDECK_INLINE T minus_infinity() { return -T(__builtin_inff()); }
+template <class T>
+TAPEDECK_INLINE T minus_infinity() {
+  return -T(__builtin_inff());
+}
 
 template <class T>
 TAPEDECK_INLINE T row_max(int64_t n, const T* x) {
-  return row_reduce(n, minus_infinity<T>(), [](auto a, auto b) { return a < b ? b : a; }, [](auto value) { return value; }, x);
+  return row_reduce(
+      n, minus_infinity<T>(), [](auto a, auto b) { return a < b ? b : a; }, [](auto value) { return value; }, x);
 }
 template <class T>
 TAPEDECK_INLINE T row_sum(int64_t n, const T* x) {
-  return row_total(n, [](auto value) { return value; }, x);
+  return row_total(
+      n, [](auto value) { return value; }, x);
 }
 template <class T>
 TAPEDECK_INLINE T row_dot(int64_t n, const T* x, const T* y) {
-  return row_total(n, [](auto a, auto b) { return a * b; }, x, y);
+  return row_total(
+      n, [](auto a, auto b) { return a * b; }, x, y);
 }
 /// sum_i exp(x_i - shift)
 template <class T>
@@ -30,7 +36,9 @@ TAPEDECK_INLINE T row_sum_exp(int64_t n, const T* x, T shift) {
 }
 /// What a row whose maximum is -inf adds up to: -inf, or NaN if one is among its entries, since no maximum sees it.
 template <class T>
-TAPEDECK_INLINE T row_of_nothing(int64_t n, const T* x) { return n == 0 ? minus_infinity<T>() : row_sum(n, x); }
+TAPEDECK_INLINE T row_of_nothing(int64_t n, const T* x) {
+  return n == 0 ? minus_infinity<T>() : row_sum(n, x);
+}
 
 /// log sum_i exp(x_i); -inf for a row of -inf (or an empty one).
 template <class T>

@@ -41,8 +41,8 @@ Summary summarise_block(int64_t first, int64_t n, const T* x) {
         const Narrow v = *reinterpret_cast<const Narrow*>(x + i + c * width);
         low = v < low ? v : low;
         high = v > high ? v : high;
-        zeros += v == Narrow{};                   // a mask is -1 where it is true
-        poison += v - v;                          // 0 for finite numbers, NaN otherwise
+        zeros += v == Narrow{};  // a mask is -1 where it is true
+        poison += v - v;         // 0 for finite numbers, NaN otherwise
         const Vector<double> wide = __builtin_convertvector(v, Vector<double>);
         sum[c] += wide;
         squares[c] += wide * wide;
@@ -69,7 +69,8 @@ template <class T>
 Summary summarise(int64_t n, const T* x) {
   const int64_t blocks = ceil_divide(n, block);
   Summary* partials = scratch<Summary>(Scratch::partials, larger(1, blocks));
-  parallel_ranges(n, block, [=](int64_t begin, int64_t end) { partials[begin / block] = summarise_block(begin, end - begin, x + begin); });
+  parallel_ranges(n, block,
+                  [=](int64_t begin, int64_t end) { partials[begin / block] = summarise_block(begin, end - begin, x + begin); });
   Summary all;
   for (int64_t b = 0; b < blocks; ++b) {
     const Summary& s = partials[b];
@@ -88,7 +89,9 @@ Summary summarise(int64_t n, const T* x) {
 }  // namespace
 
 template <class T>
-void register_summary(KernelTable<T>& table) { table.summarise = summarise<T>; }
+void register_summary(KernelTable<T>& table) {
+  table.summarise = summarise<T>;
+}
 template void register_summary(KernelTable<float>&);
 template void register_summary(KernelTable<double>&);
 

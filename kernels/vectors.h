@@ -15,25 +15,35 @@ inline constexpr int vector_bytes = 32;
 inline constexpr int vector_bytes = 16;
 #endif
 
-template <class T> inline constexpr int lanes = vector_bytes / int(sizeof(T));
+template <class T>
+inline constexpr int lanes = vector_bytes / int(sizeof(T));
 
 template <class T>
 struct Lanes {
   typedef T type __attribute__((vector_size(vector_bytes)));
   typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
 };
-template <class T> using Vector = typename Lanes<T>::type;
+template <class T>
+using Vector = typename Lanes<T>::type;
 
 template <class T>
-TAPEDECK_INLINE Vector<T> load(const T* from) { return *reinterpret_cast<const typename Lanes<T>::unaligned*>(from); }
+TAPEDECK_INLINE Vector<T> load(const T* from) {
+  return *reinterpret_cast<const typename Lanes<T>::unaligned*>(from);
+}
 template <class T>
-TAPEDECK_INLINE void put(T* to, Vector<T> value) { *reinterpret_cast<typename Lanes<T>::unaligned*>(to) = value; }
+TAPEDECK_INLINE void put(T* to, Vector<T> value) {
+  *reinterpret_cast<typename Lanes<T>::unaligned*>(to) = value;
+}
 
 /// 0, 1, 2, ...
 template <class T, int... lane>
-TAPEDECK_INLINE Vector<T> count_lanes(std::integer_sequence<int, lane...>) { return Vector<T>{T(lane)...}; }
+TAPEDECK_INLINE Vector<T> count_lanes(std::integer_sequence<int, lane...>) {
+  return Vector<T>{T(lane)...};
+}
 template <class T>
-TAPEDECK_INLINE Vector<T> lane_numbers() { return count_lanes<T>(std::make_integer_sequence<int, lanes<T>>{}); }
+TAPEDECK_INLINE Vector<T> lane_numbers() {
+  return count_lanes<T>(std::make_integer_sequence<int, lanes<T>>{});
+}
 
 /// combine over i of term(x[i]...), starting from `start`, in four independent chains: the sums of a row do not wait for
 /// each other. `term` and `combine` are generic: they meet vectors, then single numbers.
@@ -63,7 +73,8 @@ TAPEDECK_INLINE T row_reduce(int64_t n, T start, Combine combine, Term term, con
 }
 template <class T, class Term, class... P>
 TAPEDECK_INLINE T row_total(int64_t n, Term term, const T* first, const P*... x) {
-  return row_reduce(n, T(0), [](auto a, auto b) { return a + b; }, term, first, x...);
+  return row_reduce(
+      n, T(0), [](auto a, auto b) { return a + b; }, term, first, x...);
 }
 
 /// out = a[0], b[0], a[1], b[1], ...
@@ -74,7 +85,9 @@ TAPEDECK_INLINE void interleave_lanes(V a, V b, T* out, std::integer_sequence<in
   put<T>(out + n, __builtin_shufflevector(a, b, ((lane & 1) * n + n / 2 + lane / 2)...));
 }
 template <class V, class T>
-TAPEDECK_INLINE void interleave(V a, V b, T* out) { interleave_lanes(a, b, out, std::make_integer_sequence<int, lanes<T>>{}); }
+TAPEDECK_INLINE void interleave(V a, V b, T* out) {
+  interleave_lanes(a, b, out, std::make_integer_sequence<int, lanes<T>>{});
+}
 
 /// Swaps the off-diagonal `half` x `half` blocks of every 2 half x 2 half block: one step of a recursive transpose.
 template <class T, int half, int... lane>

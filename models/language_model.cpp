@@ -9,7 +9,7 @@ namespace {
 struct LanguageModel final : Model {
   std::unique_ptr<Encoder> encoder;
   ScopeId scope = 0;
-  Param table, bias;                              // [vocabulary, width], [vocabulary]
+  Param table, bias;  // [vocabulary, width], [vocabulary]
 
   Output forward(Pass& pass) const override {
     const Tensor hidden = pass.site("hidden", encoder->forward(pass));
@@ -50,7 +50,8 @@ struct LanguageModelSpec final : ModelSpec {
     model->scope = head.scope();
     model->table = tied ? model->encoder->word_table() : head.make("weight", shape, weight_init(Initializer::xavier, shape));
     model->bias = head.make("bias", {input.outputs}, Init::zeros());
-    if (!model->table) throw Error(ErrorKind::config, "language_model: the encoder has no word table to share", "set tied to false");
+    if (!model->table)
+      throw Error(ErrorKind::config, "language_model: the encoder has no word table to share", "set tied to false");
     return model;
   }
 };

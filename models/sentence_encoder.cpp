@@ -16,10 +16,11 @@ struct SentenceModel final : Model {
 
   Output forward(Pass& pass) const override {
     const Tensor hidden = pass.site("hidden", encoder->forward(pass));
-    const Tensor pooled = pass.site(
-        "pooled", read_mask ? gather(hidden, pass.batch().mask_rows) : pool(hidden, pass.batch().offsets, pooling));
+    const Tensor pooled =
+        pass.site("pooled", read_mask ? gather(hidden, pass.batch().mask_rows) : pool(hidden, pass.batch().offsets, pooling));
     Output out{{}, pooled, hidden, {}};
-    if (projection && (project_always || pass.training())) out.projection = pass.site("projection", projection->forward(pass, pooled));
+    if (projection && (project_always || pass.training()))
+      out.projection = pass.site("projection", projection->forward(pass, pooled));
     const int64_t texts = pass.batch().texts;
     if (texts > 1) {
       const Tensor z = normalize(out.projection ? out.projection : pooled);
@@ -44,12 +45,17 @@ struct SentenceModelSpec final : ModelSpec {
 
   void describe(Fields& f) override {
     f("encoder", encoder, "tokens to vectors");
-    f("pooling", pooling, "how the vectors of a sequence become one; mask: the vector at [MASK] in the template; cls is another word for first")
+    f("pooling", pooling,
+      "how the vectors of a sequence become one; mask: the vector at [MASK] in the template; cls is another word for first")
         .one_of({"mean", "first", "cls", "max", "mask"});
-    f("templates", templates, "sentences with {} for the text and [MASK] where its vector is read (PromptBERT); a training text goes into "
-                              "each, so that two make a pair; all others go into the first").length(0, 16);
-    f("projection", projection, "what contrastive objectives compare instead of the pooled vector: dense (SimCSE), projection (SupCon)");
-    f.names("projection_active", project_always, {{"training", false}, {"always", true}}, "training: evaluation compares pooled vectors");
+    f("templates", templates,
+      "sentences with {} for the text and [MASK] where its vector is read (PromptBERT); a training text goes into "
+      "each, so that two make a pair; all others go into the first")
+        .length(0, 16);
+    f("projection", projection,
+      "what contrastive objectives compare instead of the pooled vector: dense (SimCSE), projection (SupCon)");
+    f.names("projection_active", project_always, {{"training", false}, {"always", true}},
+            "training: evaluation compares pooled vectors");
   }
   TextForm text_form() const override { return {true, templates}; }
   std::unique_ptr<Model> build(Params params, const ModelInput& input) const override {
@@ -65,8 +71,9 @@ struct SentenceModelSpec final : ModelSpec {
     return model;
   }
 };
-TAPEDECK_PART(ModelSpec, SentenceModelSpec, "sentence",
-              "Each text of an example to one vector; a pair scores the cosine of its two. Sites: embedding, hidden, pooled, projection.");
+TAPEDECK_PART(
+    ModelSpec, SentenceModelSpec, "sentence",
+    "Each text of an example to one vector; a pair scores the cosine of its two. Sites: embedding, hidden, pooled, projection.");
 
 }  // namespace
 }  // namespace tapedeck

@@ -1,5 +1,5 @@
-// "model": {"type": "span"}: an encoder and a score for every span of every type (GlobalPointer, Su et al. 2022, arXiv 2208.03054).
-// Trained by the loss global_pointer on data with marked spans.
+// "model": {"type": "span"}: an encoder and a score for every span of every type (GlobalPointer, Su et al. 2022, arXiv
+// 2208.03054). Trained by the loss global_pointer on data with marked spans.
 #include <tapedeck/nn/global_pointer.h>
 #include <tapedeck/nn/transformer.h>
 
@@ -43,8 +43,9 @@ struct SpanModelSpec final : ModelSpec {
     return model;
   }
 };
-TAPEDECK_PART(ModelSpec, SpanModelSpec, "span",
-              "Encoder, and a score for every span of every type: above 0 it is one (GlobalPointer). Sites: embedding, hidden, pooled.");
+TAPEDECK_PART(
+    ModelSpec, SpanModelSpec, "span",
+    "Encoder, and a score for every span of every type: above 0 it is one (GlobalPointer). Sites: embedding, hidden, pooled.");
 
 }  // namespace
 }  // namespace tapedeck

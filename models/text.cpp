@@ -32,7 +32,8 @@ struct TextModelSpec final : ModelSpec {
 
   void describe(Fields& f) override {
     f("encoder", encoder, "tokens to vectors");
-    f.names("pooling", pooling, {{"first", Pooling::first}, {"cls", Pooling::first}, {"mean", Pooling::mean}, {"max", Pooling::max}},
+    f.names("pooling", pooling,
+            {{"first", Pooling::first}, {"cls", Pooling::first}, {"mean", Pooling::mean}, {"max", Pooling::max}},
             "how the vectors of a sequence become one (cls is another word for first)");
     f("head", head, "pooled vector to logits");
     f("projection", projection, "while training: what contrastive objectives compare instead of the pooled vector");

@@ -9,8 +9,8 @@
 #include <map>
 #include <sstream>
 
-#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/fields.h>
 #include <tapedeck/base/registry.h>
 #include <tapedeck/base/words.h>
@@ -247,8 +247,8 @@ TEST_CASE("broken experiments: code, place, words") {
     const Diagnostics diagnostics = read(experiment, row.json);
     const std::string shown = diagnostics.render();
     CAPTURE(shown);
-    const auto hit =
-        std::find_if(diagnostics.list().begin(), diagnostics.list().end(), [&](const Diagnostic& c) { return c.code == row.code; });
+    const auto hit = std::find_if(diagnostics.list().begin(), diagnostics.list().end(),
+                                  [&](const Diagnostic& c) { return c.code == row.code; });
     REQUIRE(hit != diagnostics.list().end());
     CHECK(text(hit->where.line, ":", hit->where.column) == row.place);
     std::stringstream words(row.words);

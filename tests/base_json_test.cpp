@@ -258,7 +258,7 @@ TEST_CASE("diagnostics print as in the guide") {
   diagnostics.add({"TD0304", "optimizer.lr must be greater than 0", on_the_command_line, "", ""});
   diagnostics.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
   diagnostics.add({"TD0301", "schedule \"linear\" has no option \"warm_up\"", on_line_2, "did you mean \"warmup\"?",
-                  "options: warmup, end_lr"});
+                   "options: warmup, end_lr"});
   diagnostics.add({"TD0303", "x must be a string, found 1", on_line_3, "", ""});
   CHECK(diagnostics.render() ==
         "error TD0301: schedule \"linear\" has no option \"warm_up\"\n"

@@ -11,7 +11,8 @@ using Parsed = nlohmann::json;
 
 namespace {
 
-const std::vector<std::string> small = {"--layers", "1", "--width", "16", "--heads", "2", "--batch", "4", "--length", "6", "--vocabulary", "20"};
+const std::vector<std::string> small = {"--layers", "1", "--width",  "16", "--heads",      "2",
+                                        "--batch",  "4", "--length", "6",  "--vocabulary", "20"};
 
 Finished bench(std::vector<std::string> words, const std::vector<std::string>& more = {}) {
   words.insert(words.begin(), "bench");
@@ -40,8 +41,8 @@ Parsed train(const std::vector<std::string>& more) { return steps("train", more)
 TEST_CASE("bench roofline measures every figure it has") {
   const Parsed report = report_of({"roofline", "--seconds", "0.001", "--threads", "2"});
   CHECK(report["machine"]["threads"] == 2);
-  for (const char* what : {"multiply-add f32", "multiply-add f64", "multiply-add bf16", "triad L2", "in place L2",
-                           "triad L3", "in place L3", "triad memory", "in place memory"}) {
+  for (const char* what : {"multiply-add f32", "multiply-add f64", "multiply-add bf16", "triad L2", "in place L2", "triad L3",
+                           "in place L3", "triad memory", "in place memory"}) {
     CAPTURE(what);
     const auto& rows = report["rows"];
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const Parsed& r) { return r["what"] == what; });
@@ -54,12 +55,14 @@ TEST_CASE("bench roofline measures every figure it has") {
 }
 
 TEST_CASE("bench gemm has a row for each shape, form and backend") {
-  const Parsed report = report_of({"gemm", "--precision", "f32", "--shape", "33x20x17", "--shape", "4x8x16", "--repeats", "1", "--seconds", "0.0001"});
+  const Parsed report = report_of(
+      {"gemm", "--precision", "f32", "--shape", "33x20x17", "--shape", "4x8x16", "--repeats", "1", "--seconds", "0.0001"});
   CHECK(report["rows"].size() == 2 * 3 * 2);
   for (const Parsed& row : report["rows"]) {
     const double flops = 2.0 * row["m"].get<double>() * row["n"].get<double>() * row["k"].get<double>();
     CHECK(row["flops_per_second"].get<double>() == doctest::Approx(flops / row["seconds"].get<double>()));
-    CHECK(row["share_of_peak"].get<double>() == doctest::Approx(row["flops_per_second"].get<double>() / row["fma_peak"].get<double>()));
+    CHECK(row["share_of_peak"].get<double>() ==
+          doctest::Approx(row["flops_per_second"].get<double>() / row["fma_peak"].get<double>()));
   }
 }
 
@@ -87,7 +90,8 @@ TEST_CASE("bench train reports time, loss and memory of real steps") {
   CHECK(report["tokens_per_step"] == 24);
   CHECK(report["losses"].size() == 4);
   CHECK(report["losses"][0].get<double>() > 0);
-  CHECK(report["parameters"] == 20 * 16 + 6 * 16 + 2 * 16 + 4 * (16 * 16 + 16) + (64 * 16 + 64) + (64 * 16 + 16) + 4 * 16 + (6 * 16 + 6));
+  CHECK(report["parameters"] ==
+        20 * 16 + 6 * 16 + 2 * 16 + 4 * (16 * 16 + 16) + (64 * 16 + 64) + (64 * 16 + 16) + 4 * 16 + (6 * 16 + 6));
   // forward: 24 tokens x 2 (4 16^2 + 2 16 64) in linear layers, 4 sequences x 4 6^2 16 in attention and 2 16 6 in the head
   CHECK(report["model_flops"] == 3 * (24 * 2 * (4 * 256 + 2 * 1024) + 4 * (4 * 36 * 16 + 2 * 16 * 6)));
   for (const char* part : {"peak_resident", "parameters", "gradients", "optimizer", "activations"})
@@ -109,7 +113,11 @@ TEST_CASE("bench train takes lengths from a file, objectives by name or JSON, an
 }
 
 TEST_CASE("what cannot be measured is refused with its exit code and a hint") {
-  struct Row { std::vector<std::string> words; int exit_code; const char* message; };
+  struct Row {
+    std::vector<std::string> words;
+    int exit_code;
+    const char* message;
+  };
   const Row rows[] = {
       {{}, 2, "bench what?: one of"},
       {{"speed"}, 2, "there is no bench \"speed\""},
@@ -150,10 +158,11 @@ TEST_CASE("what the pool counts is what the system sees: resident memory grows b
   MESSAGE("skipped: a sanitizer keeps memory of its own");
   return;
 #endif
-  const Parsed memory = report_of({"train", "--layers", "4", "--width", "256", "--heads", "4", "--batch", "32", "--length", "64", "--vocabulary", "2000",
-                                   "--steps", "1", "--warmup", "1", "--threads", "1"})["memory"];
+  const Parsed memory = report_of({"train", "--layers", "4", "--width", "256", "--heads", "4", "--batch", "32", "--length", "64",
+                                   "--vocabulary", "2000", "--steps", "1", "--warmup", "1", "--threads", "1"})["memory"];
   double counted = 0;
-  for (const char* part : {"parameters", "gradients", "optimizer", "activations", "scratch"}) counted += memory[part].get<double>();
+  for (const char* part : {"parameters", "gradients", "optimizer", "activations", "scratch"})
+    counted += memory[part].get<double>();
   const double grown = memory["peak_resident"].get<double>() - memory["resident_at_start"].get<double>();
   const double share = counted / grown;
   MESSAGE(share, " of the growth is counted");

@@ -20,7 +20,9 @@ const fs::path book = fs::path(TAPEDECK_SOURCE_DIR) / "docs/book";
 bool is_program(const std::string& name) { return fs::exists(book / (name + ".cpp")); }
 
 /// What differs between releases is shown as ~: the hash of an experiment with all its defaults.
-std::string without_hash(const std::string& text) { return std::regex_replace(text, std::regex("config_hash [0-9a-f]+"), "config_hash ~"); }
+std::string without_hash(const std::string& text) {
+  return std::regex_replace(text, std::regex("config_hash [0-9a-f]+"), "config_hash ~");
+}
 
 /// The output of "tapedeck explain gelu" or "first_tape", run in the checkout.
 std::string output_of(const std::string& command) {
@@ -28,11 +30,12 @@ std::string output_of(const std::string& command) {
   std::string program;
   stream >> program;
   std::vector<std::string> arguments;
-  for (std::string word; stream >> word; arguments.push_back(word)) std::erase(word, '\'');    // quotes are for the shell
+  for (std::string word; stream >> word; arguments.push_back(word)) std::erase(word, '\'');  // quotes are for the shell
   if (program != "tapedeck" && !is_program(program)) return "the book does not run \"" + program + "\"\n";
   const std::string path = program == "tapedeck" ? TAPEDECK_BINARY : TAPEDECK_BOOK_PROGRAMS + program;
   const Finished finished = run_tool(arguments, {.program = path, .directory = TAPEDECK_SOURCE_DIR});
-  return finished.exit_code == 0 ? without_hash(finished.out) : "exit code " + std::to_string(finished.exit_code) + "\n" + finished.err;
+  return finished.exit_code == 0 ? without_hash(finished.out)
+                                 : "exit code " + std::to_string(finished.exit_code) + "\n" + finished.err;
 }
 
 /// The page with every block made anew: "```console", "$ COMMAND", the output, "```".
@@ -102,7 +105,8 @@ TEST_CASE("every listing of the book is what its command prints") {
     for (size_t i = 0; i < std::max(was.size(), is.size()); ++i) {
       const std::string a = i < was.size() ? was[i] : "(the page ends)", b = i < is.size() ? is[i] : "(the output ends)";
       if (a == b) continue;
-      FAIL_CHECK("line " << i + 1 << " of the page: " << a << "\n  the command prints: " << b << "\n  TAPEDECK_WRITE_PAGES=1 book_test writes it");
+      FAIL_CHECK("line " << i + 1 << " of the page: " << a << "\n  the command prints: " << b
+                         << "\n  TAPEDECK_WRITE_PAGES=1 book_test writes it");
       break;
     }
   }
@@ -117,7 +121,8 @@ TEST_CASE("the programs of the book are short and use what is installed") {
     ++programs;
     CHECK(lines_of(code).size() < 80);
     for (const std::string& line : lines_of(code))
-      if (line.starts_with("#include")) CHECK_MESSAGE((line.starts_with("#include <tapedeck/") || line.find('/') == line.npos), line);
+      if (line.starts_with("#include"))
+        CHECK_MESSAGE((line.starts_with("#include <tapedeck/") || line.find('/') == line.npos), line);
     const std::string name = fs::path(path).stem();
     CHECK_MESSAGE(read_all_pages().find("```console\n$ " + name) != std::string::npos, "no page runs it");
   }

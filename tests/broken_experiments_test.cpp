@@ -14,9 +14,9 @@ namespace {
 
 struct Broken {
   std::string what;
-  std::string json;                               // a section without an own "data" gets a small one; @ marks the place
+  std::string json;  // a section without an own "data" gets a small one; @ marks the place
   int exit_code;
-  std::vector<std::string> words;                 // all of them appear in the message
+  std::vector<std::string> words;  // all of them appear in the message
 };
 
 constexpr const char* small_data = R"("data": {"type": "builtin", "train": 24, "validation": 8, "test": 8},)";
@@ -61,7 +61,10 @@ const std::vector<Broken> broken_files = {
     {"stage without a name", with("\"stages\": [@{}]"), 3, {"TD0307", "a stage needs"}},
     {"stages of one name", with("\"stages\": [{\"name\": \"a\"}, {\"name\": @\"a\"}]"), 3, {"TD0322", "two stages"}},
     {"stage with seeds", with("\"stages\": [{\"name\": \"a\", @\"seeds\": [1, 2]}]"), 3, {"TD0301", "beside"}},
-    {"stage with a mistake", with("\"stages\": [{\"name\": \"a\"}, {\"name\": \"b\", \"objective\": @\"r_drap\"}]"), 3, {"r_drop"}},
+    {"stage with a mistake",
+     with("\"stages\": [{\"name\": \"a\"}, {\"name\": \"b\", \"objective\": @\"r_drap\"}]"),
+     3,
+     {"r_drop"}},
     {"sweep", with("@\"sweep\": {}"), 3, {"TD0311", "\"seeds\""}},
     {"a missing plugin", with("\"plugins\": [@\"x.so\"]"), 3, {"TD0326", "x.so", "cannot be found"}},
     // names
@@ -231,14 +234,15 @@ std::string take_mark(std::string& json) {
   return text(":", line, ":", at - (start == std::string::npos || at == 0 ? 0 : start + 1) + 1);
 }
 
-struct Outcome { int exit_code = 0; std::string message; };
+struct Outcome {
+  int exit_code = 0;
+  std::string message;
+};
 
 Outcome refuse(const std::string& path) {
   try {
     prepare(path, {});
-  } catch (const Error& error) {
-    return {exit_code(error.kind()), error.what()};
-  }
+  } catch (const Error& error) { return {exit_code(error.kind()), error.what()}; }
   return {0, "it was accepted"};
 }
 
@@ -286,8 +290,8 @@ namespace {
 struct Misuse {
   std::vector<std::string> arguments;
   int exit_code;
-  std::vector<std::string> words;                 // in what it says on stderr
-  const char* out = "";                           // redirects stdout
+  std::vector<std::string> words;  // in what it says on stderr
+  const char* out = "";            // redirects stdout
 };
 
 const std::vector<Misuse> misuses = {

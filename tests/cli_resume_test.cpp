@@ -38,7 +38,10 @@ std::function<void(pid_t)> send_after(const std::string& root, int step, int sig
   };
 }
 
-struct Interruption { const char* name; int signal, step, exit_code; };
+struct Interruption {
+  const char* name;
+  int signal, step, exit_code;
+};
 
 }  // namespace
 

@@ -294,8 +294,7 @@ TEST_CASE("everything that has a name is explained") {
   for (const OpEntry& op : op_table())
     CHECK(std::any_of(listed.begin(), listed.end(),
                       [&](const Parsed& row) { return row["kind"] == "op" && row["name"] == op.name; }));
-  for (const ErrorCode& code : error_codes())
-    CHECK(explain(parts, std::string(code.code)).find(code.title) != std::string::npos);
+  for (const ErrorCode& code : error_codes()) CHECK(explain(parts, std::string(code.code)).find(code.title) != std::string::npos);
   for (const char* topic : {"r_drop", "training.batch_size", "TD0301", "tanh", "objective"}) {
     const Finished finished = tool.run({"explain", topic});
     CAPTURE(topic);
@@ -308,7 +307,8 @@ TEST_CASE("help and version") {
   const ToolFixture tool;
   const Finished help = tool.run({"--help"});
   CHECK(help.exit_code == 0);
-  for (const char* command : {"run", "resume", "check", "show", "eval", "predict", "list", "explain", "look", "step", "schema", "doctor"}) {
+  for (const char* command :
+       {"run", "resume", "check", "show", "eval", "predict", "list", "explain", "look", "step", "schema", "doctor"}) {
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
     CHECK(tool.run({command, "--help"}).exit_code == 0);
   }

@@ -257,7 +257,8 @@ TEST_CASE("explain: every topic gives the text a person needs") {
 }
 
 TEST_CASE("parts are listed once, sections first; further kinds can be added") {
-  Registry<Extra>::add("one", []() -> std::unique_ptr<Extra> { return std::make_unique<Extra>(); }, "The only one.");
+  Registry<Extra>::add(
+      "one", []() -> std::unique_ptr<Extra> { return std::make_unique<Extra>(); }, "The only one.");
   Whole whole;
   const Choice<Extra> extra;
   std::vector<std::string> names;

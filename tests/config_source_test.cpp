@@ -354,8 +354,8 @@ TEST_CASE("files that do not load: code, place, words") {
     load(folder, files, row.sets, diagnostics);
     const std::string shown = replaced(diagnostics.render(), folder.path.string() + "/", "");
     CAPTURE(shown);
-    const auto hit =
-        std::find_if(diagnostics.list().begin(), diagnostics.list().end(), [&](const Diagnostic& c) { return c.code == row.code; });
+    const auto hit = std::find_if(diagnostics.list().begin(), diagnostics.list().end(),
+                                  [&](const Diagnostic& c) { return c.code == row.code; });
     REQUIRE(hit != diagnostics.list().end());
     CHECK(shown.find(row.words) != std::string::npos);
     CHECK(shown.find("\n  " + row.place) != std::string::npos);

@@ -80,7 +80,7 @@ TEST_CASE("the smoke experiments use every part there is") {
 
 TEST_CASE("the schema accepts every file, and every file binds without diagnostic") {
   ExperimentConfig root;
-  const Json rules = json_schema(root);           // the validator keeps a reference
+  const Json rules = json_schema(root);  // the validator keeps a reference
   const Validator schema(rules);
   for (const std::string& file : files_in(configs)) {
     CAPTURE(file);

@@ -24,7 +24,8 @@ Batch make_batch(const std::string& name) {
   std::iota(batch.indices.raw<int32_t>(), batch.indices.raw<int32_t>() + batch.examples(), 0);
   if (const auto* spans = b.find("spans")) {
     Json flat = Json::list();
-    for (auto& span : spans->value.items) for (auto& end : span.items) flat.items.push_back(end);
+    for (auto& span : spans->value.items)
+      for (auto& end : span.items) flat.items.push_back(end);
     batch.mask_rows = i32(at(b, "stands"));
     batch.text_rows = i32(flat).view({batch.sequences(), 2});
   }
@@ -46,7 +47,8 @@ struct Twin {
     Diagnostics diagnostics;
     read_fields(config, tree, "", diagnostics);
     if (!diagnostics.empty()) FAIL(diagnostics.render());
-    model = config.model->build(Params(store), {at(contrastive(), "vocabulary").integer, at(contrastive(), "max_length").integer, 3, false});
+    model = config.model->build(Params(store),
+                                {at(contrastive(), "vocabulary").integer, at(contrastive(), "max_length").integer, 3, false});
     store.allocate(DType::f64, root_key(0));
     fill_sorted(store, store.values(), golden_value);
     begin();
@@ -88,7 +90,8 @@ TEST_CASE("value and every gradient equal PyTorch's") {
     CHECK(std::abs(value / expected - 1) <= limit);
     worst = std::max({worst, std::abs(value / expected - 1), check_gradients(twin.store, at(row, "gradients"), limit)});
   }
-  std::cout << "PyTorch twin: " << at(contrastive(), "cases").items.size() << " contrastive cases, worst relative difference " << worst << "\n";
+  std::cout << "PyTorch twin: " << at(contrastive(), "cases").items.size() << " contrastive cases, worst relative difference "
+            << worst << "\n";
 }
 
 TEST_CASE("batches with little to compare: finite, and what the pages say") {
@@ -96,7 +99,11 @@ TEST_CASE("batches with little to compare: finite, and what the pages say") {
   Json classifier = text;
   classifier.set("type", Json::of("text"));
   classifier.set("head", Json::of("linear"));
-  struct Row { const char* objective; const char* batch; std::optional<double> value; };
+  struct Row {
+    const char* objective;
+    const char* batch;
+    std::optional<double> value;
+  };
   const Row rows[] = {
       {R"({"type": "simcse"})", "one", 0.0},
       {R"({"type": "simcse", "candidates": "2n-1"})", "one", 0.0},
@@ -124,8 +131,11 @@ TEST_CASE("batches with little to compare: finite, and what the pages say") {
 
 TEST_CASE("zero vectors: every cosine is 0, as if all rows were alike") {
   const Json model = at(at(contrastive(), "cases").items.back(), "model");
-  struct Row { const char* objective; double value; };
-  const double five = std::log(5), nine = std::log(9);            // candidates of five examples, of both views without oneself
+  struct Row {
+    const char* objective;
+    double value;
+  };
+  const double five = std::log(5), nine = std::log(9);  // candidates of five examples, of both views without oneself
   const Row rows[] = {
       {R"({"type": "simcse"})", five},
       {R"({"type": "simcse", "candidates": "2n-1"})", nine},
@@ -157,7 +167,8 @@ TEST_CASE("examples without labels still agree with a teacher") {
       twin.batch.total_labelled = 0;
       const double loss = twin.run();
       double moved = 0;
-      for (auto& p : twin.store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) moved += std::abs(p.gradient.item(i));
+      for (auto& p : twin.store.all())
+        for (int64_t i = 0; i < p.gradient.size(); ++i) moved += std::abs(p.gradient.item(i));
       CHECK(std::isfinite(moved));
       CHECK((moved > 1e-6) == (loss > 1e-9));
       return loss;

@@ -10,7 +10,10 @@ using namespace tapedeck::testing;
 
 namespace {
 
-struct Addition { const char* diff; size_t files, most_lines; };
+struct Addition {
+  const char* diff;
+  size_t files, most_lines;
+};
 constexpr Addition additions[] = {
     {"unary_op", 1, 1},
     {"fused_op", 2, 100},

@@ -9,8 +9,15 @@ using namespace std::string_literals;
 
 namespace {
 
-struct File { std::string name, bytes; };
-struct Broken { const char* what; const char* data; std::vector<File> files; std::vector<std::string> message; };
+struct File {
+  std::string name, bytes;
+};
+struct Broken {
+  const char* what;
+  const char* data;
+  std::vector<File> files;
+  std::vector<std::string> message;
+};
 
 const std::vector<Broken> broken = {
     {"missing file",
@@ -184,7 +191,9 @@ TEST_CASE("every broken file ends in one data error with a place and a hint") {
 }
 
 TEST_CASE("random damage to a good file ends in rows or in a data error") {
-  const struct { const char *options, *bytes; } files[] = {
+  const struct {
+    const char *options, *bytes;
+  } files[] = {
       {R"({"type":"tsv","train":"t"})", "text\tlabel\ngood \"film\"\t1\nb\xC3\xA9\t0\n"},
       {R"({"type":"csv","train":"t"})", "text,label\r\n\"a, \"\"b\"\"\nc\",1\r\nd,0\r\n"},
       {R"({"type":"csv","train":"t","on_bad_row":"skip"})", "text,label\n\"a\"\"\",1\n\"d\",0\n\"e\",1\n"},

@@ -54,9 +54,7 @@ std::vector<int32_t> values(const Tensor& t) {
 std::string message_of(const auto& call) {
   try {
     call();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "no error";
 }
 
@@ -66,7 +64,10 @@ double naive_bayes(const Table& train, const Table& validation) {
     std::set<std::string> found;
     std::string word;
     for (char c : s + " ") {
-      if (std::isalpha(uint8_t(c))) { word += c; continue; }
+      if (std::isalpha(uint8_t(c))) {
+        word += c;
+        continue;
+      }
       if (!word.empty()) found.insert(word);
       word.clear();
     }
@@ -141,7 +142,8 @@ TEST_CASE("collate packs sequences without padding and knows its place in the st
   const Batch micro = collate(data, order, 2, 4, DType::f32);
   CHECK(values(micro.offsets) == std::vector<int32_t>{0, 2, 3});
   CHECK(values(micro.labels) == std::vector<int32_t>{1, -1});
-  const struct { int64_t found, expected;
+  const struct {
+    int64_t found, expected;
   } places[] = {{whole.first_token, 0},    {whole.first_sequence, 0},  {whole.first_pair, 0},      {micro.first_token, 7},
                 {micro.first_sequence, 2}, {micro.first_pair, 16 + 9}, {whole.total_sequences, 4}, {micro.total_sequences, 4},
                 {whole.total_labelled, 3}, {micro.total_labelled, 3}};
@@ -223,9 +225,15 @@ TEST_CASE("length buckets hold examples of like length, in an order that is not 
 
 TEST_CASE("balanced batches") {
   const Dataset data = many(202, 4);  // class 0 is larger
-  struct { const char* options; int64_t batch_size; size_t classes; int64_t each; } const rows[] = {
-      {R"({"type":"balanced"})", 8, 4, 2}, {R"({"type":"balanced"})", 4, 4, 1}, {R"({"type":"balanced","per_class":4})", 8, 2, 4},
-      {R"({"type":"balanced","per_class":2})", 8, 4, 2}};
+  struct {
+    const char* options;
+    int64_t batch_size;
+    size_t classes;
+    int64_t each;
+  } const rows[] = {{R"({"type":"balanced"})", 8, 4, 2},
+                    {R"({"type":"balanced"})", 4, 4, 1},
+                    {R"({"type":"balanced","per_class":4})", 8, 2, 4},
+                    {R"({"type":"balanced","per_class":2})", 8, 4, 2}};
   for (const auto& row : rows) {
     CAPTURE(row.options);
     const auto batches = make_part<Sampler>(row.options)->epoch(data, row.batch_size, root_key(1), 0);
@@ -248,13 +256,18 @@ TEST_CASE("balanced batches") {
   }
   const auto uneven = make_part<Sampler>(R"({"type":"balanced"})")->epoch(data, 6, root_key(1), 0);
   std::map<int, int64_t> total;
-  for (const auto& batch : uneven) for (int64_t i : batch) ++total[data.examples[size_t(i)].label];
+  for (const auto& batch : uneven)
+    for (int64_t i : batch) ++total[data.examples[size_t(i)].label];
   for (const auto& [label, n] : total) CHECK(std::abs(n - total[0]) <= 1);
 }
 
 TEST_CASE("balanced refuses what it cannot do") {
   const Dataset data = many(100, 4), one = dataset_of({1, 1}, {0, 0}, 2), none = dataset_of({1, 1}, {-1, -1}, 0);
-  struct { const char* options; const Dataset& data; int64_t batch_size; const char* message;
+  struct {
+    const char* options;
+    const Dataset& data;
+    int64_t batch_size;
+    const char* message;
   } const rows[] = {{R"({"type":"balanced","per_class":3})", data, 8, "does not divide"},
                     {R"({"type":"balanced","per_class":16})", data, 8, "does not divide"},
                     {R"({"type":"balanced","per_class":1})", data, 8, "cannot fill a batch"},

@@ -30,12 +30,20 @@ std::string show(const Table& table) {
   return out;
 }
 
-struct File { std::string name, bytes; bool packed = false; };
+struct File {
+  std::string name, bytes;
+  bool packed = false;
+};
 void write_all(const TempFolder& folder, const std::vector<File>& files) {
   for (const File& file : files) put(folder, file.name, file.packed ? gzip(folder, file.bytes) : file.bytes);
 }
 
-struct Good { const char* what; const char* data; std::vector<File> files; const char* rows; };
+struct Good {
+  const char* what;
+  const char* data;
+  std::vector<File> files;
+  const char* rows;
+};
 
 const std::vector<Good> good = {
     {"tsv with header",
@@ -98,7 +106,10 @@ const std::vector<Good> good = {
      {{"t", "1 good film\n0  two blanks\n1 \n"}},
      "1|good film@1 / 0| two blanks@2 / 1|@3"},
     {"lines", R"({"type":"lines","train":"t"})", {{"t", "one\n\n two \nthree"}}, "|one@1 / | two @3 / |three@4"},
-    {"running text keeps every byte", R"({"type":"running_text","train":"t"})", {{"t", "one\n\n two \r\nthree\n"}}, "|one\n\n two \r\nthree\n@1"},
+    {"running text keeps every byte",
+     R"({"type":"running_text","train":"t"})",
+     {{"t", "one\n\n two \r\nthree\n"}},
+     "|one\n\n two \r\nthree\n@1"},
     {"numbers as labels",
      R"({"type":"tsv","train":"t","label_type":"number"})",
      {{"t", "text\tlabel\na\t-1.5e0\nb\t+3\n"}},
@@ -173,15 +184,18 @@ TEST_CASE("a validation share is drawn by key alone and takes nothing away") {
 }
 
 TEST_CASE("the validation share of running text is its end, counted in characters") {
-  struct { const char *bytes, *share, *train, *validation; } const cuts[] = {
+  struct {
+    const char *bytes, *share, *train, *validation;
+  } const cuts[] = {
       {"ab\ncd\nefgh", "30%", "|ab\ncd\ne@1", "|fgh@3"},
       {"é日本語x", "20%", "|é日本語@1", "|x@1"},
-      {"0123456789a", "10%", "|012345678@1", "|9a@1"},          // train is rounded down
+      {"0123456789a", "10%", "|012345678@1", "|9a@1"},  // train is rounded down
   };
   for (const auto& cut : cuts) {
     const TempFolder folder;
     put(folder, "t", cut.bytes);
-    const auto reader = make_part<Reader>(text(R"({"type":"running_text","train":"t","validation":")", cut.share, "\"}"), folder.path());
+    const auto reader =
+        make_part<Reader>(text(R"({"type":"running_text","train":"t","validation":")", cut.share, "\"}"), folder.path());
     const Splits one = reader->read(root_key(1)), other = reader->read(root_key(2));
     CHECK(show(one.train) == cut.train);
     CHECK(show(one.validation) == cut.validation);
@@ -193,7 +207,9 @@ TEST_CASE("the validation share of running text is its end, counted in character
 
 TEST_CASE("a single file may lack labels") {
   const TempFolder folder;
-  struct { const char *data, *bytes, *rows; } const files[] = {
+  struct {
+    const char *data, *bytes, *rows;
+  } const files[] = {
       {R"({"type":"tsv","train":"t"})", "text\nonly text\n", "|only text@2"},
       {R"({"type":"tsv","train":"t"})", "text\tlabel\na\t\nb\t1\n", "|a@2 / 1|b@3"},
       {R"({"type":"tsv","train":"t","header":false})", "a\nb\n", "|a@1 / |b@2"},

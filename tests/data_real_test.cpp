@@ -15,13 +15,17 @@ namespace {
 /// "5452: 0 1162, 1 1250": rows and how many there are of each label, or only the rows when labels are numbers.
 std::string count(const Table& table, bool regression) {
   std::map<std::string, int64_t> labels;
-  for (const Row& row : table.rows) if (!row.label.empty()) ++labels[row.label];
+  for (const Row& row : table.rows)
+    if (!row.label.empty()) ++labels[row.label];
   std::string out = text(table.rows.size());
-  if (!regression) for (const auto& [label, n] : labels) out += text(out.find(':') == out.npos ? ": " : ", ", label, " ", n);
+  if (!regression)
+    for (const auto& [label, n] : labels) out += text(out.find(':') == out.npos ? ": " : ", ", label, " ", n);
   return out;
 }
 
-struct Set { const char *what, *options, *train, *validation, *test; };
+struct Set {
+  const char *what, *options, *train, *validation, *test;
+};
 const std::vector<Set> sets = {
     {"trec", R"({"type":"labelled_lines","train":"trec/TREC.train.all","test":"trec/TREC.test.all","encoding":"latin-1"})",
      "5452: 0 1162, 1 1250, 2 86, 3 1223, 4 835, 5 896", "0", "500: 0 138, 1 94, 2 9, 3 65, 4 81, 5 113"},

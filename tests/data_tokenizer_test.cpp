@@ -30,7 +30,9 @@ std::vector<int32_t> integers(const Json& list) {
   return out;
 }
 
-struct Trial { const char *options, *text, *text_b, *tokens; };
+struct Trial {
+  const char *options, *text, *text_b, *tokens;
+};
 const char* const learnt = "The film, the FILM; a café film!";
 const std::vector<Trial> trials = {
     {R"({"type":"word"})", "The café film", "", "[CLS] the café film [SEP]"},
@@ -120,7 +122,8 @@ TEST_CASE("wordpiece options and broken vocabularies") {
   CHECK(tokens(*with(""), "Café") == "[CLS] cafe [SEP]");
   CHECK(tokens(*with(",\"strip_accents\":false"), "Café") == "[CLS] café [SEP]");
   CHECK(tokens(*with(",\"lowercase\":false"), "Café") == "[CLS] Café [SEP]");
-  const struct { const char *bytes, *message;
+  const struct {
+    const char *bytes, *message;
   } broken[] = {{"[PAD]\n[UNK]\n[CLS]\n", "v: the vocabulary has no [SEP]"},
                 {"", "v: the vocabulary has no [PAD]"},
                 {"\xFF\n", "v:1: byte 0"}};

@@ -43,7 +43,9 @@ struct Bench {
   std::string run(const std::vector<std::string>& sets, int64_t stop_after = 0) const {
     std::atomic<int> signal{0};
     RunOptions options{.sets = sets, .output = folder / "runs", .progress = ProgressMode::none, .stop_signal = &signal};
-    options.after_step = [&](int64_t step) { if (step == stop_after) signal = 2; };
+    options.after_step = [&](int64_t step) {
+      if (step == stop_after) signal = 2;
+    };
     const RunResult result = run_experiment(folder / "bits.json", options);
     CHECK(result.exit_code == (stop_after ? 130 : 0));
     return result.folder;
@@ -80,7 +82,9 @@ TEST_CASE("nor does it with noise of every kind and penalties on weights") {
   const TempFolder folder(Medium::memory);
   const std::string file = std::string(TAPEDECK_SOURCE_DIR) + "/configs/smoke/noise.json";
   const std::vector<std::vector<std::string>> rows = {
-      {}, {"model.encoder.norm=pre", "model.encoder.noise.dropout=gaussian", "model.head.per=batch"}, {"model.encoder.noise.dropout=standard"}};
+      {},
+      {"model.encoder.norm=pre", "model.encoder.noise.dropout=gaussian", "model.head.per=batch"},
+      {"model.encoder.noise.dropout=standard"}};
   for (const auto& sets : rows) {
     CAPTURE(&sets - rows.data());
     const auto end = [&](const char* threads) {
@@ -113,7 +117,7 @@ TEST_CASE("a run stopped after any step and resumed ends as if it had not stoppe
     CHECK(status["state"] == "interrupted");
     CHECK(status["resumable"] == true);
     CHECK(status["step"] == step);
-    const bool other_threads = step % 10 == 0;    // the rest on one, where small tensors lose no time waiting for each other
+    const bool other_threads = step % 10 == 0;  // the rest on one, where small tensors lose no time waiting for each other
     const RunResult result = Bench::resume(folder, {other_threads ? "runtime.threads=2" : "runtime.threads=1"});
     CHECK(result.exit_code == 0);
     CHECK_FALSE(result.nothing_left);
@@ -124,7 +128,7 @@ TEST_CASE("a run stopped after any step and resumed ends as if it had not stoppe
 
 TEST_CASE("a run resumed to a longer duration ends like one that was that long from the start") {
   const Bench bench;
-  const std::string constant = "schedule=constant";                // a curve over the whole run would be another curve
+  const std::string constant = "schedule=constant";  // a curve over the whole run would be another curve
   const Ended whole(bench.run({constant, "training.duration=42 steps"}));
   const std::string folder = bench.run({constant, "training.duration=28 steps"});
   CHECK(Bench::resume(folder).nothing_left);

@@ -17,21 +17,16 @@ using Parsed = nlohmann::json;
 
 namespace {
 
-struct Page { const char *kind, *name, *struct_name; };
-const Page pages[] = {{"op", "squared_relu", "SquaredRelu"},
-                      {"layer", "gated_head", "GatedHead"},
-                      {"encoder", "averaging", "Averaging"},
-                      {"model", "concat_pooling", "ConcatPooling"},
-                      {"loss", "spherical", "Spherical"},
-                      {"objective", "calm", "Calm"},
-                      {"adversary", "cube_corner", "CubeCorner"},
-                      {"task", "ordinal", "Ordinal"},
-                      {"reader", "colon_lines", "ColonLines"},
-                      {"tokenizer", "blank_separated", "BlankSeparated"},
-                      {"sampler", "short_first", "ShortFirst"},
-                      {"optimizer", "signum", "Signum"},
-                      {"schedule", "inverse_root", "InverseRoot"},
-                      {"metric", "mean_recall", "MeanRecall"}};
+struct Page {
+  const char *kind, *name, *struct_name;
+};
+const Page pages[] = {{"op", "squared_relu", "SquaredRelu"},       {"layer", "gated_head", "GatedHead"},
+                      {"encoder", "averaging", "Averaging"},       {"model", "concat_pooling", "ConcatPooling"},
+                      {"loss", "spherical", "Spherical"},          {"objective", "calm", "Calm"},
+                      {"adversary", "cube_corner", "CubeCorner"},  {"task", "ordinal", "Ordinal"},
+                      {"reader", "colon_lines", "ColonLines"},     {"tokenizer", "blank_separated", "BlankSeparated"},
+                      {"sampler", "short_first", "ShortFirst"},    {"optimizer", "signum", "Signum"},
+                      {"schedule", "inverse_root", "InverseRoot"}, {"metric", "mean_recall", "MeanRecall"}};
 
 std::string guide(const std::string& file) { return read_text(fs::path(TAPEDECK_SOURCE_DIR) / "docs/guide/extend" / file); }
 
@@ -98,16 +93,24 @@ TEST_CASE("new writes the tutorial's part under another name, and nothing over w
     CHECK(has(made.out, "wrote ./" + name + ".cpp"));
     std::string camel = "My" + kind;
     camel[2] = char(camel[2] - 'a' + 'A');
-    CHECK(read_raw(shop.folder / (name + ".cpp")) == replaced(replaced(guide(kind + ".cpp"), page.name, name), page.struct_name, camel));
+    CHECK(read_raw(shop.folder / (name + ".cpp")) ==
+          replaced(replaced(guide(kind + ".cpp"), page.name, name), page.struct_name, camel));
     CHECK(has(shop.run({"new", kind, name}).err, "exists already"));
   }
-  CHECK(shop.run({"new", "head", "my_head"}).exit_code == 0);                  // the names that list has for two of them
-  CHECK(read_raw(shop.folder / "my_head.cpp") == replaced(replaced(guide("layer.cpp"), "gated_head", "my_head"), "GatedHead", "MyHead"));
+  CHECK(shop.run({"new", "head", "my_head"}).exit_code == 0);  // the names that list has for two of them
+  CHECK(read_raw(shop.folder / "my_head.cpp") ==
+        replaced(replaced(guide("layer.cpp"), "gated_head", "my_head"), "GatedHead", "MyHead"));
   CHECK(shop.run({"new", "data", "my_data"}).exit_code == 0);
-  struct Trial { std::vector<std::string> words; const char* said; };
-  const Trial trials[] = {{{"new", "los", "mine"}, "did you mean \"loss\""},  {{"new", "loss", "Mine"}, "is no name"},
-                          {{"new", "loss", "../mine"}, "is no name"},          {{"new", "loss", "focal"}, "already"},
-                          {{"new", "op", "softmax"}, "already"},               {{"new", "op", "mine", "--to", "nowhere"}, "cannot write"}};
+  struct Trial {
+    std::vector<std::string> words;
+    const char* said;
+  };
+  const Trial trials[] = {{{"new", "los", "mine"}, "did you mean \"loss\""},
+                          {{"new", "loss", "Mine"}, "is no name"},
+                          {{"new", "loss", "../mine"}, "is no name"},
+                          {{"new", "loss", "focal"}, "already"},
+                          {{"new", "op", "softmax"}, "already"},
+                          {{"new", "op", "mine", "--to", "nowhere"}, "cannot write"}};
   for (const Trial& trial : trials) {
     const Finished refused = shop.run(trial.words);
     CHECK_MESSAGE(has(refused.err, trial.said), "expected: " << trial.said << ", got: " << refused.err);
@@ -168,7 +171,11 @@ TEST_CASE("a plugin that does not fit is refused, with a reason and a hint") {
   other_machine[18] = char(other_machine[18] + 1);
   char& digit = other_headers[good.find(mark + tag) + mark.size() + 15];
   digit = digit == '0' ? '1' : '0';
-  struct Trial { const char* what; std::string bytes; const char* said; };
+  struct Trial {
+    const char* what;
+    std::string bytes;
+    const char* said;
+  };
   const Trial trials[] = {
       {"empty", "", "is not a shared library"},
       {"text", "#!/bin/sh\nexit 0\n", "is not a shared library"},
@@ -178,7 +185,7 @@ TEST_CASE("a plugin that does not fit is refused, with a reason and a hint") {
       {"another machine's", other_machine, "is not a complete shared library"},
       {"no tag", replaced(good, mark, "tapedeck-nothing"), "has no tag"},
       {"another version", older, "was built for tapedeck \"0.0.9"},
-      {"other headers", other_headers, "was built for tapedeck \"" },
+      {"other headers", other_headers, "was built for tapedeck \""},
       {"calls what is not there", replaced(good, "_ZN8tapedeck6add_op", "_ZN8tapedeck6odd_op"), "undefined symbol"},
   };
   for (const Trial& trial : trials) {

@@ -13,11 +13,14 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-struct Only { Words paths; std::string text; };
+struct Only {
+  Words paths;
+  std::string text;
+};
 struct Rules {
-  std::map<std::string, int> floors;          // name -> number
-  std::map<std::string, int> beside;          // folder -> highest floor whose public headers it includes
-  std::map<std::string, Words> kernels;       // floor name -> what it may include of kernels/
+  std::map<std::string, int> floors;     // name -> number
+  std::map<std::string, int> beside;     // folder -> highest floor whose public headers it includes
+  std::map<std::string, Words> kernels;  // floor name -> what it may include of kernels/
   Words hidden, never;
   std::vector<Only> only;
 };
@@ -63,7 +66,11 @@ std::string floor_name(const std::string& path) {
   return "";
 }
 
-struct Include { std::string path; int line; bool ours; };  // a header of another project keeps the path as written
+struct Include {
+  std::string path;
+  int line;
+  bool ours;
+};  // a header of another project keeps the path as written
 
 std::vector<Include> includes_of(const std::string& path, const std::string& code, const Sources& sources) {
   namespace fs = std::filesystem;
@@ -76,9 +83,12 @@ std::vector<Include> includes_of(const std::string& path, const std::string& cod
     const size_t open = line.find_first_of("\"<"), close = line.find_first_of("\">", open + 1);
     const std::string written = line.substr(open + 1, close - open - 1);
     Include include{written, number, false};
-    for (const std::string& candidate : {(fs::path(path).parent_path() / written).lexically_normal().string(), written,
-                                         "include/" + written})
-      if (sources.contains(candidate)) { include = {candidate, number, true}; break; }
+    for (const std::string& candidate :
+         {(fs::path(path).parent_path() / written).lexically_normal().string(), written, "include/" + written})
+      if (sources.contains(candidate)) {
+        include = {candidate, number, true};
+        break;
+      }
     includes.push_back(include);
   }
   return includes;
@@ -88,11 +98,11 @@ std::vector<Include> includes_of(const std::string& path, const std::string& cod
 std::string judge(const Rules& rules, const std::string& from, const Include& include) {
   const bool from_public = from.starts_with("include/"), to_public = include.path.starts_with("include/");
   if (!include.ours) return from_public && any_covers(rules.hidden, include.path) ? "a public header shows a hidden library" : "";
-  std::string outer, home;                        // of the folders around `from`, the first and the innermost one
+  std::string outer, home;  // of the folders around `from`, the first and the innermost one
   for (const auto& [folder, highest] : rules.beside) {
     if (include.path.starts_with(folder) && !from.starts_with(folder)) return "nobody includes " + folder;
     if (!from.starts_with(folder)) continue;
-    home = folder;                                // sorted: an inner folder follows the one that holds it
+    home = folder;  // sorted: an inner folder follows the one that holds it
     if (outer.empty()) outer = folder;
   }
   if (!home.empty()) {
@@ -153,13 +163,22 @@ Rules project_rules() { return read_rules(read_text(TAPEDECK_SOURCE_DIR "/tests/
 Sources project_sources() { return read_sources({"kernels", "include", "src", "models"}, {".h", ".cpp"}); }
 
 /// Small sources on trial stand in this house, whose files are empty.
-const Sources house = {{"kernels/kernels.h", ""},           {"kernels/philox.h", ""},
-                       {"kernels/dispatch.h", ""},          {"models/b.h", ""},
-                       {"include/tapedeck/base/b.h", ""},   {"include/tapedeck/ops/b.h", ""},
-                       {"include/tapedeck/data/b.h", ""},   {"include/tapedeck/objectives/b.h", ""},
-                       {"src/nn/b.h", ""},                  {"src/train/b.h", ""}};
+const Sources house = {{"kernels/kernels.h", ""},
+                       {"kernels/philox.h", ""},
+                       {"kernels/dispatch.h", ""},
+                       {"models/b.h", ""},
+                       {"include/tapedeck/base/b.h", ""},
+                       {"include/tapedeck/ops/b.h", ""},
+                       {"include/tapedeck/data/b.h", ""},
+                       {"include/tapedeck/objectives/b.h", ""},
+                       {"src/nn/b.h", ""},
+                       {"src/train/b.h", ""}};
 
-struct Trial { const char* what; Sources sources; const char* verdict; };  // verdict: part of the diagnostic, "" if allowed
+struct Trial {
+  const char* what;
+  Sources sources;
+  const char* verdict;
+};  // verdict: part of the diagnostic, "" if allowed
 
 const Trial trials[] = {
     {"a floor includes a lower one", {{"src/ops/a.cpp", "#include <tapedeck/base/b.h>\n"}}, ""},
@@ -173,9 +192,7 @@ const Trial trials[] = {
     {"a circle of three",
      {{"src/nn/c.h", "#include \"d.h\""}, {"src/nn/d.h", "#include \"e.h\""}, {"src/nn/e.h", "#include \"c.h\""}},
      "circular"},
-    {"a diamond is no circle",
-     {{"src/nn/c.h", "#include \"d.h\"\n#include \"b.h\""}, {"src/nn/d.h", "#include \"b.h\""}},
-     ""},
+    {"a diamond is no circle", {{"src/nn/c.h", "#include \"d.h\"\n#include \"b.h\""}, {"src/nn/d.h", "#include \"b.h\""}}, ""},
     {"ops use kernels", {{"src/ops/a.cpp", "#include \"kernels/kernels.h\""}}, ""},
     {"layers use kernels", {{"src/nn/a.cpp", "#include \"kernels/kernels.h\""}}, "may not include it"},
     {"random keys use Philox", {{"src/base/a.cpp", "#include \"kernels/philox.h\""}}, ""},
@@ -185,7 +202,9 @@ const Trial trials[] = {
     {"a model on public headers", {{"models/custom/a.cpp", "#include <tapedeck/objectives/b.h>\n#include \"models/b.h\""}}, ""},
     {"a model reads data", {{"models/a.cpp", "#include <tapedeck/data/b.h>"}}, "looks above its floor"},
     {"a reader of one's own", {{"models/custom/a.cpp", "#include <tapedeck/data/b.h>"}}, ""},
-    {"a model opens what is one's own", {{"models/a.cpp", "#include \"models/custom/b.h\""}, {"models/custom/b.h", ""}}, "nobody includes"},
+    {"a model opens what is one's own",
+     {{"models/a.cpp", "#include \"models/custom/b.h\""}, {"models/custom/b.h", ""}},
+     "nobody includes"},
     {"one's own opens src", {{"models/custom/a.cpp", "#include \"src/nn/b.h\""}}, "public headers only"},
     {"a model opens src", {{"models/a.cpp", "#include \"src/nn/b.h\""}}, "public headers only"},
     {"a floor opens a model", {{"src/train/a.cpp", "#include \"models/b.h\""}}, "nobody includes models/"},

@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "support/gradcheck.h"
 #include <tapedeck/ops/fused.h>
+#include "support/gradcheck.h"
 
 namespace tapedeck::testing {
 namespace {
@@ -26,7 +26,8 @@ Tensor gradient_of(const Function& f, const Tensor& x) {
   return gradient(sum(y * normal(y.shape(), "projection", y.dtype())), leaf);
 }
 bool all_finite(const Tensor& t) {
-  for (int64_t i = 0; i < t.size(); ++i) if (!std::isfinite(t.item(i))) return false;
+  for (int64_t i = 0; i < t.size(); ++i)
+    if (!std::isfinite(t.item(i))) return false;
   return true;
 }
 
@@ -50,7 +51,7 @@ TEST_CASE("packed sequences attend as if each were alone") {
 
 TEST_CASE("a poisoned sequence poisons neither its neighbours nor their gradients") {
   const Tensor clean = normal({9, 3 * dim}, "qkv"), bad = clean.clone();
-  for (int64_t c = 0; c < 3 * dim; ++c) set(bad, 4 * 3 * dim + c, nan);        // token 4, in the second of the real sequences
+  for (int64_t c = 0; c < 3 * dim; ++c) set(bad, 4 * 3 * dim + c, nan);  // token 4, in the second of the real sequences
   for (const auto& [begin, end] : {std::pair{0, 3}, {5, 9}}) {
     CHECK(same_bits(rows(attend(false)(bad), begin, end), rows(attend(false)(clean), begin, end)));
     CHECK(same_bits(rows(gradient_of(attend(false), bad), begin, end), rows(gradient_of(attend(false), clean), begin, end)));
@@ -59,7 +60,7 @@ TEST_CASE("a poisoned sequence poisons neither its neighbours nor their gradient
 
 TEST_CASE("causal attention does not see the future") {
   const Tensor qkv = normal({9, 3 * dim}, "qkv"), changed = qkv.clone();
-  for (int64_t c = 0; c < 3 * dim; ++c) set(changed, 8 * 3 * dim + c, 100 + double(c));   // the last token of the last sequence
+  for (int64_t c = 0; c < 3 * dim; ++c) set(changed, 8 * 3 * dim + c, 100 + double(c));  // the last token of the last sequence
   CHECK(same_bits(rows(attend(true)(changed), 0, 8), rows(attend(true)(qkv), 0, 8)));
   CHECK_FALSE(same_bits(rows(attend(false)(changed), 5, 8), rows(attend(false)(qkv), 5, 8)));
 }
@@ -104,7 +105,11 @@ TEST_CASE("attention never writes scores of all pairs to memory") {
 
 // ---- derivatives of any order -----------------------------------------------------------------------------------------------
 
-struct Smooth { const char* name; Shape shape; Function f; };
+struct Smooth {
+  const char* name;
+  Shape shape;
+  Function f;
+};
 std::vector<Smooth> smooth_functions() {
   const Tensor gain = normal({4}, "gain"), bias = normal({4}, "bias"), w = normal({3, 4}, "w"), other = normal({3, 4}, "other");
   const Tensor weights = numbers({0.5, 1, 2}, {3});
@@ -153,7 +158,7 @@ TEST_CASE("second derivatives are symmetric") {
   for (const Smooth& s : smooth_functions()) {
     CAPTURE(std::string(s.name));
     const Tensor x = normal(s.shape, "x"), u = normal(s.shape, "u"), v = normal(s.shape, "v");
-    const auto curvature = [&](const Tensor& along) {                            // H along
+    const auto curvature = [&](const Tensor& along) {  // H along
       Tape tape;
       const Tensor leaf = tape.leaf(x);
       return gradient(sum(gradient(sum(square(s.f(leaf))), leaf, Order::differentiable) * along), leaf);
@@ -210,7 +215,7 @@ TEST_CASE("a word that occurs twice collects both gradients") {
 }
 
 TEST_CASE("poolings of packed sequences") {
-  const Tensor x = numbers({1, 5, 3, 5, 2, -1, 7, 8}, {4, 2}), offsets = indices({0, 3, 3, 4});         // lengths 3, 0, 1
+  const Tensor x = numbers({1, 5, 3, 5, 2, -1, 7, 8}, {4, 2}), offsets = indices({0, 3, 3, 4});  // lengths 3, 0, 1
   CHECK(same_bits(segment_first(x, offsets), numbers({1, 5, 0, 0, 7, 8}, {3, 2})));
   CHECK(same_bits(segment_mean(x, offsets), numbers({2, 3, 0, 0, 7, 8}, {3, 2})));
   CHECK(same_bits(segment_max(x, offsets), numbers({3, 5, 0, 0, 7, 8}, {3, 2})));
@@ -229,7 +234,7 @@ TEST_CASE("cross entropy against its definition, in both smoothing conventions")
   constexpr double e = 0.1, classes = 5;
   CHECK(compare(cross_entropy_rows(x, labels), -at_label).relative < 1e-14);
   CHECK(compare(cross_entropy_rows(x, labels, {e, e / classes}), at_label * (e - 1) - all * (e / classes)).relative < 1e-14);
-  const double share = e / (classes - 1);                                         // fairseq: every class but the label
+  const double share = e / (classes - 1);  // fairseq: every class but the label
   CHECK(compare(cross_entropy_rows(x, labels, {e + share, share}), at_label * (e - 1) - (all - at_label) * share).relative <
         1e-14);
   CHECK(cross_entropy_rows(Tensor::zeros({1, 8}, DType::f64), indices({3})).item() ==
@@ -247,7 +252,7 @@ TEST_CASE("an ignored row is exactly nothing, whatever it holds") {
     const Tensor g = gradient(sum(loss), leaf, order);
     for (int64_t i = 3; i < 9; ++i) CHECK(g.item(i) == 0);
     CHECK(all_finite(g));
-    CHECK(std::fabs(g.item(0) + g.item(1) + g.item(2)) < 1e-15);                // a kept row's gradient sums to 0
+    CHECK(std::fabs(g.item(0) + g.item(1) + g.item(2)) < 1e-15);  // a kept row's gradient sums to 0
   }
   const Tensor second = gradient(sum(square(gradient(sum(loss), leaf, Order::differentiable))), leaf);
   for (int64_t i = 3; i < 9; ++i) CHECK(second.item(i) == 0);
@@ -280,7 +285,7 @@ TEST_CASE("off the tape nothing is recorded") {
   CHECK(tape.size() == 0);
   const Tensor leaf = tape.leaf(normal({9, 3 * dim}, "qkv"));
   CHECK(attend(false)(leaf).on_tape());
-  CHECK(tape.size() == 2);                                                        // the leaf and one fused row
+  CHECK(tape.size() == 2);  // the leaf and one fused row
 }
 
 }  // namespace

@@ -108,11 +108,13 @@ TEST_CASE("gradients of the loss, and of R-Drop's form of it, by differences") {
   for (const bool efficient : {false, true}) {
     CAPTURE(efficient);
     Spans s(efficient, true);
-    const Tensor other = s.hidden + Tensor::normal(s.hidden.shape(), root_key(5), 0, 0.1, DType::f64);  // what another mask would leave
+    const Tensor other =
+        s.hidden + Tensor::normal(s.hidden.shape(), root_key(5), 0, 0.1, DType::f64);  // what another mask would leave
     const auto value = [&](std::span<const Tensor> leaves) {
       Pass pass(s.store, s.batch, Mode::train, root_key(0), leaves);
       const Tensor a = s.layer(pass, s.hidden), b = s.layer(pass, other), cells = GlobalPointer::cells(s.batch.offsets, types);
-      return global_pointer(a, gold(a), cells) + global_pointer(b, gold(b), cells) + sigmoid_divergence(a, b, Reduction::sum) * 0.5;
+      return global_pointer(a, gold(a), cells) + global_pointer(b, gold(b), cells) +
+             sigmoid_divergence(a, b, Reduction::sum) * 0.5;
     };
     Tape tape;
     std::vector<Tensor> leaves;
@@ -134,8 +136,9 @@ TEST_CASE("gradients of the loss, and of R-Drop's form of it, by differences") {
 }
 
 TEST_CASE("what a type costs") {
-  tapedeck::testing::check_oracles(
-      "GlobalPointer", std::vector<Oracle>{
-                           {"efficient: weights of one more type", "4 head_size", double(weights(9, true) - weights(8, true)), 256, 0, "6.2.1 12.17"},
-                           {"weights of one more type", "2 width head_size", double(weights(9, false) - weights(8, false)), 98304, 0, "6.2.2 12.17"}});
+  tapedeck::testing::check_oracles("GlobalPointer",
+                                   std::vector<Oracle>{{"efficient: weights of one more type", "4 head_size",
+                                                        double(weights(9, true) - weights(8, true)), 256, 0, "6.2.1 12.17"},
+                                                       {"weights of one more type", "2 width head_size",
+                                                        double(weights(9, false) - weights(8, false)), 98304, 0, "6.2.2 12.17"}});
 }

@@ -39,7 +39,8 @@ TEST_CASE("loss and every gradient of every method equal PyTorch's") {
     worst = std::max({worst, std::abs(value / expected - 1), check_gradients(twin.store, at(row, "gradients"), limit)});
   });
   CHECK(cases().items.size() >= 86);
-  std::cout << "PyTorch twin, objectives: " << cases().items.size() << " cases, worst relative difference " << worst << " (limit " << limit << ")\n";
+  std::cout << "PyTorch twin, objectives: " << cases().items.size() << " cases, worst relative difference " << worst << " (limit "
+            << limit << ")\n";
 }
 
 TEST_CASE("the loss of a method as part of another has the same value and gradients") {

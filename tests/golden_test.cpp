@@ -1,5 +1,5 @@
-// The encoder and the first training methods against PyTorch: tests/golden/encoder.py computed the numbers, with masks from a second
-// implementation of Philox. f64 must agree to 1e-9 of the largest entry, f32 to 2e-5. Next: golden_objectives_test.cpp.
+// The encoder and the first training methods against PyTorch: tests/golden/encoder.py computed the numbers, with masks from a
+// second implementation of Philox. f64 must agree to 1e-9 of the largest entry, f32 to 2e-5. Next: golden_objectives_test.cpp.
 #include <iostream>
 
 #include "support/golden_twin.h"
@@ -30,8 +30,8 @@ TEST_CASE("logits, loss and every gradient equal PyTorch's") {
       worst = std::max({worst, logits, std::abs(value / expected - 1)});
       worst = std::max(worst, check_gradients(twin.store, at(row, "gradients"), limit));
     }
-    std::cout << "PyTorch twin, " << name_of(dtype) << ": " << at(golden(), "cases").items.size() << " cases, worst relative difference "
-              << worst << " (limit " << limit << ")\n";
+    std::cout << "PyTorch twin, " << name_of(dtype) << ": " << at(golden(), "cases").items.size()
+              << " cases, worst relative difference " << worst << " (limit " << limit << ")\n";
   }
 }
 

@@ -1,5 +1,5 @@
-// `tapedeck gradcheck` on every name that `tapedeck list` has and that has derivatives, and on parts with mistakes, each of which it
-// must find. Next: outside/wrong.cpp for the mistakes, check/check_part.h for the promises.
+// `tapedeck gradcheck` on every name that `tapedeck list` has and that has derivatives, and on parts with mistakes, each of which
+// it must find. Next: outside/wrong.cpp for the mistakes, check/check_part.h for the promises.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -16,13 +16,16 @@ using Parsed = nlohmann::json;
 namespace {
 
 /// Parts that cannot be checked, and what they say about it. None that is built in: adding one is a row here.
-struct Exemption { const char *kind, *name, *reason; };
+struct Exemption {
+  const char *kind, *name, *reason;
+};
 const std::vector<Exemption> exemptions = {};
 
 std::vector<std::string> names_of(const Parsed& list) {
   std::vector<std::string> names;
   for (const Parsed& entry : list)
-    if (const std::string kind = entry["kind"]; kind == "op" || tapedeck::can_be_checked(kind)) names.push_back(kind + "." + entry["name"].get<std::string>());
+    if (const std::string kind = entry["kind"]; kind == "op" || tapedeck::can_be_checked(kind))
+      names.push_back(kind + "." + entry["name"].get<std::string>());
   return names;
 }
 
@@ -53,7 +56,9 @@ TEST_CASE("everything with derivatives keeps its promises, one name after anothe
 }
 
 TEST_CASE("a part with a mistake is found out, and what is wrong is named") {
-  struct Mistake { const char *name, *promise, *where; };
+  struct Mistake {
+    const char *name, *promise, *where;
+  };
   const Mistake mistakes[] = {
       {"wrong_slope", "first derivatives agree with differences", "logits, element"},
       {"wrong_mean", "micro-batches add up to the batch", "element 0"},
@@ -84,9 +89,14 @@ TEST_CASE("a part with a mistake is found out, and what is wrong is named") {
 TEST_CASE("what cannot be checked says why, in one line") {
   const Finished refused = run_tool({"gradcheck", "needs_weather", "--plugin", TAPEDECK_WRONG_PLUGIN});
   CHECK(refused.exit_code == 0);
-  CHECK(refused.out == "loss needs_weather: not checked, because it cannot be used here: needs_weather: the data have no weather\n");
-  struct Trial { const char *word, *said; };
-  for (const Trial& trial : {Trial{"adamw", "of the kind optimizer, which has no derivatives"}, {"accuracy", "of the kind metric"}, {"r_dorp", "did you mean \"r_drop\""},
+  CHECK(refused.out ==
+        "loss needs_weather: not checked, because it cannot be used here: needs_weather: the data have no weather\n");
+  struct Trial {
+    const char *word, *said;
+  };
+  for (const Trial& trial : {Trial{"adamw", "of the kind optimizer, which has no derivatives"},
+                             {"accuracy", "of the kind metric"},
+                             {"r_dorp", "did you mean \"r_drop\""},
                              {"loss.accuracy", "there is nothing called"}}) {
     const Finished finished = run_tool({"gradcheck", trial.word});
     CAPTURE(finished.err);

@@ -39,11 +39,13 @@ const Case cases[] = {
     {"several blocks of keys, causal", {0, 1051}, {0, 1051}, 1, 4, 0, 0, 0, true, 0.1},
 };
 
-struct Want { Numbers out, normaliser, dq, dk, dv; };
+struct Want {
+  Numbers out, normaliser, dq, dk, dv;
+};
 
 /// Everything in double through explicit scores; the pads of dq, dk, dv keep `initial`.
-Want attention_want(const Attention& a, const Numbers& q, const Numbers& k, const Numbers& v, const Numbers& dout, Numbers dq, Numbers dk,
-                    Numbers dv) {
+Want attention_want(const Attention& a, const Numbers& q, const Numbers& k, const Numbers& v, const Numbers& dout, Numbers dq,
+                    Numbers dk, Numbers dv) {
   const int64_t queries = a.q_offsets[a.sequences];
   Want want;
   const Numbers scores = naive::ragged_scores(a, q, k), p = naive::ragged_softmax(a, scores);
@@ -90,8 +92,8 @@ TEST_CASE("attention forward and backward equal the full matrix of scores") {
         std::vector<T> out(queries * a.out_stride, T(NAN)), normaliser(queries * a.heads, T(NAN));
         auto gq = cast<T>(dq), gk = cast<T>(dk), gv = cast<T>(dv);
         table.attention(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data());
-        table.attention_backward(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data(), up.data(), gq.data(), gk.data(),
-                                gv.data(), accumulate);
+        table.attention_backward(a, tq.data(), tk.data(), tv.data(), out.data(), normaliser.data(), up.data(), gq.data(),
+                                 gk.data(), gv.data(), accumulate);
         return joined({out, normaliser, gq, gk, gv});
       });
     }
@@ -106,8 +108,8 @@ TEST_CASE("attention survives scores of +-1e4 and 2048 tokens") {
   const auto x = cast<float>(random_numbers(2048 * 16, 1, -50, 50));
   std::vector<float> out(x.size()), normaliser(2048), dq(x.size()), dk(x.size()), dv(x.size());
   kernel_table<float>().attention(a, x.data(), x.data(), x.data(), out.data(), normaliser.data());
-  kernel_table<float>().attention_backward(a, x.data(), x.data(), x.data(), out.data(), normaliser.data(), x.data(), dq.data(), dk.data(),
-                                   dv.data(), false);
+  kernel_table<float>().attention_backward(a, x.data(), x.data(), x.data(), out.data(), normaliser.data(), x.data(), dq.data(),
+                                           dk.data(), dv.data(), false);
   for (const auto& values : {out, normaliser, dq, dk, dv})
     CHECK(kernel_table<float>().first_non_finite(int64_t(values.size()), values.data()) == -1);
 }

@@ -46,8 +46,8 @@ const UnaryCase written_out[] = {
     {"cos", Unary::cos, [](double x) { return std::cos(x); }, [](double x) { return -std::sin(x); }},
     {"erf", Unary::erf, [](double x) { return std::erf(x); }, [](double x) { return 2 / std::sqrt(M_PI) * std::exp(-x * x); }},
     {"pow", Unary::pow, [](double x) { return std::pow(x, 2.5); }, [](double x) { return 2.5 * std::pow(x, 1.5); }, 0.1, 3, 2.5},
-    {"clamp", Unary::clamp, [](double x) { return std::clamp(x, -1.0, 0.5); }, [](double x) { return double(x >= -1 && x <= 0.5); },
-     -3, 3, -1, 0.5},
+    {"clamp", Unary::clamp, [](double x) { return std::clamp(x, -1.0, 0.5); },
+     [](double x) { return double(x >= -1 && x <= 0.5); }, -3, 3, -1, 0.5},
     {"scale", Unary::scale, [](double x) { return 1.5 * x; }, [](double) { return 1.5; }, -3, 3, 1.5},
     {"add_scalar", Unary::add_scalar, [](double x) { return x + 1.5; }, [](double) { return 1.0; }, -3, 3, 1.5},
     {"reciprocal", Unary::reciprocal, [](double x) { return 1 / x; }, [](double x) { return -1 / (x * x); }, 0.5},
@@ -61,7 +61,9 @@ std::vector<UnaryCase> all_unaries() {
   std::vector<UnaryCase> all(std::begin(written_out), std::end(written_out));
   const auto add = [&](const char* name, Unary which, std::string_view cases) {
     if (std::ranges::any_of(all, [&](const UnaryCase& c) { return c.which == which; })) return;
-    const auto f = [which](double x) { return visit_unary(which, 0, 0, [&](auto op) { return op.forward(tapedeck::Counted(x)).value; }); };
+    const auto f = [which](double x) {
+      return visit_unary(which, 0, 0, [&](auto op) { return op.forward(tapedeck::Counted(x)).value; });
+    };
     const auto slope = [which](double x) {
       return visit_unary(which, 0, 0, [&](auto op) {
         const tapedeck::Counted in(x);
@@ -123,10 +125,15 @@ TEST_CASE("binary operations with every broadcast") {
           const Numbers a = random_numbers(n, 1), b = random_numbers(n, 2, 0.5, 2), initial = random_numbers(n, 3);
           Numbers want(n);
           for (int64_t i = 0; i < n; ++i) {
-            const int64_t at = broadcast == Broadcast::same ? i : broadcast == Broadcast::row ? i % cols
-                             : broadcast == Broadcast::column ? i / cols : 0;
+            const int64_t at = broadcast == Broadcast::same     ? i
+                               : broadcast == Broadcast::row    ? i % cols
+                               : broadcast == Broadcast::column ? i / cols
+                                                                : 0;
             const double x = a[i], y = b[at];
-            want[i] = which == Binary::add ? x + y : which == Binary::subtract ? x - y : which == Binary::multiply ? x * y : x / y;
+            want[i] = which == Binary::add        ? x + y
+                      : which == Binary::subtract ? x - y
+                      : which == Binary::multiply ? x * y
+                                                  : x / y;
           }
           check_kernel("binary", plus(want, initial, accumulate), 4, [&](const auto& table) {
             using T = type_of<decltype(table)>;
@@ -161,8 +168,8 @@ TEST_CASE("fill, add_scaled and where") {
 }
 
 TEST_CASE("reduce, argmax and spread over any axis") {
-  const int64_t cases[][3] = {{1, 1, 1},   {1, 40001, 1}, {17, 129, 1},  {1, 700, 33},  {5, 15, 17},
-                              {3, 600, 65}, {2, 1, 127},   {129, 16, 1}, {1, 33, 20001}, {0, 3, 2}, {3, 4, 0}};
+  const int64_t cases[][3] = {{1, 1, 1},   {1, 40001, 1}, {17, 129, 1},   {1, 700, 33}, {5, 15, 17}, {3, 600, 65},
+                              {2, 1, 127}, {129, 16, 1},  {1, 33, 20001}, {0, 3, 2},    {3, 4, 0}};
   for (const auto& sizes : cases)
     for (bool accumulate : {false, true}) {
       const int64_t outer = sizes[0], axis = sizes[1], inner = sizes[2];
@@ -179,8 +186,8 @@ TEST_CASE("reduce, argmax and spread over any axis") {
             spread[(o * axis + a) * inner + i] = 0.5 * initial[at];
           }
       for (double value : sum) mean.push_back(value / double(axis));
-      const Numbers want = joined({plus(sum, initial, accumulate), plus(mean, initial, accumulate), plus(max, initial, accumulate),
-                                   arg, plus(spread, spread_initial, accumulate)});
+      const Numbers want = joined({plus(sum, initial, accumulate), plus(mean, initial, accumulate),
+                                   plus(max, initial, accumulate), arg, plus(spread, spread_initial, accumulate)});
       check_kernel("reduce", want, 512, [&](const auto& table) {
         using T = type_of<decltype(table)>;
         const auto in = cast<T>(x), small = cast<T>(initial);
@@ -224,7 +231,7 @@ TEST_CASE("summarise: extremes, sums, zeros and what is not finite") {
       Numbers x = random_numbers(n, 1);
       for (size_t i = 0; i < x.size(); i += 5) x[i] = bad;
       long double sum = 0, squares = 0;
-      std::vector<double> want(8);                 // min, max, sum, squares, zeros, nan, infinite, first bad
+      std::vector<double> want(8);  // min, max, sum, squares, zeros, nan, infinite, first bad
       want[0] = HUGE_VAL, want[1] = -HUGE_VAL, want[7] = -1;
       for (size_t i = 0; i < x.size(); ++i) {
         if (!std::isfinite(x[i])) {
@@ -237,21 +244,41 @@ TEST_CASE("summarise: extremes, sums, zeros and what is not finite") {
       }
       want[2] = double(sum), want[3] = double(squares);
       const bool none = want[0] > want[1];
-      check_kernel("summarise", {none ? 0 : want[0], none ? 0 : want[1], want[2], want[3], want[4], want[5], want[6], want[7]}, 256, [&](const auto& table) {
-        using T = type_of<decltype(table)>;
-        const auto in = cast<T>(x);
-        const Summary s = table.summarise(n, in.data());
-        return std::vector<T>{T(s.min > s.max ? 0 : s.min), T(s.min > s.max ? 0 : s.max), T(s.sum), T(s.squares), T(s.zeros), T(s.nan), T(s.infinite), T(s.first_bad)};
-      });
+      check_kernel("summarise", {none ? 0 : want[0], none ? 0 : want[1], want[2], want[3], want[4], want[5], want[6], want[7]},
+                   256, [&](const auto& table) {
+                     using T = type_of<decltype(table)>;
+                     const auto in = cast<T>(x);
+                     const Summary s = table.summarise(n, in.data());
+                     return std::vector<T>{T(s.min > s.max ? 0 : s.min),
+                                           T(s.min > s.max ? 0 : s.max),
+                                           T(s.sum),
+                                           T(s.squares),
+                                           T(s.zeros),
+                                           T(s.nan),
+                                           T(s.infinite),
+                                           T(s.first_bad)};
+                   });
     }
 }
 
 TEST_CASE("permute every order, and copy_rows between strides") {
-  struct Case { std::vector<int64_t> shape; std::vector<int> order; };
-  const Case cases[] = {{{7}, {0}},           {{33, 129}, {1, 0}},        {{257, 65}, {1, 0}},      {{3, 4, 5}, {2, 0, 1}},
-                        {{3, 4, 5}, {0, 2, 1}}, {{4, 17, 3, 16}, {0, 2, 1, 3}}, {{4, 1, 3, 16}, {3, 1, 0, 2}},
-                        {{2, 3, 2, 3, 2, 5}, {5, 3, 1, 4, 2, 0}}, {{2, 9, 40, 35}, {0, 1, 3, 2}}, {{1, 1}, {1, 0}},
-                        {{0, 3}, {1, 0}}, {{3, 0, 2}, {2, 0, 1}}, {{4, 0}, {0, 1}}};
+  struct Case {
+    std::vector<int64_t> shape;
+    std::vector<int> order;
+  };
+  const Case cases[] = {{{7}, {0}},
+                        {{33, 129}, {1, 0}},
+                        {{257, 65}, {1, 0}},
+                        {{3, 4, 5}, {2, 0, 1}},
+                        {{3, 4, 5}, {0, 2, 1}},
+                        {{4, 17, 3, 16}, {0, 2, 1, 3}},
+                        {{4, 1, 3, 16}, {3, 1, 0, 2}},
+                        {{2, 3, 2, 3, 2, 5}, {5, 3, 1, 4, 2, 0}},
+                        {{2, 9, 40, 35}, {0, 1, 3, 2}},
+                        {{1, 1}, {1, 0}},
+                        {{0, 3}, {1, 0}},
+                        {{3, 0, 2}, {2, 0, 1}},
+                        {{4, 0}, {0, 1}}};
   for (const Case& test : cases)
     for (bool accumulate : {false, true}) {
       const int rank = int(test.shape.size());
@@ -296,7 +323,8 @@ TEST_CASE("permute every order, and copy_rows between strides") {
 TEST_CASE("adamw and sgd follow their equations") {
   for (int64_t n : sizes)
     for (bool zero : {false, true}) {
-      const Numbers w = random_numbers(n, 1), g = random_numbers(n, 2), m = random_numbers(n, 3), v = random_numbers(n, 4, 0.01, 2);
+      const Numbers w = random_numbers(n, 1), g = random_numbers(n, 2), m = random_numbers(n, 3),
+                    v = random_numbers(n, 4, 0.01, 2);
       const AdamW adam{0.01, 0.9, 0.999, 1e-8, 0.1, 0.19, 0.002, 0.5, zero};
       Numbers want_w(n), want_m(n), want_v(n), want_g(n), sgd_w[4], sgd_m[4];
       for (int64_t i = 0; i < n; ++i) {
@@ -321,7 +349,7 @@ TEST_CASE("adamw and sgd follow their equations") {
           using T = type_of<decltype(table)>;
           auto weight = cast<T>(w), grad = cast<T>(g), velocity = cast<T>(m);
           table.sgd(n, {0.01, 0.9, 0.1, 0.5, kind == 1, zero, kind == 2}, weight.data(), grad.data(),
-                   kind == 3 ? nullptr : velocity.data());
+                    kind == 3 ? nullptr : velocity.data());
           return joined({weight, velocity, grad});
         });
     }

@@ -18,12 +18,18 @@ const int64_t shapes[][3] = {{1, 1, 1},    {15, 16, 17}, {17, 1, 129},   {1, 127
 
 double activate(Activation activation, double x) {
   switch (activation) {
-    case Activation::none: return x;
-    case Activation::relu: return std::max(x, 0.0);
-    case Activation::gelu_erf: return x * std::erfc(-x / std::sqrt(2.0)) / 2;
-    case Activation::gelu_tanh: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::silu: return x * naive::sigmoid(x);
-    case Activation::tanh: return std::tanh(x);
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return std::max(x, 0.0);
+    case Activation::gelu_erf:
+      return x * std::erfc(-x / std::sqrt(2.0)) / 2;
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::silu:
+      return x * naive::sigmoid(x);
+    case Activation::tanh:
+      return std::tanh(x);
   }
   return x;
 }
@@ -40,12 +46,12 @@ TEST_CASE("gemm with every transpose, accumulated or not, by both backends") {
         use_gemm(backend);
         check_kernel("gemm with flags " + std::to_string(flags) + " by backend " + std::to_string(int(backend)), want,
                      8 * std::sqrt(double(k) + 1) + 8, [&](const auto& table) {
-          using T = type_of<decltype(table)>;
-          const auto left = cast<T>(a), right = cast<T>(b);
-          auto c = before<T>(initial, g.accumulate);
-          table.gemm(g, left.data(), right.data(), c.data(), static_cast<const Epilogue<T>*>(nullptr));
-          return c;
-        });
+                       using T = type_of<decltype(table)>;
+                       const auto left = cast<T>(a), right = cast<T>(b);
+                       auto c = before<T>(initial, g.accumulate);
+                       table.gemm(g, left.data(), right.data(), c.data(), static_cast<const Epilogue<T>*>(nullptr));
+                       return c;
+                     });
       }
     }
   use_gemm(default_gemm_backend);
@@ -56,7 +62,7 @@ TEST_CASE("gemm with bf16 operands equals f32 sums of rounded operands, with eve
     MESSAGE("skipped: this CPU does not multiply bf16");
     return;
   }
-  const auto rounded = [](Numbers x) {            // to 8 bits of mantissa, ties to even
+  const auto rounded = [](Numbers x) {  // to 8 bits of mantissa, ties to even
     for (double& v : x) {
       uint32_t bits = std::bit_cast<uint32_t>(float(v));
       bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000u;
@@ -90,8 +96,8 @@ TEST_CASE("gemm with bf16 operands equals f32 sums of rounded operands, with eve
 TEST_CASE("gemm epilogues: bias, every activation, the value before it") {
   const int64_t sizes[][3] = {{17, 33, 20}, {140, 300, 64}, {5, 16, 600}};
   for (auto [m, n, k] : sizes)
-    for (auto activation : {Activation::none, Activation::relu, Activation::gelu_erf, Activation::gelu_tanh, Activation::silu,
-                            Activation::tanh}) {
+    for (auto activation :
+         {Activation::none, Activation::relu, Activation::gelu_erf, Activation::gelu_tanh, Activation::silu, Activation::tanh}) {
       const Gemm g{m, n, k};
       const Numbers a = random_numbers(m * k, 1, -0.5, 0.5), b = random_numbers(k * n, 2, -0.5, 0.5), bias = random_numbers(n, 3);
       Numbers kept = naive::gemm(g, a.data(), b.data()), want;
@@ -129,12 +135,12 @@ TEST_CASE("batched products, one matrix repeated") {
           use_gemm(backend);
           check_kernel("gemm_batched", plus(want, initial, g.accumulate), 8 * std::sqrt(double(k)) + 8,
                        [&, batches = batches](const auto& table) {
-            using T = type_of<decltype(table)>;
-            const auto left = cast<T>(a), right = cast<T>(b);
-            auto c = before<T>(initial, g.accumulate);
-            table.gemm_batched(g, batches, left.data(), a_step, right.data(), b_step, c.data(), c_step);
-            return c;
-          });
+                         using T = type_of<decltype(table)>;
+                         const auto left = cast<T>(a), right = cast<T>(b);
+                         auto c = before<T>(initial, g.accumulate);
+                         table.gemm_batched(g, batches, left.data(), a_step, right.data(), b_step, c.data(), c_step);
+                         return c;
+                       });
         }
       }
   use_gemm(default_gemm_backend);
@@ -145,15 +151,19 @@ TEST_CASE("parallel tasks: each once, nested calls too, the first exception come
     set_threads(count);
     CHECK(threads() == count);
     std::vector<int> visits(1000, 0);
-    parallel_tasks(10, [&](int64_t outer) { parallel_ranges(100, 7, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) ++visits[outer * 100 + i];
-    }); });
+    parallel_tasks(10, [&](int64_t outer) {
+      parallel_ranges(100, 7, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) ++visits[outer * 100 + i];
+      });
+    });
     CHECK(std::count(visits.begin(), visits.end(), 1) == 1000);
     std::atomic<int> finished{0};
-    CHECK_THROWS_WITH(parallel_tasks(20, [&](int64_t i) {
-      if (i == 5 || i == 11) throw std::runtime_error(i == 5 ? "five" : "eleven");
-      ++finished;
-    }), "five");
+    CHECK_THROWS_WITH(parallel_tasks(20,
+                                     [&](int64_t i) {
+                                       if (i == 5 || i == 11) throw std::runtime_error(i == 5 ? "five" : "eleven");
+                                       ++finished;
+                                     }),
+                      "five");
     parallel_tasks(0, [&](int64_t) { FAIL("there is no task"); });
   }
   set_threads(2);

@@ -7,7 +7,10 @@ using namespace tapedeck::kernels;
 using namespace tapedeck::test;
 
 TEST_CASE("philox gives the known answers of Random123") {
-  struct Known { uint64_t key, counter, stream; uint32_t word[4]; };
+  struct Known {
+    uint64_t key, counter, stream;
+    uint32_t word[4];
+  };
   const Known table[] = {
       {0, 0, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
       {~0ull, ~0ull, ~0ull, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
@@ -21,7 +24,12 @@ TEST_CASE("philox gives the known answers of Random123") {
 
 namespace {
 
-struct Function { const char* name; Unary which; long double (*exact)(long double); double low, high; };
+struct Function {
+  const char* name;
+  Unary which;
+  long double (*exact)(long double);
+  double low, high;
+};
 const Function functions[] = {
     {"exp", Unary::exp, [](long double x) { return std::exp(x); }, -87, 88},
     {"exp near 0", Unary::exp, [](long double x) { return std::exp(x); }, -1, 1},
@@ -32,7 +40,8 @@ const Function functions[] = {
     {"erf", Unary::erf, [](long double x) { return std::erf(x); }, -5, 5},
     {"erf near 0", Unary::erf, [](long double x) { return std::erf(x); }, -1, 1},
     {"sigmoid", Unary::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }, -80, 30},
-    {"softplus", Unary::softplus, [](long double x) { return std::log1p(std::exp(-std::fabs(x))) + std::fmax(x, 0.0L); }, -40, 40},
+    {"softplus", Unary::softplus, [](long double x) { return std::log1p(std::exp(-std::fabs(x))) + std::fmax(x, 0.0L); }, -40,
+     40},
     {"rsqrt", Unary::rsqrt, [](long double x) { return 1 / std::sqrt(x); }, 1e-20, 100},
     {"sqrt", Unary::sqrt, [](long double x) { return std::sqrt(x); }, 0, 100},
 };
@@ -66,16 +75,19 @@ TEST_CASE("elementary functions keep their relative error") {
 
 TEST_CASE("elementary functions at the ends of their range") {
   const double inf = HUGE_VAL, nan = NAN;
-  struct Point { Unary which; double x, y; };
+  struct Point {
+    Unary which;
+    double x, y;
+  };
   const Point table[] = {
-      {Unary::exp, inf, inf},       {Unary::exp, -inf, 0},     {Unary::exp, 1e4, inf},      {Unary::exp, -1e4, 0},
-      {Unary::exp, 0, 1},           {Unary::exp, nan, nan},    {Unary::log, 0, -inf},       {Unary::log, -1, nan},
-      {Unary::log, inf, inf},       {Unary::log, 1, 0},        {Unary::log, nan, nan},      {Unary::tanh, 1e4, 1},
-      {Unary::tanh, -1e4, -1},      {Unary::tanh, nan, nan},   {Unary::erf, 1e4, 1},        {Unary::erf, -inf, -1},
-      {Unary::erf, nan, nan},       {Unary::sigmoid, -1e4, 0}, {Unary::sigmoid, 1e4, 1},    {Unary::softplus, 1e4, 1e4},
-      {Unary::softplus, -1e4, 0},   {Unary::silu, -1e4, 0},    {Unary::silu, 1e4, 1e4},     {Unary::gelu, -1e4, 0},
-      {Unary::gelu, 1e4, 1e4},  {Unary::gelu_tanh, -1e4, 0}, {Unary::gelu_tanh, 1e4, 1e4}, {Unary::relu, nan, nan},
-      {Unary::abs, -inf, inf},      {Unary::sqrt, 0, 0},       {Unary::rsqrt, 0, inf},
+      {Unary::exp, inf, inf},     {Unary::exp, -inf, 0},       {Unary::exp, 1e4, inf},       {Unary::exp, -1e4, 0},
+      {Unary::exp, 0, 1},         {Unary::exp, nan, nan},      {Unary::log, 0, -inf},        {Unary::log, -1, nan},
+      {Unary::log, inf, inf},     {Unary::log, 1, 0},          {Unary::log, nan, nan},       {Unary::tanh, 1e4, 1},
+      {Unary::tanh, -1e4, -1},    {Unary::tanh, nan, nan},     {Unary::erf, 1e4, 1},         {Unary::erf, -inf, -1},
+      {Unary::erf, nan, nan},     {Unary::sigmoid, -1e4, 0},   {Unary::sigmoid, 1e4, 1},     {Unary::softplus, 1e4, 1e4},
+      {Unary::softplus, -1e4, 0}, {Unary::silu, -1e4, 0},      {Unary::silu, 1e4, 1e4},      {Unary::gelu, -1e4, 0},
+      {Unary::gelu, 1e4, 1e4},    {Unary::gelu_tanh, -1e4, 0}, {Unary::gelu_tanh, 1e4, 1e4}, {Unary::relu, nan, nan},
+      {Unary::abs, -inf, inf},    {Unary::sqrt, 0, 0},         {Unary::rsqrt, 0, inf},
   };
   for (const Point& point : table) {
     INFO("unary " << int(point.which) << " of " << point.x);

@@ -24,7 +24,9 @@ Numbers difficult_logits(int64_t rows, int64_t cols, uint64_t seed) {
   return x;
 }
 
-struct SoftmaxWant { Numbers softmax, log_softmax, logsumexp, d_softmax, d_log_softmax, d_logsumexp; };
+struct SoftmaxWant {
+  Numbers softmax, log_softmax, logsumexp, d_softmax, d_log_softmax, d_logsumexp;
+};
 SoftmaxWant softmax_want(int64_t rows, int64_t cols, const Numbers& x, const Numbers& dy) {
   SoftmaxWant want;
   want.softmax = naive::softmax(rows, cols, x);
@@ -49,7 +51,8 @@ SoftmaxWant softmax_want(int64_t rows, int64_t cols, const Numbers& x, const Num
 TEST_CASE("softmax family, forward and backward, with difficult rows") {
   for (auto [rows, cols] : shapes)
     for (bool accumulate : {false, true}) {
-      const Numbers x = difficult_logits(rows, cols, 1), dy = random_numbers(rows * cols, 2), initial = random_numbers(rows * cols, 3);
+      const Numbers x = difficult_logits(rows, cols, 1), dy = random_numbers(rows * cols, 2),
+                    initial = random_numbers(rows * cols, 3);
       const SoftmaxWant want = softmax_want(rows, cols, x, dy);
       const Numbers all = joined({want.softmax, want.log_softmax, want.logsumexp, plus(want.d_softmax, initial, accumulate),
                                   plus(want.d_log_softmax, initial, accumulate)});
@@ -66,13 +69,14 @@ TEST_CASE("softmax family, forward and backward, with difficult rows") {
         return joined({y, log_y, normaliser, d1, d2});
       });
       // a logsumexp of 1e4 is rounded to 1e4 epsilon, and its gradient inherits that
-      check_kernel("logsumexp_backward", plus(want.d_logsumexp, initial, accumulate), 2000, [&, rows = rows, cols = cols](const auto& table) {
-        using T = type_of<decltype(table)>;
-        const auto in = cast<T>(x), gradient = cast<T>(dy), normaliser = cast<T>(want.logsumexp);
-        auto dx = before<T>(initial, accumulate);
-        table.logsumexp_backward(rows, cols, in.data(), normaliser.data(), gradient.data(), dx.data(), accumulate);
-        return dx;
-      });
+      check_kernel("logsumexp_backward", plus(want.d_logsumexp, initial, accumulate), 2000,
+                   [&, rows = rows, cols = cols](const auto& table) {
+                     using T = type_of<decltype(table)>;
+                     const auto in = cast<T>(x), gradient = cast<T>(dy), normaliser = cast<T>(want.logsumexp);
+                     auto dx = before<T>(initial, accumulate);
+                     table.logsumexp_backward(rows, cols, in.data(), normaliser.data(), gradient.data(), dx.data(), accumulate);
+                     return dx;
+                   });
     }
 }
 
@@ -103,16 +107,17 @@ TEST_CASE("cross-entropy with smoothing, weights and ignored rows") {
           }
           check_kernel("cross_entropy", joined({loss, normaliser, plus(dx, initial, accumulate)}), 64,
                        [&, rows = rows, cols = cols](const auto& table) {
-            using T = type_of<decltype(table)>;
-            const auto in = cast<T>(x), w = cast<T>(weight), dl = cast<T>(dloss);
-            std::vector<T> out(rows), norm(rows);
-            auto gradient = before<T>(initial, accumulate);
-            const T* weights = weighted ? w.data() : nullptr;
-            table.cross_entropy(rows, cols, smoothing, each, in.data(), label.data(), weights, out.data(), norm.data());
-            table.cross_entropy_backward(rows, cols, smoothing, each, in.data(), label.data(), weights, norm.data(), dl.data(),
-                                        gradient.data(), accumulate);
-            return joined({out, norm, gradient});
-          });
+                         using T = type_of<decltype(table)>;
+                         const auto in = cast<T>(x), w = cast<T>(weight), dl = cast<T>(dloss);
+                         std::vector<T> out(rows), norm(rows);
+                         auto gradient = before<T>(initial, accumulate);
+                         const T* weights = weighted ? w.data() : nullptr;
+                         table.cross_entropy(rows, cols, smoothing, each, in.data(), label.data(), weights, out.data(),
+                                             norm.data());
+                         table.cross_entropy_backward(rows, cols, smoothing, each, in.data(), label.data(), weights, norm.data(),
+                                                      dl.data(), gradient.data(), accumulate);
+                         return joined({out, norm, gradient});
+                       });
         }
 }
 
@@ -167,17 +172,17 @@ TEST_CASE("symmetric KL from logits") {
         const double slack = offset == 0 ? 128 : 4096;  // the offset costs log2(1000) bits of each logit
         check_kernel("symmetric_kl", joined({divergence, plus(da, initial, accumulate), plus(db, initial, accumulate)}), slack,
                      [&, rows = rows, cols = cols](const auto& table) {
-          using T = type_of<decltype(table)>;
-          const auto left = cast<T>(a), right = cast<T>(b), gradient = cast<T>(dd);
-          std::vector<T> d(rows);
-          auto to_a = before<T>(initial, accumulate), to_b = to_a;
-          table.symmetric_kl(rows, cols, left.data(), right.data(), d.data());
-          table.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), to_a.data(), accumulate, nullptr,
-                                     false);
-          table.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), nullptr, false, to_b.data(),
-                                     accumulate);
-          return joined({d, to_a, to_b});
-        });
+                       using T = type_of<decltype(table)>;
+                       const auto left = cast<T>(a), right = cast<T>(b), gradient = cast<T>(dd);
+                       std::vector<T> d(rows);
+                       auto to_a = before<T>(initial, accumulate), to_b = to_a;
+                       table.symmetric_kl(rows, cols, left.data(), right.data(), d.data());
+                       table.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), to_a.data(),
+                                                   accumulate, nullptr, false);
+                       table.symmetric_kl_backward(rows, cols, left.data(), right.data(), d.data(), gradient.data(), nullptr,
+                                                   false, to_b.data(), accumulate);
+                       return joined({d, to_a, to_b});
+                     });
       }
 }
 
@@ -196,8 +201,9 @@ TEST_CASE("layer norm and residual norm, forward and backward") {
         auto d = naive::layer_norm_backward(rows, cols, sum, gain, norm, dy);
         const Numbers dsum = plus(d.dx, dsum_in, true);
         const auto add = [&](const Numbers& values, const Numbers& to) { return plus(values, to, accumulate); };
-        const Numbers want = joined({sum, norm.y, norm.mean, norm.rstd, add(naive::dropout(options, dsum), initial), add(dsum, initial),
-                                     add(d.dgain, small), add(d.dbias, small), add(d.dx, initial), add(d.dgain, small)});
+        const Numbers want =
+            joined({sum, norm.y, norm.mean, norm.rstd, add(naive::dropout(options, dsum), initial), add(dsum, initial),
+                    add(d.dgain, small), add(d.dbias, small), add(d.dx, initial), add(d.dgain, small)});
         check_kernel("residual_norm", want, 1000, [&, rows = rows, cols = cols](const auto& table) {
           using T = type_of<decltype(table)>;
           const auto in = cast<T>(x), other = cast<T>(residual), g = cast<T>(gain), b = cast<T>(bias), up = cast<T>(dy),
@@ -205,16 +211,17 @@ TEST_CASE("layer norm and residual norm, forward and backward") {
           std::vector<T> s(n), y(n), mean(rows), rstd(rows), y2(n), mean2(rows), rstd2(rows);
           auto dx = before<T>(initial, accumulate), dr = dx, dx2 = dx;
           auto dg = before<T>(small, accumulate), db = dg, dg2 = dg;
-          table.residual_norm(rows, cols, 1e-5, options, in.data(), other.data(), g.data(), b.data(), s.data(), y.data(), mean.data(),
-                             rstd.data());
-          table.residual_norm_backward(rows, cols, options, s.data(), g.data(), mean.data(), rstd.data(), up.data(), direct.data(),
-                                      dx.data(), accumulate, dr.data(), accumulate, dg.data(), accumulate, db.data(), accumulate);
+          table.residual_norm(rows, cols, 1e-5, options, in.data(), other.data(), g.data(), b.data(), s.data(), y.data(),
+                              mean.data(), rstd.data());
+          table.residual_norm_backward(rows, cols, options, s.data(), g.data(), mean.data(), rstd.data(), up.data(),
+                                       direct.data(), dx.data(), accumulate, dr.data(), accumulate, dg.data(), accumulate,
+                                       db.data(), accumulate);
           table.layer_norm(rows, cols, 1e-5, s.data(), g.data(), b.data(), y2.data(), mean2.data(), rstd2.data());
           CHECK(y2 == y);
           table.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), dx2.data(), accumulate,
-                                   static_cast<T*>(nullptr), false, static_cast<T*>(nullptr), false);
-          table.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), static_cast<T*>(nullptr), false,
-                                   dg2.data(), accumulate, static_cast<T*>(nullptr), false);
+                                    static_cast<T*>(nullptr), false, static_cast<T*>(nullptr), false);
+          table.layer_norm_backward(rows, cols, s.data(), g.data(), mean.data(), rstd.data(), up.data(), static_cast<T*>(nullptr),
+                                    false, dg2.data(), accumulate, static_cast<T*>(nullptr), false);
           return joined({s, y, mean, rstd, dx, dr, dg, db, dx2, dg2});
         });
       }
@@ -227,8 +234,8 @@ TEST_CASE("embedding sum and norm, gather, scatter_add, pick") {
       const int64_t n = rows * cols, words = 50;
       const Numbers table = random_numbers(words * cols, 1), gain = random_numbers(cols, 2), bias = random_numbers(cols, 3),
                     x = random_numbers(n, 4), initial = random_numbers(words * cols, 5), wide = random_numbers(n, 6);
-      const auto word = random_indices(rows, words, 7), position = random_indices(rows, words, 8), segment = random_indices(rows, 2, 9),
-                 column = random_indices(rows, int32_t(cols), 10);
+      const auto word = random_indices(rows, words, 7), position = random_indices(rows, words, 8),
+                 segment = random_indices(rows, 2, 9), column = random_indices(rows, int32_t(cols), 10);
       Numbers sum(n), gathered(n), scattered(words * cols, 0.0), picked(rows), spread(n, 0.0);
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t c = 0; c < cols; ++c) {
@@ -241,8 +248,8 @@ TEST_CASE("embedding sum and norm, gather, scatter_add, pick") {
       const auto norm = naive::layer_norm(rows, cols, 1e-6, sum, gain, bias);
       Numbers dpick(rows);
       for (int64_t r = 0; r < rows; ++r) dpick[r] = gain[r % cols];
-      const Numbers want = joined({sum, norm.y, gathered, gathered, plus(scattered, initial, accumulate), picked,
-                                   plus(spread, wide, accumulate)});
+      const Numbers want =
+          joined({sum, norm.y, gathered, gathered, plus(scattered, initial, accumulate), picked, plus(spread, wide, accumulate)});
       check_kernel("tables", want, 500, [&, rows = rows, cols = cols](const auto& kernels) {
         using T = type_of<decltype(kernels)>;
         const auto t = cast<T>(table), g = cast<T>(gain), b = cast<T>(bias), in = cast<T>(x), dp = cast<T>(dpick);
@@ -250,10 +257,10 @@ TEST_CASE("embedding sum and norm, gather, scatter_add, pick") {
         auto to = before<T>(initial, accumulate), dx = before<T>(wide, accumulate);
         const T* none = nullptr;
         T* nowhere = nullptr;
-        kernels.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), t.data(), position.data(), t.data(), segment.data(), g.data(),
-                            b.data(), s.data(), y.data(), mean.data(), rstd.data());
-        kernels.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), none, nullptr, none, nullptr, none, none, plain.data(), nowhere,
-                            nowhere, nowhere);
+        kernels.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), t.data(), position.data(), t.data(), segment.data(),
+                               g.data(), b.data(), s.data(), y.data(), mean.data(), rstd.data());
+        kernels.embedding_norm(rows, cols, 1e-6, t.data(), word.data(), none, nullptr, none, nullptr, none, none, plain.data(),
+                               nowhere, nowhere, nowhere);
         kernels.gather(rows, cols, word.data(), t.data(), looked.data());
         kernels.scatter_add(rows, cols, words, word.data(), in.data(), to.data(), accumulate);
         kernels.pick(rows, cols, column.data(), in.data(), value.data());
@@ -268,7 +275,8 @@ TEST_CASE("pooling over packed sequences, empty ones included") {
   const int64_t sequences = int64_t(offsets.size()) - 1, rows = offsets.back();
   for (int64_t cols : {1, 17, 64, 129})
     for (bool accumulate : {false, true}) {
-      const Numbers x = random_numbers(rows * cols, 1), dy = random_numbers(sequences * cols, 2), initial = random_numbers(rows * cols, 3);
+      const Numbers x = random_numbers(rows * cols, 1), dy = random_numbers(sequences * cols, 2),
+                    initial = random_numbers(rows * cols, 3);
       const Numbers mean = naive::segment_mean(sequences, cols, offsets.data(), x);
       Numbers dx(rows * cols), arg(sequences * cols, -1.0);
       for (int64_t b = 0; b < sequences; ++b)

@@ -37,7 +37,8 @@ std::vector<int32_t> values(const Tensor& t) {
 
 const char* const tied = R"({"type": "language_model", "encoder": {"type": "transformer", "layers": 2, "width": 8, "heads": 2,
                              "feed_forward": 12, "norm": "pre", "causal": true, "dropout": 0.2}})";
-const char* const untied = R"({"type": "language_model", "tied": false, "encoder": {"type": "transformer", "layers": 1, "width": 8,
+const char* const untied =
+    R"({"type": "language_model", "tied": false, "encoder": {"type": "transformer", "layers": 1, "width": 8,
                                "heads": 2, "feed_forward": 12, "norm": "post", "causal": true, "dropout": 0.2}})";
 
 /// Five windows of seven tokens, the last one shorter.
@@ -51,7 +52,8 @@ struct LanguageFixture {
 
   explicit LanguageFixture(const std::string& model_json, const std::string& objective = R"("cross_entropy")") {
     Diagnostics diagnostics;
-    read_fields(config, parse_json("{\"model\": " + model_json + ", \"objective\": " + objective + "}", "fixture"), "", diagnostics);
+    read_fields(config, parse_json("{\"model\": " + model_json + ", \"objective\": " + objective + "}", "fixture"), "",
+                diagnostics);
     if (!diagnostics.empty()) FAIL(diagnostics.render());
     model = config.model->build(Params(store), {vocabulary, 7, vocabulary, false});
     store.allocate(DType::f64, root_key(5) / "init");
@@ -66,7 +68,8 @@ struct LanguageFixture {
   }
   std::vector<double> gradients() const {
     std::vector<double> all;
-    for (auto& p : store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) all.push_back(p.gradient.item(i));
+    for (auto& p : store.all())
+      for (int64_t i = 0; i < p.gradient.size(); ++i) all.push_back(p.gradient.item(i));
     return all;
   }
 };
@@ -74,9 +77,11 @@ struct LanguageFixture {
 }  // namespace
 
 TEST_CASE("windows: how many, how long, and what follows each token") {
-  struct { int64_t tokens, context, stride, windows, last; } const rows[] = {
-      {0, 4, 4, 0, 0},  {1, 4, 4, 0, 0},   {2, 4, 4, 1, 1},  {5, 4, 4, 1, 4},  {6, 4, 4, 2, 1},   {9, 4, 4, 2, 4},
-      {9, 4, 1, 5, 4},  {9, 4, 3, 3, 2},   {10, 4, 3, 3, 3}, {3, 4, 1, 1, 2},  {100, 64, 64, 2, 35}, {66, 64, 1, 2, 64},
+  struct {
+    int64_t tokens, context, stride, windows, last;
+  } const rows[] = {
+      {0, 4, 4, 0, 0}, {1, 4, 4, 0, 0}, {2, 4, 4, 1, 1},  {5, 4, 4, 1, 4}, {6, 4, 4, 2, 1},      {9, 4, 4, 2, 4},
+      {9, 4, 1, 5, 4}, {9, 4, 3, 3, 2}, {10, 4, 3, 3, 3}, {3, 4, 1, 1, 2}, {100, 64, 64, 2, 35}, {66, 64, 1, 2, 64},
   };
   for (auto& row : rows) {
     CAPTURE(row.tokens);
@@ -123,7 +128,8 @@ TEST_CASE("samplers take windows for examples") {
   const Dataset data = running(200, 16, 3);
   for (const char* options : {R"({"type":"shuffle"})", R"({"type":"sequential"})", R"({"type":"length_buckets"})"}) {
     std::vector<int64_t> seen;
-    for (const auto& batch : make_part<Sampler>(options)->epoch(data, 8, root_key(1), 0)) seen.insert(seen.end(), batch.begin(), batch.end());
+    for (const auto& batch : make_part<Sampler>(options)->epoch(data, 8, root_key(1), 0))
+      seen.insert(seen.end(), batch.begin(), batch.end());
     std::sort(seen.begin(), seen.end());
     REQUIRE(std::ssize(seen) == data.size());
     for (int64_t i = 0; i < data.size(); ++i) CHECK(seen[size_t(i)] == i);
@@ -163,7 +169,8 @@ TEST_CASE("a token's logits depend on it and on earlier tokens of its window, an
     for (int64_t t = 0; t < 14; ++t) {
       CAPTURE(t);
       double difference = 0;
-      for (int64_t c = 0; c < vocabulary; ++c) difference += std::abs(after.item(t * vocabulary + c) - before.item(t * vocabulary + c));
+      for (int64_t c = 0; c < vocabulary; ++c)
+        difference += std::abs(after.item(t * vocabulary + c) - before.item(t * vocabulary + c));
       CHECK((difference > 1e-6) == (t >= changed && t < 7));
     }
   }
@@ -203,14 +210,20 @@ TEST_CASE("the gradient agrees with finite differences, also where the word tabl
 
 TEST_CASE("micro-batches of windows add up to the full batch for every method") {
   const char* const objectives[] = {
-      R"("cross_entropy")", R"({"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": [1,2,3,1,2,3,1,2,3,1,2,3]})",
-      R"({"type": "cross_entropy", "ignore_index": 3})", R"("r_drop")", R"({"type": "r_drop", "preset": "bert4torch"})",
-      R"({"type": "fgm", "at": "embedding"})", R"({"type": "fgm", "at": "embedding", "loss": "r_drop"})", R"("gradient_penalty")"};
+      R"("cross_entropy")",
+      R"({"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": [1,2,3,1,2,3,1,2,3,1,2,3]})",
+      R"({"type": "cross_entropy", "ignore_index": 3})",
+      R"("r_drop")",
+      R"({"type": "r_drop", "preset": "bert4torch"})",
+      R"({"type": "fgm", "at": "embedding"})",
+      R"({"type": "fgm", "at": "embedding", "loss": "r_drop"})",
+      R"("gradient_penalty")"};
   for (const char* objective : objectives) {
     CAPTURE(objective);
     LanguageFixture f(tied, objective);
     double weight = 0;
-    for (int64_t i = 0; i < 5; ++i) for (int32_t label : f.data.next_ids(i)) weight += f.config.objective->task().weight(label);
+    for (int64_t i = 0; i < 5; ++i)
+      for (int32_t label : f.data.next_ids(i)) weight += f.config.objective->task().weight(label);
     auto run = [&](std::vector<int64_t> cuts) {
       f.store.gradients().copy_from(Tensor::zeros(f.store.gradients().shape(), DType::f64));
       double loss = 0;

@@ -24,9 +24,12 @@ namespace {
 std::string experiment(const std::string& encoder, const std::string& more = "", const std::string& head = "linear") {
   return R"({"name": "tiny",
   "data": {"type": "builtin", "train": 40, "validation": 16, "test": 16},
-  "model": {"type": "text", "head": ")" + head + R"(",
-            "encoder": {"type": "transformer", "width": 8, "heads": 2, "feed_forward": 16, )" + encoder + R"(}},
-  "training": {"duration": "10 steps", "batch_size": 8})" + more + R"(,
+  "model": {"type": "text", "head": ")" +
+         head + R"(",
+            "encoder": {"type": "transformer", "width": 8, "heads": 2, "feed_forward": 16, )" +
+         encoder + R"(}},
+  "training": {"duration": "10 steps", "batch_size": 8})" +
+         more + R"(,
   "runtime": {"threads": 1}})";
 }
 
@@ -34,14 +37,18 @@ std::string experiment(const std::string& encoder, const std::string& more = "",
 struct ToolFixture {
   TempFolder folder{Medium::memory};
   ToolFixture() {
-    const auto write = [&](const char* name, const std::string& json) { write_raw(folder / (std::string(name) + ".json"), json); };
+    const auto write = [&](const char* name, const std::string& json) {
+      write_raw(folder / (std::string(name) + ".json"), json);
+    };
     const std::string plugin = std::string(R"(, "plugins": [")") + TAPEDECK_BROKEN_PLUGIN + R"("])";
     write("tiny", experiment(R"("layers": 1)"));
     write("wetter", experiment(R"("layers": 1, "dropout": 0.2)"));
     write("logarithm", experiment(R"("layers": 1)", plugin, "logarithm"));
     write("stuck", experiment(R"("layers": 1)", plugin, "stuck"));
-    write("saturated", experiment(R"("layers": 2, "activation": "tanh")",
-                                  R"(, "optimizer": {"type": "adamw", "groups": [{"match": ["encoder.layers.0.feed_forward.in.*"], "lr": 1000}]})"));
+    write("saturated",
+          experiment(
+              R"("layers": 2, "activation": "tanh")",
+              R"(, "optimizer": {"type": "adamw", "groups": [{"match": ["encoder.layers.0.feed_forward.in.*"], "lr": 1000}]})"));
   }
   Finished run(const std::vector<std::string>& arguments, const std::string& input = "") const {
     const Finished finished = run_tool(arguments, {.directory = folder.path(), .input = input});
@@ -68,7 +75,9 @@ int64_t elements(const Parsed& value) {
 }
 bool finite(const Parsed& value) { return value["nan"] == 0 && value["infinite"] == 0; }
 bool computed(const Parsed& record) { return record["op"] != "leaf" && record["phase"] != "update"; }
-std::string place(const Parsed& record) { return "#" + std::to_string(record["index"].get<int>()) + " " + record["op"].get<std::string>(); }
+std::string place(const Parsed& record) {
+  return "#" + std::to_string(record["index"].get<int>()) + " " + record["op"].get<std::string>();
+}
 
 using Words = std::vector<std::string>;
 
@@ -87,7 +96,8 @@ Words birth_of_nan(const ToolFixture& tool) {
     for (auto& value : record["out"])
       if (sound && !finite(value)) {
         CHECK(record["op"] == "log");
-        return {"born in " + place(record) + " in head", type_of(value) + " holds " + std::to_string(value["nan"].get<int>()) + " NaN", "example", "log_softmax"};
+        return {"born in " + place(record) + " in head",
+                type_of(value) + " holds " + std::to_string(value["nan"].get<int>()) + " NaN", "example", "log_softmax"};
       }
   }
   return {"nothing"};
@@ -103,7 +113,8 @@ Words cut_parameter(const ToolFixture& tool) {
     reached += update["in"][1]["norm"].get<double>() > 0;
     if (update["in"][1]["norm"].get<double>() > 0) continue;
     for (auto& record : records)
-      if (computed(record) && std::any_of(record["in"].begin(), record["in"].end(), [&](auto& in) { return in["id"] == update["in"][0]["id"]; })) {
+      if (computed(record) &&
+          std::any_of(record["in"].begin(), record["in"].end(), [&](auto& in) { return in["id"] == update["in"][0]["id"]; })) {
         words.push_back(update["scope"].get<std::string>() + ": cut by " + place(record));
         break;
       }
@@ -135,7 +146,7 @@ Words kept_for_attention(const ToolFixture& tool) {
         words.push_back("%" + std::to_string(save["id"].get<int>()) + ":");
         words.push_back(place(record) + ": " + save["why"].get<std::string>());
       }
-  CHECK(words.size() == 8);                       // queries, keys and values; offsets; the output; the normaliser
+  CHECK(words.size() == 8);  // queries, keys and values; offsets; the output; the normaliser
   words.push_back("4 values, ");
   return words;
 }
@@ -147,9 +158,10 @@ Words flops_of_a_layer(const ToolFixture& tool) {
     const std::string scope = record["scope"];
     if (!scope.starts_with("encoder.layers.0.") || record["phase"] == "update") continue;
     flops[record["phase"]] += record["flops"].get<double>();
-    if (record["op"] == "linear" && record["phase"] == "forward") products += 2.0 * double(elements(record["in"][0]) * record["in"][1]["shape"][0].get<int64_t>());
+    if (record["op"] == "linear" && record["phase"] == "forward")
+      products += 2.0 * double(elements(record["in"][0]) * record["in"][1]["shape"][0].get<int64_t>());
   }
-  CHECK(flops["forward"] >= products);            // 2 T in out for each product, and something for the rest
+  CHECK(flops["forward"] >= products);  // 2 T in out for each product, and something for the rest
   CHECK(flops["forward"] < 2.5 * products);
   char text[100];
   std::snprintf(text, sizeof text, "%.0f", flops["forward"]);
@@ -182,11 +194,14 @@ Words derivative_of_tanh(const ToolFixture& tool) {
     if (!backward || line.find(" = ") == line.npos) continue;
     const std::string name = line.substr(2, line.find(' ', 2) - 2), call = line.substr(line.find(" = ") + 3);
     std::string op = call.substr(0, call.find('(')), arguments = call.substr(call.find('(') + 1);
-    for (char& c : arguments) if (c == ',' || c == ')') c = ' ';
+    for (char& c : arguments)
+      if (c == ',' || c == ')') c = ' ';
     std::istringstream in(arguments);
     std::vector<double> given;
     for (std::string word; in >> word;)
-      given.push_back(word[0] == '%' ? values.at(word) : word.find('=') != word.npos ? std::stod(word.substr(word.find('=') + 1)) : 1);   // dy is 1
+      given.push_back(word[0] == '%'                ? values.at(word)
+                      : word.find('=') != word.npos ? std::stod(word.substr(word.find('=') + 1))
+                                                    : 1);  // dy is 1
     if (op == "add_scalar") last = given.at(0) + given.at(1);
     else if (op == "scale" || op == "mul") last = given.at(0) * given.at(1);
     else if (op == "negate") last = -given.at(0);
@@ -202,14 +217,16 @@ Words vanishing(const ToolFixture& tool) {
   std::vector<std::pair<double, std::string>> sizes;
   for (auto& update : tool.records("saturated.json"))
     if (update["phase"] == "update")
-      sizes.emplace_back(update["in"][1]["norm"].get<double>() / std::sqrt(double(elements(update["in"][1]))), update["scope"].get<std::string>());
+      sizes.emplace_back(update["in"][1]["norm"].get<double>() / std::sqrt(double(elements(update["in"][1]))),
+                         update["scope"].get<std::string>());
   std::sort(sizes.begin(), sizes.end());
   CHECK(sizes[0].second.starts_with("encoder.layers.0.feed_forward.in."));
   CHECK(sizes[1].second.starts_with("encoder.layers.0.feed_forward.in."));
   const double middle = sizes[sizes.size() / 2].first;
   CHECK(sizes[1].first < middle / 1000);
   CHECK(sizes[2].first > middle / 1000);
-  return {"smallest gradient: " + sizes[0].second + ", ", "vanishing: encoder.layers.0.feed_forward.in.weight, encoder.layers.0.feed_forward.in.bias\n"};
+  return {"smallest gradient: " + sizes[0].second + ", ",
+          "vanishing: encoder.layers.0.feed_forward.in.weight, encoder.layers.0.feed_forward.in.bias\n"};
 }
 
 Words first_difference(const ToolFixture& tool) {
@@ -245,20 +262,25 @@ Words furthest_off(const ToolFixture& tool) {
   }
   CHECK(by_hand >= 0);
   uint32_t worst = 0;
-  for (uint32_t i = 0; i < r.records.size(); ++i) if (r.records[i].error > r.records[worst].error) worst = i;
+  for (uint32_t i = 0; i < r.records.size(); ++i)
+    if (r.records[i].error > r.records[worst].error) worst = i;
   char error[40];
   std::snprintf(error, sizeof error, "%.4g of the largest element", r.records[worst].error);
   return {"furthest off: #" + std::to_string(worst) + " " + r.records[worst].op, error};
 }
 
-struct Question { const char *question, *command, *from; Words (*answer)(const ToolFixture&); };
+struct Question {
+  const char *question, *command, *from;
+  Words (*answer)(const ToolFixture&);
+};
 const Question questions[] = {
     {"Which tensor dominates memory?", "look mem EXPERIMENT", "tiny.json", largest_tensor},
     {"Which op made the NaN?", "look nan EXPERIMENT", "logarithm.json", birth_of_nan},
     {"Which parameter gets no gradient, and what cut it off?", "look reach EXPERIMENT", "stuck.json", cut_parameter},
     {"Where does the time go?", "look roof EXPERIMENT", "tape.tdt", slowest},
     {"What is kept for attention's backward, and why?", "look saved EXPERIMENT --op attention", "tiny.json", kept_for_attention},
-    {"How many flops has this layer, forward and backward?", "look list EXPERIMENT --scope encoder.layers.0.*", "tiny.json", flops_of_a_layer},
+    {"How many flops has this layer, forward and backward?", "look list EXPERIMENT --scope encoder.layers.0.*", "tiny.json",
+     flops_of_a_layer},
     {"Does the step give the same bits again?", "look verify EXPERIMENT", "tiny.json", same_bits_again},
     {"What does an op compute, and what is its derivative?", "explain tanh", "", derivative_of_tanh},
     {"Which layer's gradient vanishes?", "look flow EXPERIMENT", "saturated.json", vanishing},
@@ -295,7 +317,8 @@ TEST_CASE("a run that stops at a number that is none says where it came from and
   CHECK(run.exit_code == 6);
   const std::string folder = "runs/tiny/latest/", log = read_raw(tool.folder / (folder + "log.txt"));
   CAPTURE(log);
-  const std::string said = tool.run({"look", "nan", folder + "tape.tdt"}).out, again = tool.run({"look", "nan", "logarithm.json"}).out;
+  const std::string said = tool.run({"look", "nan", folder + "tape.tdt"}).out,
+                    again = tool.run({"look", "nan", "logarithm.json"}).out;
   std::istringstream lines(said);
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count) {
@@ -304,7 +327,9 @@ TEST_CASE("a run that stops at a number that is none says where it came from and
     CHECK(run.err.find(line + "\n") != run.err.npos);
   }
   CHECK(count > 4);
-  const auto birth = [](const std::string& text) { return text.substr(text.find("born in"), text.find('\n', text.find("born in")) - text.find("born in")); };
+  const auto birth = [](const std::string& text) {
+    return text.substr(text.find("born in"), text.find('\n', text.find("born in")) - text.find("born in"));
+  };
   CHECK(birth(said) == birth(again));
   CHECK(said.find("log in head") != said.npos);
   CHECK(said.find("step 1 ") != said.npos);
@@ -316,12 +341,18 @@ TEST_CASE("step takes its commands from a pipe, from an experiment or from a rec
   const Parsed records = tool.records("tape.tdt");
   const auto attention = std::find_if(records.begin(), records.end(), [](auto& x) { return x["op"] == "attention"; });
   REQUIRE(attention != records.end());
-  const std::string at = std::to_string((*attention)["index"].get<int>()), out = std::to_string((*attention)["out"][0]["id"].get<int>());
-  struct Row { const char *from, *commands; Words words; };
+  const std::string at = std::to_string((*attention)["index"].get<int>()),
+                    out = std::to_string((*attention)["out"][0]["id"].get<int>());
+  struct Row {
+    const char *from, *commands;
+    Words words;
+  };
   for (const Row& row : std::vector<Row>{
            {"tiny.json", "", {tapedeck::text(records.size(), " records"), "#0 of"}},
            {"tiny.json", "break op attention\nc\ninto\n", {"inside #" + at + " attention: its reference", "softmax"}},
-           {"tiny.json", "break op attention\ncontinue\n\n", {"#" + at + " of " + std::to_string(records.size()), "%" + out, "attention'["}},
+           {"tiny.json",
+            "break op attention\ncontinue\n\n",
+            {"#" + at + " of " + std::to_string(records.size()), "%" + out, "attention'["}},
            {"tape.tdt", "break op attention\ncontinue\ninto\nvalue %0\n", {"holds no ops", "encoder.embeddings.word", "rms"}},
            {"tiny.json", "fnid attention\nquit\nnext\n", {"did you mean \"find\"", "!#1 of"}},
            {"tiny.json", "next", {"#1 of"}}}) {
@@ -329,7 +360,7 @@ TEST_CASE("step takes its commands from a pipe, from an experiment or from a rec
     CAPTURE(std::string(row.commands));
     CAPTURE(finished.out);
     CHECK(finished.err.empty());
-    CHECK(finished.out.find("leaf> ") == std::string::npos);                 // a prompt is for a terminal
+    CHECK(finished.out.find("leaf> ") == std::string::npos);  // a prompt is for a terminal
     for (const std::string& word : row.words)
       CHECK((finished.out.find(word[0] == '!' ? word.substr(1) : word) == std::string::npos) == (word[0] == '!'));
   }

@@ -27,17 +27,20 @@ using Kind = OpRecord::Kind;
 
 Cursor cursor_over(const std::string& model, bool from_file = false) {
   if (from_file) return Cursor(decode(encode(record_model(model)), "tape.tdt"));
-  return Cursor(record_model(model), [model](RecordVisitor& visitor) { record_model(model, {.statistics = false, .visitor = &visitor}); });
+  return Cursor(record_model(model),
+                [model](RecordVisitor& visitor) { record_model(model, {.statistics = false, .visitor = &visitor}); });
 }
 
 uint32_t first(const Recording& r, const std::string& op, Kind kind) {
-  for (uint32_t i = 0; i < r.records.size(); ++i) if (r.records[i].op == op && r.records[i].kind == kind) return i;
+  for (uint32_t i = 0; i < r.records.size(); ++i)
+    if (r.records[i].op == op && r.records[i].kind == kind) return i;
   return nothing;
 }
 
 /// What {names} in rows stand for.
 std::map<std::string, std::string> names_in(const Recording& r) {
-  const uint32_t f = first(r, "attention", Kind::forward), b = first(r, "attention", Kind::backward), linear = first(r, "linear", Kind::forward);
+  const uint32_t f = first(r, "attention", Kind::forward), b = first(r, "attention", Kind::backward),
+                 linear = first(r, "linear", Kind::forward);
   std::map<std::string, std::string> names;
   const auto set = [&](const std::string& name, uint64_t n) { names["{" + name + "}"] = std::to_string(n); };
   set("last", r.records.size() - 1);
@@ -48,7 +51,8 @@ std::map<std::string, std::string> names_in(const Recording& r) {
   set("attention + 1", f + 1);
   set("attention'", b);
   set("linear", linear);
-  for (uint32_t i = 0; i < r.records.size(); ++i) if (r.records[i].origin == f && r.records[i].kind == Kind::backward) set("first attention'", i);
+  for (uint32_t i = 0; i < r.records.size(); ++i)
+    if (r.records[i].origin == f && r.records[i].kind == Kind::backward) set("first attention'", i);
   set("attention out", r.records[f].out[0]);
   set("attention in", r.records[f].in[0].value);
   set("attention dx", r.records[b].out[0]);
@@ -56,7 +60,10 @@ std::map<std::string, std::string> names_in(const Recording& r) {
   set("attention' in", r.records[r.records[b].origin].in[0].value);
   set("attention' out", r.records[r.records[b].origin].out[0]);
   for (uint32_t i = 0; i < r.records.size(); ++i)
-    if (tapedeck::look::phase(r.records[i]) == "backward") { set("backward", i); break; }
+    if (tapedeck::look::phase(r.records[i]) == "backward") {
+      set("backward", i);
+      break;
+    }
   names["{attention bytes}"] = std::to_string(total(r.records[f].alive));
   names["{attention rms}"] = tapedeck::look::number(tapedeck::look::root_mean_square(r.values[r.records[f].out[0]]));
   return names;
@@ -69,7 +76,10 @@ std::string resolved(std::string text, const std::map<std::string, std::string>&
 }
 
 /// Commands one after the other; the last answer has these words and lacks those after a "!".
-struct CursorCase { std::vector<std::string> commands, words; bool from_file = false; };
+struct CursorCase {
+  std::vector<std::string> commands, words;
+  bool from_file = false;
+};
 
 const std::vector<CursorCase> cursor_cases = {
     // moving
@@ -79,7 +89,9 @@ const std::vector<CursorCase> cursor_cases = {
     {{"next 1000000"}, {"#{last} of {count}"}},
     {{"goto #{last}", "next"}, {"this is the last record, #{last}"}},
     {{"back"}, {"this is the first record, #0"}},
-    {{"goto {attention}"}, {"#{attention} of", "attention[", "makes  %{attention out}", "rms {attention rms}", "reads  %{attention in}", "keeps  %{attention in}: probabilities"}},
+    {{"goto {attention}"},
+     {"#{attention} of", "attention[", "makes  %{attention out}", "rms {attention rms}", "reads  %{attention in}",
+      "keeps  %{attention in}: probabilities"}},
     {{"g #{attention}", "b"}, {"linear["}},
     {{"goto {attention}", "b 2", "n"}, {"linear["}},
     {{"next 2", "", ""}, {"#6 of"}},
@@ -89,8 +101,10 @@ const std::vector<CursorCase> cursor_cases = {
     {{"goto {last}", "find embeddings"}, {"#"}},
     {{"find no such thing"}, {"no record has \"no such thing\""}},
     {{"goto {attention}", "list"}, {">  {attention}", "linear", "residual_norm", "!>  {linear}"}},
-    {{"goto {attention}", "where"}, {"#{attention} of {count}, forward: #{attention} attention in encoder.layers.0.attention", "{attention bytes} bytes"}},
-    {{"goto {attention}", "memory"}, {"after #{attention}: {attention bytes} bytes alive", "parameters", "activations", "one block for all parameters"}},
+    {{"goto {attention}", "where"},
+     {"#{attention} of {count}, forward: #{attention} attention in encoder.layers.0.attention", "{attention bytes} bytes"}},
+    {{"goto {attention}", "memory"},
+     {"after #{attention}: {attention bytes} bytes alive", "parameters", "activations", "one block for all parameters"}},
     // stopping
     {{"break op attention", "continue"}, {"break 1", "#{attention} of"}},
     {{"break op attention", "c", "c back"}, {"nowhere to stop before here", "#0 of"}},
@@ -104,21 +118,31 @@ const std::vector<CursorCase> cursor_cases = {
     {{"delete 1"}, {"error", "there are none"}},
     {{"breaks"}, {"no places"}},
     // values
-    {{"value %{attention out}"}, {"%{attention out}:f32[", "made by #{attention} attention", "(later)", "rms {attention rms}", "elements"}},
+    {{"value %{attention out}"},
+     {"%{attention out}:f32[", "made by #{attention} attention", "(later)", "rms {attention rms}", "elements"}},
     {{"goto {attention}", "v {attention out}"}, {"!(later)", "rms"}},
-    {{"value encoder.layers.0.attention.qkv.weight"}, {"(encoder.layers.0.attention.qkv.weight)", "made outside the tape", "min", "elements"}},
+    {{"value encoder.layers.0.attention.qkv.weight"},
+     {"(encoder.layers.0.attention.qkv.weight)", "made outside the tape", "min", "elements"}},
     {{"value encoder.layers.0.attention.qkv.weigth"}, {"error", "did you mean \"encoder.layers.0.attention.qkv.weight\""}},
     {{"value %{attention dx}"}, {"the gradient of %{attention' in}"}},
-    {{"grad %{attention' in}"}, {"the gradient of %{attention' in}", "0 of 1 contributions up to #0", "1 later: #{attention'} attention'"}},
-    {{"goto {attention'}", "grad %{attention' in}"}, {"1 of 1 contributions", "attention' in encoder", "writes: %{attention dx}", "from %{attention dy}", "the gradient of %{attention' out}", "elements"}},
+    {{"grad %{attention' in}"},
+     {"the gradient of %{attention' in}", "0 of 1 contributions up to #0", "1 later: #{attention'} attention'"}},
+    {{"goto {attention'}", "grad %{attention' in}"},
+     {"1 of 1 contributions", "attention' in encoder", "writes: %{attention dx}", "from %{attention dy}",
+      "the gradient of %{attention' out}", "elements"}},
     {{"goto {last}", "gr head.weight"}, {"1 of 1 contributions", "linear' in head adds", "the gradient of %"}},
-    {{"why %{attention in}"}, {"made by #", "kept for backward by #{attention} attention", "probabilities are recomputed", "it does not exist yet at #0", "given back before #"}},
+    {{"why %{attention in}"},
+     {"made by #", "kept for backward by #{attention} attention", "probabilities are recomputed", "it does not exist yet at #0",
+      "given back before #"}},
     {{"goto {attention}", "why %{attention in}"}, {"alive at #{attention}", "read by", "#{attention} attention"}},
     {{"goto {last}", "w %{attention in}"}, {"gone at #{last}"}},
-    {{"why %{attention dx}"}, {"(d %{attention' out} / d %{attention' in})^T", "by #{attention'} attention'", "%{attention dy} = d %", "kept since forward (probabilities"}},
+    {{"why %{attention dx}"},
+     {"(d %{attention' out} / d %{attention' in})^T", "by #{attention'} attention'", "%{attention dy} = d %",
+      "kept since forward (probabilities"}},
     {{"why head.weight"}, {"made outside the tape", "parameters, taken before the recording", "given back after it", "read by"}},
     // into an op
-    {{"goto {attention}", "into"}, {"inside #{attention} attention: its reference in ", "records; results differ from the op's by at most", "softmax"}},
+    {{"goto {attention}", "into"},
+     {"inside #{attention} attention: its reference in ", "records; results differ from the op's by at most", "softmax"}},
     {{"goto {attention}", "into", "where"}, {"#{attention} of {count}", "inside it: #0 of"}},
     {{"goto {attention}", "into", "n", "out"}, {"#{attention} of {count}"}},
     {{"goto {attention}", "into", "value %0"}, {"input 0", "elements"}},
@@ -129,7 +153,9 @@ const std::vector<CursorCase> cursor_cases = {
     {{"out"}, {"nothing was entered"}},
     {{"goto 0", "into"}, {"#0 "}},
     {{"goto {attention}", "into"}, {"holds no ops", "tapedeck step EXPERIMENT"}, true},
-    {{"goto {attention}", "checkgrad"}, {"#{first attention'} attention in f64 on this record's inputs, with the gradient that arrived", "analytic and numeric derivatives agree"}},
+    {{"goto {attention}", "checkgrad"},
+     {"#{first attention'} attention in f64 on this record's inputs, with the gradient that arrived",
+      "analytic and numeric derivatives agree"}},
     {{"goto {attention'}", "ch"}, {"random directions", "agree, worst gap"}},
     {{"goto {linear}", "checkgrad"}, {"linear in f64", "agree"}},
     {{"goto {attention}", "into", "checkgrad"}, {"with a random gradient from above", "agree"}},
@@ -198,7 +224,8 @@ TEST_CASE("forth and back meet every record, on all models") {
       REQUIRE(forth[i].starts_with(text("#", i, " of ", r.records.size(), "  ")));
       CHECK(forth[i].find(tapedeck::look::call(r.records[i])) != std::string::npos);
     }
-    for (back.push_back(cursor.answer("goto " + std::to_string(r.records.size() - 1))); back.size() < forth.size();) back.push_back(cursor.answer("back"));
+    for (back.push_back(cursor.answer("goto " + std::to_string(r.records.size() - 1))); back.size() < forth.size();)
+      back.push_back(cursor.answer("back"));
     CHECK(std::vector<std::string>(back.rbegin(), back.rend()) == forth);
   }
 }
@@ -211,7 +238,7 @@ TEST_CASE("inside every op: the smaller ops give its results, their derivatives 
     std::map<std::string, int> seen;
     for (uint32_t i = 0; i < r.records.size(); ++i) {
       const OpRecord& x = r.records[i];
-      if (seen[x.op + std::to_string(int(x.kind))]++) continue;          // one of each kind is enough
+      if (seen[x.op + std::to_string(int(x.kind))]++) continue;  // one of each kind is enough
       CAPTURE(i);
       CAPTURE(x.op);
       cursor.answer("goto " + std::to_string(i));
@@ -278,7 +305,7 @@ TEST_CASE("a wrong derivative differs, a kink nearby does not, and what is not f
   Wrong kink;
   kink.kink = true;
   CHECK(check_of(kink, {0.3f, -2, 1}).find("agree") != std::string::npos);
-  CHECK(check_of(kink, {0.50001f, -2, 1}).find("agree") != std::string::npos);               // the steps become short enough
+  CHECK(check_of(kink, {0.50001f, -2, 1}).find("agree") != std::string::npos);  // the steps become short enough
   CHECK(check_of(kink, {0.5f, -2, 1}).find("or an input is on a kink") != std::string::npos);
   CHECK(check_of({}, {0.3f, std::numeric_limits<float>::quiet_NaN()}).find("DIFFER") != std::string::npos);
 }
@@ -287,7 +314,8 @@ TEST_CASE("the memory that the cursor lists is what was alive") {
   const Recording r = record_model(look_models[0]);
   for (uint32_t i = 0; i < r.records.size(); ++i) {
     MemoryParts listed{};
-    for (auto& owner : tapedeck::look::alive_at(r, i)) listed[size_t(r.buffers[owner.buffer].purpose)] += r.buffers[owner.buffer].bytes;
+    for (auto& owner : tapedeck::look::alive_at(r, i))
+      listed[size_t(r.buffers[owner.buffer].purpose)] += r.buffers[owner.buffer].bytes;
     // buffers from before the recording that nobody used are not listed
     for (size_t k = 0; k < listed.size(); ++k) CHECK(listed[k] <= r.records[i].alive[k]);
     CHECK(r.records[i].alive[size_t(Memory::activations)] - listed[size_t(Memory::activations)] <= 4096);
@@ -317,7 +345,8 @@ TEST_CASE("hostile names stay words, and a recording without records is refused"
   for (auto& v : r.values) v.name = hostile;
   r.about = {{hostile, hostile}};
   Cursor cursor(std::move(r));
-  for (const char* line : {"goto 30", "list", "where", "value %30", "grad %30", "why %30", "memory", "explain", "into", "checkgrad", "find \x1b", "break op \x1b*", "breaks", "continue"}) {
+  for (const char* line : {"goto 30", "list", "where", "value %30", "grad %30", "why %30", "memory", "explain", "into",
+                           "checkgrad", "find \x1b", "break op \x1b*", "breaks", "continue"}) {
     const std::string said = cursor.answer(line) + cursor.prompt() + cursor.greeting();
     CAPTURE(std::string(line));
     CHECK(said.find('\x1b') == said.npos);
@@ -333,14 +362,13 @@ TEST_CASE("a recording with any damage that reading accepts can be walked throug
     try {
       Cursor cursor(decode(damaged(file, at), "tape.tdt"));
       for (int step = 0; step < 9; ++step) {
-        for (const char* line : {"list", "where", "memory", "explain", "phase", "find linear", "break nan", "continue"}) CHECK_FALSE(cursor.answer(line).empty());
+        for (const char* line : {"list", "where", "memory", "explain", "phase", "find linear", "break nan", "continue"})
+          CHECK_FALSE(cursor.answer(line).empty());
         for (const char* what : {"value", "grad", "why"}) CHECK_FALSE(cursor.answer(text(what, " %", step * 13)).empty());
         cursor.answer("next 9");
       }
       ++walked;
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::data);
-    }
+    } catch (const Error& error) { CHECK(error.kind() == ErrorKind::data); }
   }
   CHECK(walked > 10);
 }
@@ -351,6 +379,7 @@ TEST_CASE("the guide lists every command with its words") {
   for (auto& command : Cursor::commands()) {
     CAPTURE(std::string(command.name));
     CHECK(cursor.answer("help").find(command.doc) != std::string::npos);
-    CHECK(guide.find(text("| `", command.name, *command.arguments ? " " : "", command.arguments, "` | ", command.doc, " |")) != std::string::npos);
+    CHECK(guide.find(text("| `", command.name, *command.arguments ? " " : "", command.arguments, "` | ", command.doc, " |")) !=
+          std::string::npos);
   }
 }

@@ -21,7 +21,8 @@ const bool one_thread = (kernels::set_threads(1), true);
 constexpr RecorderOptions with_derivatives{.derivatives = true};
 
 const OpRecord& record_of(const Recording& r, const std::string& op, OpRecord::Kind kind = OpRecord::Kind::forward) {
-  for (auto& x : r.records) if (x.op == op && x.kind == kind) return x;
+  for (auto& x : r.records)
+    if (x.op == op && x.kind == kind) return x;
   FAIL("no record of " << op);
   return r.records[0];
 }
@@ -79,7 +80,7 @@ TEST_CASE("local derivatives of the ops of the table are finite differences") {
       if (skipped || r.records.size() != 1 || r.records[0].op != entry.name) continue;
       for (const LocalDerivative& d : r.records[0].derivatives) {
         const int y = find(out, r.values[d.of]), k = find(row.inputs, r.values[d.by]);
-        if (y < 0 || k < 0) continue;             // the row hands on another output, or changes an input first
+        if (y < 0 || k < 0) continue;  // the row hands on another output, or changes an input first
         CAPTURE(k);
         CHECK(d.depends >= int64_t(d.slopes.size()));
         CHECK(d.slopes.size() == size_t(std::min<int64_t>(8, d.depends)));

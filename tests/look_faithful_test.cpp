@@ -20,12 +20,15 @@ namespace {
 const bool one_thread = (kernels::set_threads(1), true);
 
 /// What a computation left in its buffers, and the ticks of the kernels that wrote there.
-struct Made { uint64_t hash; int64_t tick; };
+struct Made {
+  uint64_t hash;
+  int64_t tick;
+};
 
 /// A recorder, and beside it the contents of what every computation wrote: ticks belong to records by equal contents.
 struct Witness : Recorder {
   using Recorder::Recorder;
-  std::vector<std::vector<Made>> made;            // by computation that was done
+  std::vector<std::vector<Made>> made;  // by computation that was done
 
   void begin(const OpCall& call) override {
     KernelTicks::expected = true;
@@ -33,7 +36,7 @@ struct Witness : Recorder {
   }
   void end(const OpCall& call, bool done) override {
     if (done) made.push_back(results(call));
-    Recorder::end(call, done);                    // it may compute again, and looks at elements
+    Recorder::end(call, done);  // it may compute again, and looks at elements
     KernelTicks::expected = false;
   }
   static std::vector<Made> results(const OpCall& call) {
@@ -43,7 +46,8 @@ struct Witness : Recorder {
       all.push_back({hash_bits(t.raw<std::byte>(), bytes), KernelTicks::latest(t.raw<std::byte>(), bytes)});
     };
     if (call.kind == OpCall::Kind::backward) {
-      for (auto& g : call.dx) if (g.wanted) add(g.into);
+      for (auto& g : call.dx)
+        if (g.wanted) add(g.into);
     } else if (call.kind == OpCall::Kind::recompute_output) {
       add(call.out[call.output]);
     } else {
@@ -55,12 +59,15 @@ struct Witness : Recorder {
 
 /// Without a record only constants are made: Tensor::zeros, Tensor::normal and their like.
 void check_nothing_missing() {
-  for (auto& [kernel, times] : KernelTicks::unexpected) CHECK_MESSAGE(kernel.starts_with("fill"), kernel, " ran ", times, " times without a record");
+  for (auto& [kernel, times] : KernelTicks::unexpected)
+    CHECK_MESSAGE(kernel.starts_with("fill"), kernel, " ran ", times, " times without a record");
 }
 
 bool computes(const OpRecord& x) { return x.kind != OpRecord::Kind::leaf && x.kind != OpRecord::Kind::update; }
 
-struct Ordered { int64_t records = 0, of_second_order = 0; };
+struct Ordered {
+  int64_t records = 0, of_second_order = 0;
+};
 
 void check_order(const std::string& model, Ordered& total) {
   test::ModelFixture f(model, DType::f32);
@@ -89,7 +96,8 @@ void check_order(const std::string& model, Ordered& total) {
       CHECK(r.values[x.out[k]].hash == made[k].hash);
       inversions += !hands_on && made[k].tick > 0 && made[k].tick <= last;
     }
-    for (auto& m : made) if (!hands_on) last = std::max(last, m.tick);
+    for (auto& m : made)
+      if (!hands_on) last = std::max(last, m.tick);
     total.records += !made.empty() && made[0].tick > 0;
     total.of_second_order += x.order == 2;
   }
@@ -138,7 +146,8 @@ TEST_CASE("every record of every op, loss and model gives the same bits when it 
       check_nothing_missing();
     }
   }
-  std::cout << "replay: " << recordings << " recordings, " << records << " records, " << KernelTicks::count - before << " kernels, those that ran\n  twice included\n";
+  std::cout << "replay: " << recordings << " recordings, " << records << " records, " << KernelTicks::count - before
+            << " kernels, those that ran\n  twice included\n";
   CHECK(recordings >= 200);
   CHECK(records > 3 * recordings);
 }

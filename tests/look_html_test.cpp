@@ -38,7 +38,8 @@ std::string policy_hash(std::string_view content) {
   for (size_t i = 0; i < hex.size(); i += 2) bytes.push_back(unsigned(std::stoul(hex.substr(i, 2), nullptr, 16)));
   std::string out = "sha256-";
   for (size_t i = 0; i < bytes.size(); i += 3) {
-    const unsigned word = bytes[i] << 16 | (i + 1 < bytes.size() ? bytes[i + 1] << 8 : 0) | (i + 2 < bytes.size() ? bytes[i + 2] : 0);
+    const unsigned word =
+        bytes[i] << 16 | (i + 1 < bytes.size() ? bytes[i + 1] << 8 : 0) | (i + 2 < bytes.size() ? bytes[i + 2] : 0);
     for (int k = 0; k < 4; ++k) out += i + size_t(k) <= bytes.size() ? digits[word >> (18 - 6 * k) & 63] : '=';
   }
   return out;
@@ -79,7 +80,8 @@ TEST_CASE("the page's policy allows its own style and script and nothing else") 
   CHECK(policy_hash("") == "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
   const std::string page = look_html(record_model(look_models[0]), {}), policy = between(page, "content=\"", "\">");
   CHECK(policy == text("default-src 'none'; style-src '", policy_hash(between(page, "<style>", "</style>")), "'; script-src '",
-                       policy_hash(between(page, "<script>", "</script>", 1)), "' '", policy_hash(between(page, "<script>", "</script>", 2)), "'"));
+                       policy_hash(between(page, "<script>", "</script>", 1)), "' '",
+                       policy_hash(between(page, "<script>", "</script>", 2)), "'"));
   CHECK(page.find("default-src 'none'") != page.npos);
   for (const char* word : {"http:", "https:", "src=", "@import", "url(", "fetch(", "innerHTML", "eval("}) {
     CAPTURE(std::string(word));
@@ -95,14 +97,15 @@ TEST_CASE("what the page shows is what list --json says") {
     const auto listed = nlohmann::json::parse(look_list(r, o)), shown = nlohmann::json::parse(data_of(look_html(r, {})));
     const auto say = [&](const nlohmann::json& x, const char* key) { return shown["texts"][x[key].get<size_t>()]; };
     REQUIRE(shown["records"].size() == listed.size());
-    nlohmann::json record;                        // what a record does not say is as in the one before
+    nlohmann::json record;  // what a record does not say is as in the one before
     for (size_t i = 0; i < listed.size(); ++i) {
       record.update(shown["records"][i]);
       CHECK(say(record, "phase") == listed[i]["phase"]);
       CHECK(say(record, "scope") == listed[i]["scope"]);
       CHECK(record["ns"] == listed[i]["ns"]);
       for (auto& out : listed[i]["out"])
-        CHECK(shown["values"][out["id"].get<size_t>()]["sum"][3].get<double>() == doctest::Approx(out["norm"].get<double>()).epsilon(1e-5));
+        CHECK(shown["values"][out["id"].get<size_t>()]["sum"][3].get<double>() ==
+              doctest::Approx(out["norm"].get<double>()).epsilon(1e-5));
     }
   }
 }
@@ -144,7 +147,9 @@ TEST_CASE("names are inert in the page and the drawing") {
 }
 
 TEST_CASE("a page of 2,000 records has at most 2 MB, one of 20,000 at most 12 MB") {
-  struct { size_t records, bytes; } rows[] = {{2000, 2'000'000}, {20000, 12'000'000}};
+  struct {
+    size_t records, bytes;
+  } rows[] = {{2000, 2'000'000}, {20000, 12'000'000}};
   for (const char* model : look_models) {
     const Recording one = record_model(model, {.derivatives = true});
     for (auto& row : rows) {
@@ -175,9 +180,10 @@ TEST_CASE("a drawing folds what repeats and stays small") {
 TEST_CASE("the drawing goes down forward and up backward, and no two boxes lie on each other") {
   for (const char* model : look_models) {
     const std::string drawing = look_svg(record_model(model), {});
-    const std::regex box(R"box(<rect x="([0-9.]+)" y="([0-9.]+)" width="[0-9.]+" height="[0-9.]+" rx="6" fill="(#[0-9a-f]+)")box");
+    const std::regex box(
+        R"box(<rect x="([0-9.]+)" y="([0-9.]+)" width="[0-9.]+" height="[0-9.]+" rx="6" fill="(#[0-9a-f]+)")box");
     std::set<std::pair<double, double>> places;
-    std::map<std::string, std::vector<double>> heights;          // by colour: of the phase
+    std::map<std::string, std::vector<double>> heights;  // by colour: of the phase
     for (auto at = std::sregex_iterator(drawing.begin(), drawing.end(), box); at != std::sregex_iterator(); ++at) {
       const double x = std::stod((*at)[1]), y = std::stod((*at)[2]);
       CHECK(places.emplace(x, y).second);

@@ -1,5 +1,5 @@
-// The recorder: it changes no bit, it misses nothing, what it says of memory is what the pool says. Its file survives any damage as
-// an error. Next: look_faithful_test.cpp, look_views_test.cpp.
+// The recorder: it changes no bit, it misses nothing, what it says of memory is what the pool says. Its file survives any damage
+// as an error. Next: look_faithful_test.cpp, look_views_test.cpp.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -20,7 +20,10 @@ namespace {
 
 const bool one_thread = (kernels::set_threads(1), true);
 
-struct Setting { const char* name; RecorderOptions options; };
+struct Setting {
+  const char* name;
+  RecorderOptions options;
+};
 const Setting settings[] = {{"structure", {.statistics = false}},
                             {"statistics", {}},
                             {"everything", {.statistics = true, .replay = true, .shadow = true, .derivatives = true}}};
@@ -50,8 +53,14 @@ TEST_CASE("a model's records are complete: every row of the tape, every gradient
   struct Counter : Recorder {
     using Recorder::Recorder;
     int64_t works = 0, rows = 0;
-    void end(const OpCall& call, bool done) override { works += done; Recorder::end(call, done); }
-    void appended(const Tape& tape, NodeId row) override { rows += tape.node(row).in.empty(); Recorder::appended(tape, row); }
+    void end(const OpCall& call, bool done) override {
+      works += done;
+      Recorder::end(call, done);
+    }
+    void appended(const Tape& tape, NodeId row) override {
+      rows += tape.node(row).in.empty();
+      Recorder::appended(tape, row);
+    }
   };
   for (const char* model : look_models) {
     test::ModelFixture f(model, DType::f32);
@@ -155,9 +164,7 @@ TEST_CASE("a recording survives its file, and no damage to the file survives rea
       ++read;
       for (auto& view : look_views()) CHECK_FALSE(view.show(r, {}).empty());
       look_diff(r, recording);
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::data);
-    }
+    } catch (const Error& error) { CHECK(error.kind() == ErrorKind::data); }
   }
   CHECK(read > 10);
 }

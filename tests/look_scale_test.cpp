@@ -1,5 +1,5 @@
-// What is large stays possible: a million rows on a stack of one megabyte, recorded or not, and views of a hundred thousand records
-// within seconds and a bounded heap. Next: src/tape/sweep.h, which says why nothing recurses.
+// What is large stays possible: a million rows on a stack of one megabyte, recorded or not, and views of a hundred thousand
+// records within seconds and a bounded heap. Next: src/tape/sweep.h, which says why nothing recurses.
 #include <doctest/doctest.h>
 
 #include <pthread.h>
@@ -23,7 +23,7 @@ namespace {
 const bool one_thread = (kernels::set_threads(1), true);
 
 constexpr int64_t million = 1'000'000;
-constexpr size_t small_stack = size_t{1} << 20;   // a call has 16 bytes or more, so 65,536 nested ones are too many
+constexpr size_t small_stack = size_t{1} << 20;  // a call has 16 bytes or more, so 65,536 nested ones are too many
 
 /// body() on a thread of its own with a stack of one megabyte.
 template <class Body>
@@ -53,7 +53,7 @@ TEST_CASE("a tape of a million rows needs no deep stack: forward, backward, reco
   on_a_small_stack([&] {
     Tape tape;
     for (bool recorded : {false, true}) {
-      const int64_t length = recorded ? million / 4 : million;        // records take a kilobyte each
+      const int64_t length = recorded ? million / 4 : million;  // records take a kilobyte each
       std::optional<Recorder> recorder;
       if (recorded) recorder.emplace(RecorderOptions{.statistics = false});
       Tensor x = tape.leaf(Tensor::scalar(0.5));

@@ -46,12 +46,15 @@ struct Injector : Recorder {
       return true;
     };
     if (call.kind == OpCall::Kind::backward) {
-      for (auto& g : call.dx) if (g.wanted && spoil(g.into)) return true;
+      for (auto& g : call.dx)
+        if (g.wanted && spoil(g.into)) return true;
       return false;
     }
     if (call.kind == OpCall::Kind::recompute_output) return spoil(call.out[call.output]);
-    for (size_t k = 0; k < call.out.size(); ++k)          // an output that shares a buffer would spoil an older value
-      if ((k >= call.in.size() || call.in[k].storage() != call.out[k].storage() || call.kind == OpCall::Kind::add) && spoil(call.out[k])) return true;
+    for (size_t k = 0; k < call.out.size(); ++k)  // an output that shares a buffer would spoil an older value
+      if ((k >= call.in.size() || call.in[k].storage() != call.out[k].storage() || call.kind == OpCall::Kind::add) &&
+          spoil(call.out[k]))
+        return true;
     return false;
   }
 };
@@ -121,7 +124,8 @@ TEST_CASE("a NaN is placed: row and column, token and example of packed rows, ex
   const Batch batch = f.batch();
   const auto place_in = [&](const char* op, OpRecord::Kind kind, int64_t element) {
     Recording r = clean;
-    const auto x = std::find_if(r.records.begin(), r.records.end(), [&](auto& record) { return record.op == op && record.kind == kind; });
+    const auto x =
+        std::find_if(r.records.begin(), r.records.end(), [&](auto& record) { return record.op == op && record.kind == kind; });
     REQUIRE(x != r.records.end());
     ValueSummary& summary = r.values[x->out.back()].summary;
     summary.nan = 1;
@@ -133,12 +137,13 @@ TEST_CASE("a NaN is placed: row and column, token and example of packed rows, ex
     while (batch.offsets.item(example + 1) <= double(row)) ++example;
     const auto [said, shape] = place_in("dropout", OpRecord::Kind::forward, row * 8 + 3);
     REQUIRE(shape == Shape{batch.tokens.size(), 8});
-    CHECK(said.find(text("the first at element ", row * 8 + 3, ", row ", row, " (token ", row - int64_t(batch.offsets.item(example)), " of example ", example,
-                         "), column 3\n")) != std::string::npos);
+    CHECK(said.find(text("the first at element ", row * 8 + 3, ", row ", row, " (token ",
+                         row - int64_t(batch.offsets.item(example)), " of example ", example, "), column 3\n")) !=
+          std::string::npos);
   }
   const auto [said, shape] = place_in("cross_entropy_rows", OpRecord::Kind::forward, 4);
   CHECK(said.find("element 4, example 4\n") != std::string::npos);
-  const auto [weight_said, weight_shape] = place_in("linear", OpRecord::Kind::backward, 1);            // the head's bias, its last gradient
+  const auto [weight_said, weight_shape] = place_in("linear", OpRecord::Kind::backward, 1);  // the head's bias, its last gradient
   CHECK(weight_said.find("element 1\n") != std::string::npos);
 }
 
@@ -252,28 +257,33 @@ int64_t thousandths(const json& microseconds) { return std::llround(microseconds
 
 /// What is wrong with a time line, read by a parser that is not ours; "" for nothing. arrows: how many it has.
 std::string mistake_in_trace(const std::string& written, int64_t& arrows) {
-  const json trace = json::parse(written, nullptr, false);       // refuses NaN, infinity and numbers too large to be finite
+  const json trace = json::parse(written, nullptr, false);  // refuses NaN, infinity and numbers too large to be finite
   if (trace.is_discarded() || trace["traceEvents"].empty()) return "no JSON, or no events";
   int64_t last = 0;
-  std::vector<int64_t> around;                    // ends of the slices around
-  std::map<int64_t, int64_t> starts, ends;        // of arrows
+  std::vector<int64_t> around;              // ends of the slices around
+  std::map<int64_t, int64_t> starts, ends;  // of arrows
   for (auto& e : trace["traceEvents"]) {
     const std::string kind = e["ph"];
-    if (std::string("MXCsf").find(kind) == std::string::npos || e["name"].get<std::string>().empty()) return "an event of no kind or without a name";
+    if (std::string("MXCsf").find(kind) == std::string::npos || e["name"].get<std::string>().empty())
+      return "an event of no kind or without a name";
     if (kind == "M") continue;
     const int64_t at = thousandths(e["ts"]);
     if (at < last) return "time falls";
     last = at;
     if (kind == "s" && !starts.emplace(e["id"], at).second) return "an arrow with two starts";
     if (kind == "f" && !ends.emplace(e["id"], at).second) return "an arrow with two ends";
-    if (kind == "C") for (auto& bytes : e["args"]) if (bytes < 0) return "a negative counter";
+    if (kind == "C")
+      for (auto& bytes : e["args"])
+        if (bytes < 0) return "a negative counter";
     if (kind != "X") continue;
     const int64_t end = at + thousandths(e["dur"]);
     while (!around.empty() && around.back() <= at) around.pop_back();
-    if (end <= at || (!around.empty() && end > around.back())) return "a slice that has no length, or sticks out of the one around it";
+    if (end <= at || (!around.empty() && end > around.back()))
+      return "a slice that has no length, or sticks out of the one around it";
     around.push_back(end);
   }
-  const bool paired = std::equal(starts.begin(), starts.end(), ends.begin(), ends.end(), [](auto& a, auto& b) { return a.first == b.first && a.second <= b.second; });
+  const bool paired = std::equal(starts.begin(), starts.end(), ends.begin(), ends.end(),
+                                 [](auto& a, auto& b) { return a.first == b.first && a.second <= b.second; });
   arrows += int64_t(starts.size());
   return paired ? "" : "an arrow with one end, or back in time";
 }
@@ -293,7 +303,10 @@ TEST_CASE("a trace is strict JSON whose slices nest, whose time rises and whose 
   CHECK(arrows > 1000);
   const std::string good = R"({"traceEvents":[{"ph":"X","name":"a","ts":0,"dur":2},{"ph":"X","name":"b","ts":0.5,"dur":1}]})";
   CHECK(mistake_in_trace(good, arrows) == "");
-  const std::pair<const char*, const char*> mistakes[] = {{"\"dur\":1", "\"dur\":9"}, {"0.5", "NaN"}, {"\"ts\":0,", "\"ts\":3,"}, {"}]}", "},]}"},
+  const std::pair<const char*, const char*> mistakes[] = {{"\"dur\":1", "\"dur\":9"},
+                                                          {"0.5", "NaN"},
+                                                          {"\"ts\":0,", "\"ts\":3,"},
+                                                          {"}]}", "},]}"},
                                                           {R"("ph":"X","name":"b")", R"("ph":"s","id":1,"name":"b")"}};
   for (auto& [right, wrong] : mistakes) {
     CAPTURE(wrong);

@@ -381,14 +381,19 @@ TEST_CASE("no value or gradient is NaN unless it was promised") {
 }
 
 TEST_CASE("extreme logits give finite values and gradients") {
-  struct Row { const char* name; std::vector<double> x; };
-  const Row rows[] = {{"large", {1e4, -1e4, 0}}, {"all equal", {5, 5, 5}}, {"masked class", {1, -infinity, 2}}, {"huge", {1e30, -1e30, 0}}};
+  struct Row {
+    const char* name;
+    std::vector<double> x;
+  };
+  const Row rows[] = {
+      {"large", {1e4, -1e4, 0}}, {"all equal", {5, 5, 5}}, {"masked class", {1, -infinity, 2}}, {"huge", {1e30, -1e30, 0}}};
   for (auto& row : rows) {
     CAPTURE(row.name);
     Tape tape;
     const Tensor x = tape.leaf(matrix(row.x, {1, 3}));
     const Tensor y = tape.leaf(matrix(row.x, {1, 3}));
-    for (const Tensor& value : {cross_entropy(x, indices({0})), kl_divergence(x, y, Reduction::sum), symmetric_kl(x, y, Reduction::sum)}) {
+    for (const Tensor& value :
+         {cross_entropy(x, indices({0})), kl_divergence(x, y, Reduction::sum), symmetric_kl(x, y, Reduction::sum)}) {
       CHECK(std::isfinite(value.item()));
       const Tensor g = gradient(value, x);
       for (int i = 0; i < 3; ++i) CHECK(std::isfinite(g.item(i)));

@@ -26,7 +26,7 @@ std::vector<std::string> dry_run(const std::string& file) {
   const Json::Member* data = loaded.tree.find("data");
   REQUIRE(data);
   bool nested = false;
-  for (const char* part : {"train", "evaluation", "labelled", "unlabelled"}) {      // readers inside the reader
+  for (const char* part : {"train", "evaluation", "labelled", "unlabelled"}) {  // readers inside the reader
     const Json::Member* inner = data->value.find(part);
     if (!inner || !inner->value.find("type")) continue;
     nested = true;
@@ -54,9 +54,10 @@ TEST_CASE("every recipe of configs/methods trains") {
     const std::string file = entry.path().string();
     CAPTURE(file);
     std::vector<std::string> sets = dry_run(file);
-    if (distills(file)) {                         // who learns from a run needs one
+    if (distills(file)) {  // who learns from a run needs one
       const std::string plain = (methods / "supervised.json").string();
-      const RunResult teacher = run_experiment(plain, {.sets = dry_run(plain), .output = folder / "teacher", .progress = ProgressMode::none});
+      const RunResult teacher =
+          run_experiment(plain, {.sets = dry_run(plain), .output = folder / "teacher", .progress = ProgressMode::none});
       sets.push_back("objective.teacher=" + teacher.seeds[0].folder);
     }
     const RunResult result =

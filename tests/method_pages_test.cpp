@@ -1,6 +1,6 @@
 // Each training method has a page, docs/guide/methods/NAME.md, and the part of it between the two marks is what
-// `tapedeck explain NAME` prints before its example: it cannot be out of date. docs/guide/losses.md holds the same for losses, heads and regularisers.
-// TAPEDECK_WRITE_PAGES=1 writes those parts anew.
+// `tapedeck explain NAME` prints before its example: it cannot be out of date. docs/guide/losses.md holds the same for losses,
+// heads and regularisers. TAPEDECK_WRITE_PAGES=1 writes those parts anew.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -77,7 +77,7 @@ TEST_CASE("the page of a method holds what explain prints") {
     CHECK_MESSAGE(page.find(begin) > name.size() + 80, "say above the generated part when to use the method");
   }
   for (const PartDoc& part : docs) {
-    if (part.kind != "objective" || losses.contains(part.name)) continue;   // a loss under its own name needs no page
+    if (part.kind != "objective" || losses.contains(part.name)) continue;  // a loss under its own name needs no page
     CAPTURE(part.name);
     CHECK_MESSAGE(part.method, "give TAPEDECK_PART a Method: equation, source, cost, pitfalls");
   }
@@ -89,12 +89,13 @@ TEST_CASE("the page of a method holds what explain prints") {
 
 TEST_CASE("whatever can be compared with published code has a row in the page of originals") {
   const std::string page = read_raw((pages.parent_path() / "originals.md").string());
-  const std::map<std::string, std::string> words{{"objective", ""}, {"adversary", "adversary "}, {"loss", "loss "}, {"embedding_loss", "embedding loss "}};
+  const std::map<std::string, std::string> words{
+      {"objective", ""}, {"adversary", "adversary "}, {"loss", "loss "}, {"embedding_loss", "embedding loss "}};
   ExperimentConfig root;
   for (const PartDoc& part : part_docs(root)) {
     const auto word = words.find(part.kind);
     if (word == words.end()) continue;
-    bool found = false;                           // "| loss `a`, `b` |": the first column of some row
+    bool found = false;  // "| loss `a`, `b` |": the first column of some row
     std::istringstream lines(page);
     for (std::string line; std::getline(lines, line);) {
       const std::string first = line.substr(0, line.find(" |"));
@@ -114,7 +115,8 @@ TEST_CASE("a method says everything its page needs") {
     CHECK_FALSE(part.method.cost.empty());
     CHECK_FALSE(part.method.pitfalls.empty());
     const std::string text = explain_part(part);
-    for (const char* heading : {"Equation:", "Source:", "Cost of an update:", "Pitfalls:"}) CHECK(text.find(heading) != text.npos);
+    for (const char* heading : {"Equation:", "Source:", "Cost of an update:", "Pitfalls:"})
+      CHECK(text.find(heading) != text.npos);
     CHECK((part.options.empty() || text.find("Written out:") != text.npos));
   }
 }

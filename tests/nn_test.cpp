@@ -22,15 +22,18 @@ const char* encoders[] = {
     R"({"type": "transformer", "layers": 2, "width": 8, "heads": 2, "norm": "pre", "dropout": 0.2, "noise": {"dropout": "gaussian",
         "drop_path": 0.1, "drop_heads": 0.1, "layer_drop": 0.01, "embedding": 0.1, "hidden": 0.05}})",
 };
-const char* heads[] = {R"("linear")", R"({"type": "mlp", "dropout": 0.3})", R"({"type": "projection", "out": 3, "hidden": 5})",
-                       R"({"type": "linear", "dropout": 0})", R"({"type": "drop_connect", "p": 0.3})",
+const char* heads[] = {R"("linear")",
+                       R"({"type": "mlp", "dropout": 0.3})",
+                       R"({"type": "projection", "out": 3, "hidden": 5})",
+                       R"({"type": "linear", "dropout": 0})",
+                       R"({"type": "drop_connect", "p": 0.3})",
                        R"({"type": "cosine", "dropout": 0.1, "scale": 4})"};
 const char* poolings[] = {"first", "mean", "max", "cls", "mean", "mean"};
 constexpr int models = int(std::size(encoders));
 
 std::string config_of(int i, const std::string& objective = R"("cross_entropy")") {
-  return std::string(R"({"model": {"type": "text", "encoder": )") + encoders[i] + R"(, "head": )" + heads[i] + R"(, "pooling": ")" + poolings[i] +
-         R"("}, "objective": )" + objective + "}";
+  return std::string(R"({"model": {"type": "text", "encoder": )") + encoders[i] + R"(, "head": )" + heads[i] +
+         R"(, "pooling": ")" + poolings[i] + R"("}, "objective": )" + objective + "}";
 }
 
 }  // namespace
@@ -75,7 +78,8 @@ TEST_CASE("gradient and Hessian-vector product of whole models agree with finite
     };
     auto difference = [](auto&& g, double h) { return (8 * (g(h) - g(-h)) - (g(2 * h) - g(-2 * h))) / (12 * h); };
     const auto [first, second] = slopes(0);
-    const double first_numeric = difference(value, 1e-4), second_numeric = difference([&](double t) { return slopes(t).first; }, 1e-4);
+    const double first_numeric = difference(value, 1e-4),
+                 second_numeric = difference([&](double t) { return slopes(t).first; }, 1e-4);
     CHECK(std::abs(first - first_numeric) <= 1e-8 * std::max(1.0, std::abs(first)));
     CHECK(std::abs(second - second_numeric) <= 1e-7 * std::max(1.0, std::abs(second)));
   }
@@ -99,7 +103,7 @@ TEST_CASE("rows that read a parameter are recorded under the parameter's path") 
         read.insert(path);
       }
     }
-    CHECK(read.size() == f.store.all().size());                   // no parameter without influence
+    CHECK(read.size() == f.store.all().size());  // no parameter without influence
   }
 }
 
@@ -119,13 +123,19 @@ TEST_CASE("every parameter gets a gradient") {
 }
 
 TEST_CASE("micro-batches add up to the full batch, dropout masks included") {
-  const char* objectives[] = {R"("cross_entropy")", R"({"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": [1, 2, 0.5]})", R"("r_drop")",
-                              R"({"type": "gradient_penalty"})", R"({"type": "fgm", "at": "embedding"})",
-                              R"({"type": "r_drop", "preset": "bert4torch"})", R"({"type": "fgm", "at": "embedding", "loss": {"type": "r_drop"}})",
-                              R"({"type": "supervised", "loss": {"type": "focal", "class_weights": [1, 2, 0.5], "ignore_index": 1}})",
-                              R"({"type": "supervised", "loss": "bce"})", R"({"type": "supervised", "loss": "zlpr"})",
-                              R"({"type": "supervised", "loss": {"type": "class_balanced", "counts": [7, 1, 30]}})",
-                              R"({"type": "supervised", "loss": {"type": "confidence_penalty", "loss": {"type": "poly", "class_weights": [1, 0, 2]}}})"};
+  const char* objectives[] = {
+      R"("cross_entropy")",
+      R"({"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": [1, 2, 0.5]})",
+      R"("r_drop")",
+      R"({"type": "gradient_penalty"})",
+      R"({"type": "fgm", "at": "embedding"})",
+      R"({"type": "r_drop", "preset": "bert4torch"})",
+      R"({"type": "fgm", "at": "embedding", "loss": {"type": "r_drop"}})",
+      R"({"type": "supervised", "loss": {"type": "focal", "class_weights": [1, 2, 0.5], "ignore_index": 1}})",
+      R"({"type": "supervised", "loss": "bce"})",
+      R"({"type": "supervised", "loss": "zlpr"})",
+      R"({"type": "supervised", "loss": {"type": "class_balanced", "counts": [7, 1, 30]}})",
+      R"({"type": "supervised", "loss": {"type": "confidence_penalty", "loss": {"type": "poly", "class_weights": [1, 0, 2]}}})"};
   for (int i = 0; i < models; ++i) {
     for (auto* objective : objectives) {
       CAPTURE(i);

@@ -135,7 +135,8 @@ TEST_CASE("a noisy weight is the same wherever a pass reads it, and calm in eval
   store.make_noisy({"w"}, 0.1);
   CHECK_THROWS_WITH_AS(store.make_noisy({"v"}, 0.1), doctest::Contains("\"v\" matches no parameter"), Error);
   const Batch batch = Trip::packed(1, 1);
-  Pass one(store, batch, Mode::train, root_key(3) / 0), other(store, batch, Mode::train, root_key(3) / 1), calm(store, batch, Mode::evaluate, root_key(3));
+  Pass one(store, batch, Mode::train, root_key(3) / 0), other(store, batch, Mode::train, root_key(3) / 1),
+      calm(store, batch, Mode::evaluate, root_key(3));
   CHECK(tapedeck::testing::same_bits(one(w), one(w)));
   CHECK_FALSE(tapedeck::testing::same_bits(one(w), other(w)));
   for (const Tensor& plain : {calm(w), one(b), store[w].value, store[b].value})

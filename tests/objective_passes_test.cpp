@@ -18,7 +18,10 @@ PassCount passes_of(const std::string& objective, bool run, int64_t number = 0) 
   return s.passes();
 }
 
-struct MethodPasses { std::string name, objective; int64_t forward, backward, number = 0; };
+struct MethodPasses {
+  std::string name, objective;
+  int64_t forward, backward, number = 0;
+};
 const MethodPasses rows[] = {
     {"one pass", R"("cross_entropy")", 1, 1},
     {"R-Drop", R"({"type": "r_drop"})", 2, 2},
@@ -95,9 +98,10 @@ TEST_CASE("nested inside another method an objective makes the same forward pass
 }
 
 TEST_CASE("updates without the regulariser make one pass") {
-  for (const char* objective : {R"({"type": "r_drop", "every": 3})", R"({"type": "vat", "every": 3})", R"({"type": "vat", "weight": 0})",
-                                R"({"type": "mean_teacher", "every": 3})", R"({"type": "mean_teacher", "weight": 0})",
-                                R"({"type": "sum", "terms": [{"loss": "cross_entropy"}, {"loss": "r_drop", "every": 3}]})"}) {
+  for (const char* objective :
+       {R"({"type": "r_drop", "every": 3})", R"({"type": "vat", "every": 3})", R"({"type": "vat", "weight": 0})",
+        R"({"type": "mean_teacher", "every": 3})", R"({"type": "mean_teacher", "weight": 0})",
+        R"({"type": "sum", "terms": [{"loss": "cross_entropy"}, {"loss": "r_drop", "every": 3}]})"}) {
     CAPTURE(objective);
     const PassCount skipped = passes_of(objective, true, 4);
     CHECK(skipped.forward == 1);

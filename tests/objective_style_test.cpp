@@ -1,5 +1,6 @@
-// A training method is a page: its loss and its run are short, and they speak of passes only through the verbs of Step. So nothing
-// in src/objectives (but the verbs themselves) names a model, a tape or a sweep. Next: style_test.cpp, habits of every file.
+// A training method is a page: its loss and its run are short, and they speak of passes only through the verbs of Step. So
+// nothing in src/objectives (but the verbs themselves) names a model, a tape or a sweep. Next: style_test.cpp, habits of every
+// file.
 #include <doctest/doctest.h>
 
 #include <iostream>
@@ -11,10 +12,11 @@ using namespace tapedeck::testing;
 
 namespace {
 
-constexpr int longest = 40;                       // lines of loss or run
+constexpr int longest = 40;  // lines of loss or run
 const std::regex method(R"(\b(Tensor|double) (\w+::)?(loss|run|term)\(Step& \w+[^)]*\)[^;]*\{)");
 /// How one would reach past the verbs: into models, passes, tapes and sweeps.
-const std::regex beyond(R"(#include ["<](models/|tapedeck/(tape/|nn/(model|transformer|text|pass))|src/(nn|tape|ops))|\b(Model|Tape|Pass|Watch)\b[ &*>]|(^|[^.\w])(gradients?|backward)\()");
+const std::regex beyond(
+    R"(#include ["<](models/|tapedeck/(tape/|nn/(model|transformer|text|pass))|src/(nn|tape|ops))|\b(Model|Tape|Pass|Watch)\b[ &*>]|(^|[^.\w])(gradients?|backward)\()");
 
 /// Lines of the function that opens on lines[first], counted to the brace that closes it.
 int length_of(const std::vector<std::string>& lines, size_t first) {
@@ -23,7 +25,7 @@ int length_of(const std::vector<std::string>& lines, size_t first) {
     for (char c : lines[i]) depth += c == '{' ? 1 : c == '}' ? -1 : 0;
     if (depth == 0) return int(i - first) + 1;
   }
-  return longest;                                 // never closed
+  return longest;  // never closed
 }
 
 std::vector<std::string> diagnostics(const std::string& path, const std::string& source, int& methods) {
@@ -31,8 +33,7 @@ std::vector<std::string> diagnostics(const std::string& path, const std::string&
   const std::vector<std::string> lines = lines_of(code_of(source));
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string &code = lines[i], place = path + ":" + std::to_string(i + 1) + ": ";
-    if (std::regex_search(code, beyond))
-      found.push_back(place + "reaches past the verbs");
+    if (std::regex_search(code, beyond)) found.push_back(place + "reaches past the verbs");
     if (!std::regex_search(code, method)) continue;
     ++methods;
     if (length_of(lines, i) >= longest) found.push_back(place + std::to_string(length_of(lines, i)) + " lines");
@@ -40,7 +41,9 @@ std::vector<std::string> diagnostics(const std::string& path, const std::string&
   return found;
 }
 
-struct Trial { const char *what, *text, *verdict; };
+struct Trial {
+  const char *what, *text, *verdict;
+};
 const std::string long_loss = "Tensor loss(Step& step) override {\n" + std::string(45, '\n') + "}\n";
 const Trial trials[] = {
     {"a page", "Tensor loss(Step& step) override {\n  return step.loss(step.forward());\n}\n", ""},
@@ -70,7 +73,7 @@ TEST_CASE("the habits of methods allow what they should and fail what they shoul
 TEST_CASE("every objective is a page of verbs") {
   int methods = 0, files = 0;
   for (const auto& [path, source] : read_sources({"src/objectives"}, {".cpp"})) {
-    if (path.ends_with("/step.cpp")) continue;    // the verbs
+    if (path.ends_with("/step.cpp")) continue;  // the verbs
     ++files;
     for (const std::string& diagnostic : diagnostics(path, source, methods)) FAIL_CHECK(diagnostic);
   }

@@ -1,5 +1,5 @@
-// Training methods where little or nothing is to be had: one example, no label, no gradient, a shift of length 0, rows that are all
-// the same, a pattern that matches nothing. What each means is in docs/guide/methods.md; here it is finite and as said there.
+// Training methods where little or nothing is to be had: one example, no label, no gradient, a shift of length 0, rows that are
+// all the same, a pattern that matches nothing. What each means is in docs/guide/methods.md; here it is finite and as said there.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -51,19 +51,38 @@ void scale(ModelFixture& f, const char* path, double factor) {
   value.copy_from(value * factor);
 }
 
-struct Situation { const char* name; void (*make)(ModelFixture&); };
+struct Situation {
+  const char* name;
+  void (*make)(ModelFixture&);
+};
 const Situation situations[] = {
     {"one example", [](ModelFixture& f) { f.order = {0}; }},
-    {"one token", [](ModelFixture& f) { f.order = {0}; f.data.examples[0].ids.resize(1); f.data.examples[0].segments.resize(1); }},
-    {"no labels", [](ModelFixture& f) { f.data.labelled = true; for (Example& e : f.data.examples) e.label = -1; }},
-    {"one label", [](ModelFixture& f) { for (size_t i = 1; i < f.data.examples.size(); ++i) f.data.examples[i].label = -1; }},
+    {"one token",
+     [](ModelFixture& f) {
+       f.order = {0};
+       f.data.examples[0].ids.resize(1);
+       f.data.examples[0].segments.resize(1);
+     }},
+    {"no labels",
+     [](ModelFixture& f) {
+       f.data.labelled = true;
+       for (Example& e : f.data.examples) e.label = -1;
+     }},
+    {"one label",
+     [](ModelFixture& f) {
+       for (size_t i = 1; i < f.data.examples.size(); ++i) f.data.examples[i].label = -1;
+     }},
     {"rows that are all the same", [](ModelFixture& f) { f.order.assign(6, 2); }},
     {"no gradient below the head", [](ModelFixture& f) { scale(f, "head.weight", 0); }},
-    {"no gradient anywhere but in biases", [](ModelFixture& f) { f.store.values().copy_from(Tensor::zeros(f.store.values().shape(), f.dtype)); }},
+    {"no gradient anywhere but in biases",
+     [](ModelFixture& f) { f.store.values().copy_from(Tensor::zeros(f.store.values().shape(), f.dtype)); }},
     {"logits of +-1e4", [](ModelFixture& f) { scale(f, "head.weight", 1e5); }},
 };
 
-struct Update { double value; std::vector<double> gradients; };
+struct Update {
+  double value;
+  std::vector<double> gradients;
+};
 Update update(const std::string& objective, void (*make)(ModelFixture&) = nullptr, DType dtype = DType::f64) {
   ModelFixture f(tiny_model(objective), dtype);
   if (make) make(f);
@@ -91,7 +110,10 @@ TEST_CASE("every method is finite in every hard situation") {
 
 TEST_CASE("an attack without length or without a gradient leaves the input as it is") {
   const Update plain = update(R"("cross_entropy")");
-  struct Row { const char* objective; double times; };
+  struct Row {
+    const char* objective;
+    double times;
+  };
   const Row rows[] = {
       {R"({"type": "fgm", "epsilon": 0})", 2},
       {R"({"type": "fgm", "epsilon": 0, "train": "adversarial"})", 1},
@@ -139,16 +161,20 @@ TEST_CASE("a batch of one: its partner in mixup is itself") {
 }
 
 TEST_CASE("names that match nothing are errors before training, with a hint") {
-  const char* rows[] = {R"({"type": "fgm", "at": "encoder.embeddings.nowhere"})", R"({"type": "sam", "parameters": ["nowhere.*"]})",
-                        R"({"type": "awp", "parameters": ["*.nowhere"]})",      R"({"type": "mixup", "at": ["nowhere"]})",
-                        R"({"type": "vat", "at": "nowhere"})",                R"({"type": "gradient_penalty", "at": "nowhere"})",
+  const char* rows[] = {R"({"type": "fgm", "at": "encoder.embeddings.nowhere"})",
+                        R"({"type": "sam", "parameters": ["nowhere.*"]})",
+                        R"({"type": "awp", "parameters": ["*.nowhere"]})",
+                        R"({"type": "mixup", "at": ["nowhere"]})",
+                        R"({"type": "vat", "at": "nowhere"})",
+                        R"({"type": "gradient_penalty", "at": "nowhere"})",
                         R"({"type": "noise_consistency", "at": "nowhere"})"};
   const TempFolder folder(Medium::memory);
   for (const char* objective : rows) {
     CAPTURE(objective);
     try {
-      run_experiment(TAPEDECK_SOURCE_DIR "/configs/smoke/base.json",
-                     {.sets = {std::string("objective=") + objective}, .output = folder / "runs", .progress = ProgressMode::none});
+      run_experiment(
+          TAPEDECK_SOURCE_DIR "/configs/smoke/base.json",
+          {.sets = {std::string("objective=") + objective}, .output = folder / "runs", .progress = ProgressMode::none});
       FAIL_CHECK("no error");
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::config);

@@ -43,7 +43,8 @@ TEST_CASE("the steepest step: published examples, lengths and refusals") {
 
 TEST_CASE("identities") {
   SUBCASE("r_drop with alpha 0 and no dropout is twice the plain loss") {
-    const char* dry = R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "dropout": 0}, "head": {"type": "linear", "dropout": 0}})";
+    const char* dry =
+        R"("model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "dropout": 0}, "head": {"type": "linear", "dropout": 0}})";
     auto value = [&](const std::string& objective) {
       ModelFixture f(std::string("{") + dry + ", \"objective\": " + objective + "}");
       const Batch b = f.batch();
@@ -51,7 +52,8 @@ TEST_CASE("identities") {
       return f.config.objective->run(s);
     };
     CHECK(value(R"({"type": "r_drop", "alpha": 0})") == 2 * value(R"("cross_entropy")"));
-    CHECK(value(R"({"type": "r_drop", "alpha": 5})") == doctest::Approx(2 * value(R"("cross_entropy")")).epsilon(1e-12));   // equal passes agree
+    CHECK(value(R"({"type": "r_drop", "alpha": 5})") ==
+          doctest::Approx(2 * value(R"("cross_entropy")")).epsilon(1e-12));  // equal passes agree
   }
   SUBCASE("su is half of paper") {
     const auto paper = run(R"({"type": "r_drop", "alpha": 3})"), su = run(R"({"type": "r_drop", "alpha": 3, "preset": "su"})");
@@ -93,7 +95,8 @@ TEST_CASE("identities") {
 }
 
 TEST_CASE("two dropout rates: one per pass, in order") {
-  const auto both = run(R"({"type": "r_drop", "alpha": 1, "dropout": [0.4, 0.4]})"), first = run(R"({"type": "r_drop", "alpha": 1, "dropout": [0.4, 0]})");
+  const auto both = run(R"({"type": "r_drop", "alpha": 1, "dropout": [0.4, 0.4]})"),
+             first = run(R"({"type": "r_drop", "alpha": 1, "dropout": [0.4, 0]})");
   CHECK(both.first != first.first);
   try {
     run(R"({"type": "r_drop", "dropout": [0.1, 0.2, 0.3]})");
@@ -110,7 +113,11 @@ TEST_CASE("same masks replay the passes, fresh masks do not") {
   const Tensor nothing = Tensor::zeros({b.token_count(), 8}, DType::f64);
   Step same = s.with("embedding", nothing), fresh = s.with("embedding", nothing, DropoutMasks::fresh);
   const View again = same.forward(), other = fresh.forward();
-  auto difference = [](const Tensor& x, const Tensor& y) { double d = 0; for (int64_t i = 0; i < x.size(); ++i) d = std::max(d, std::abs(x.item(i) - y.item(i))); return d; };
+  auto difference = [](const Tensor& x, const Tensor& y) {
+    double d = 0;
+    for (int64_t i = 0; i < x.size(); ++i) d = std::max(d, std::abs(x.item(i) - y.item(i)));
+    return d;
+  };
   CHECK(difference(clean.logits, again.logits) < 1e-12);
   CHECK(difference(clean.logits, second.logits) > 1e-3);
   CHECK(difference(clean.logits, other.logits) > 1e-3);
@@ -118,7 +125,10 @@ TEST_CASE("same masks replay the passes, fresh masks do not") {
 }
 
 TEST_CASE("sites that do not fit are refused with a hint") {
-  struct Row { const char* objective; const char* text; };
+  struct Row {
+    const char* objective;
+    const char* text;
+  };
   const Row rows[] = {
       {R"({"type": "fgm", "at": "nowhere"})", "nowhere"},
       {R"({"type": "fgm", "at": "encoder.embeddings.word", "scope": "sample"})", "sample"},

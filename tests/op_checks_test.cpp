@@ -9,9 +9,22 @@ namespace tapedeck::testing {
 namespace {
 
 enum class Flaw {
-  none, unnamed, leaves_the_last_element, coarse_in_f32, forward_off, backward_off, ignores_accumulate, derivative_off,
-  second_derivative_lost, counts_threads, depends_on_instruction_set, reads_what_it_did_not_save, saves_what_it_never_reads,
-  names_a_missing_value, allocates, costs_less_than_nothing
+  none,
+  unnamed,
+  leaves_the_last_element,
+  coarse_in_f32,
+  forward_off,
+  backward_off,
+  ignores_accumulate,
+  derivative_off,
+  second_derivative_lost,
+  counts_threads,
+  depends_on_instruction_set,
+  reads_what_it_did_not_save,
+  saves_what_it_never_reads,
+  names_a_missing_value,
+  allocates,
+  costs_less_than_nothing
 };
 
 /// y = x^3 with dx = 3 x^2 dy, and one flaw.
@@ -48,7 +61,7 @@ struct Cube final : Op {
     }
   }
   bool backward(In x, In y, In dy, Grads dx) const override {
-    if (flaw == Flaw::allocates) ::operator delete(::operator new(8));       // called by name: a new-expression could be elided
+    if (flaw == Flaw::allocates) ::operator delete(::operator new(8));  // called by name: a new-expression could be elided
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       backward_as(x[0].raw<T>(), y[0].raw<T>(), dy[0].raw<T>(), dx[0]);
@@ -65,7 +78,9 @@ struct Cube final : Op {
     if (flaw == Flaw::names_a_missing_value) s.push_back({Save::input, 5, "from another op"});
     return s;
   }
-  Cost cost(In x) const override { return {(flaw == Flaw::costs_less_than_nothing ? -2.0 : 2.0) * double(x[0].size()), bytes_moved(x)}; }
+  Cost cost(In x) const override {
+    return {(flaw == Flaw::costs_less_than_nothing ? -2.0 : 2.0) * double(x[0].size()), bytes_moved(x)};
+  }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {cost(x).flops, bytes_moved(x, y, dy, dx)}; }
 };
 
@@ -86,7 +101,13 @@ std::vector<std::string> failures(Flaw flaw, Findings (*check)(const OpRow&), bo
   return all;
 }
 
-struct Trial { const char* flaw_name; Flaw flaw; Findings (*check)(const OpRow&); const char* said; bool f64_only = false; };
+struct Trial {
+  const char* flaw_name;
+  Flaw flaw;
+  Findings (*check)(const OpRow&);
+  const char* said;
+  bool f64_only = false;
+};
 
 Findings allocation_check(const OpRow& row) { return check_allocations(row, allocations); }
 Findings narrow_against_wide(const OpRow& row) { return row.dtype == DType::f32 ? check_f32_f64(row) : Findings{}; }
@@ -112,7 +133,8 @@ const Trial trials[] = {
 TEST_CASE("each check finds the flaw it is there for") {
   for (const Trial& trial : trials) {
     CAPTURE(std::string(trial.flaw_name));
-    if (trial.flaw == Flaw::depends_on_instruction_set && kernels::instruction_sets().size() == 1) continue;   // none to tell apart
+    if (trial.flaw == Flaw::depends_on_instruction_set && kernels::instruction_sets().size() == 1)
+      continue;  // none to tell apart
     const std::vector<std::string> found = failures(trial.flaw, trial.check, trial.f64_only);
     REQUIRE(!found.empty());
     CHECK_MESSAGE(found[0].find(trial.said) != std::string::npos, "said instead: " << found[0]);

@@ -1,5 +1,6 @@
-// What an op says it costs is what its mathematics counts. Small ops: the naive kernel over a number that counts (src/ops/counted.h).
-// Fused ops: the rows of their reference. Backward: the rows of the rule, or of a sweep through the reference.
+// What an op says it costs is what its mathematics counts. Small ops: the naive kernel over a number that counts
+// (src/ops/counted.h). Fused ops: the rows of their reference. Backward: the rows of the rule, or of a sweep through the
+// reference.
 #include <doctest/doctest.h>
 
 #include <iostream>
@@ -28,7 +29,8 @@ Numbers numbers(const Tensor& t) {
 std::string attribute(const Op& op, std::string_view name) {
   Attributes list;
   op.attributes(list);
-  for (const auto& [key, value] : list.all) if (key == name) return value;
+  for (const auto& [key, value] : list.all)
+    if (key == name) return value;
   return {};
 }
 
@@ -45,7 +47,8 @@ kernels::Attention packed(const Node& node, size_t k, int64_t width) {
 template <bool transposed>
 void weighted_sum(const Node& n) {
   const int64_t width = n.in[1].shape().cols();
-  naive::weighted_sum(packed(n, 2, width), numbers(n.in[0]), numbers(n.in[1]), width, Numbers(size_t(n.out[0].size())), width, transposed);
+  naive::weighted_sum(packed(n, 2, width), numbers(n.in[0]), numbers(n.in[1]), width, Numbers(size_t(n.out[0].size())), width,
+                      transposed);
 }
 /// One product for each batch of a matmul, the first operand over and over: counts do not ask for values.
 void products(const Node& n) {
@@ -57,7 +60,8 @@ void products(const Node& n) {
   for (int64_t i = 0; i < batches; ++i) naive::gemm(g, left.data(), right.data());
 }
 void averages(const Node& n) {
-  for (const Tensor& t : {n.in[0], n.out[0]}) for (int64_t i = 0; i < t.size(); ++i) Counted(1) + Counted(1);   // the sums, then the factor
+  for (const Tensor& t : {n.in[0], n.out[0]})
+    for (int64_t i = 0; i < t.size(); ++i) Counted(1) + Counted(1);  // the sums, then the factor
 }
 template <size_t input>
 void once_for_each(const Node& n) {
@@ -87,34 +91,57 @@ const std::map<std::string_view, void (*)(const Node&)> small_ops = {
      }},
     {"ragged_scores",
      [](const Node& n) { naive::ragged_scores(packed(n, 2, n.in[0].shape().cols()), numbers(n.in[0]), numbers(n.in[1])); }},
-    {"ragged_softmax", [](const Node& n) { naive::ragged_softmax(packed(n, 1, 1), Numbers(size_t(n.in[0].size()), Counted(1))); }},
+    {"ragged_softmax",
+     [](const Node& n) { naive::ragged_softmax(packed(n, 1, 1), Numbers(size_t(n.in[0].size()), Counted(1))); }},
     {"ragged_weighted_sum", weighted_sum<false>},
     {"ragged_weighted_sum_transposed", weighted_sum<true>},
     {"rotary",
      [](const Node& n) {
        const auto whole = [&](const char* name) { return std::stoll(attribute(*n.op, name)); };
-       naive::rotary(n.in[0].shape()[0], n.in[0].shape()[1], whole("columns"), whole("head_dim"), 1e4, false, n.in[1].raw<int32_t>(), numbers(n.in[0]));
+       naive::rotary(n.in[0].shape()[0], n.in[0].shape()[1], whole("columns"), whole("head_dim"), 1e4, false,
+                     n.in[1].raw<int32_t>(), numbers(n.in[0]));
      }},
     {"segment_mean",
-     [](const Node& n) { naive::segment_mean(n.out[0].shape()[0], n.out[0].shape()[1], n.in[1].raw<int32_t>(), numbers(n.in[0])); }},
+     [](const Node& n) {
+       naive::segment_mean(n.out[0].shape()[0], n.out[0].shape()[1], n.in[1].raw<int32_t>(), numbers(n.in[0]));
+     }},
     {"segment_mean_transposed",
-     [](const Node& n) {                          // 1/length of each sequence, then each number of a token
+     [](const Node& n) {  // 1/length of each sequence, then each number of a token
        for (int64_t i = 0; i < n.in[0].shape()[0] + n.out[0].size(); ++i) Counted(1) / Counted(1);
      }},
     {"segment_put",
-     [](const Node& n) { for (int64_t i = 0; i < n.in[1].size(); ++i) if (n.in[1].item(i) >= 0) Counted(1) + Counted(1); }},
+     [](const Node& n) {
+       for (int64_t i = 0; i < n.in[1].size(); ++i)
+         if (n.in[1].item(i) >= 0) Counted(1) + Counted(1);
+     }},
 };
-const std::set<std::string_view> moves = {"reshape", "permute", "concat", "slice", "pad", "expand", "gather", "pick", "pick_transposed", "where",
-                                          "max", "argmax", "segment_first", "segment_first_transposed", "segment_max", "segment_take",
+const std::set<std::string_view> moves = {"reshape",
+                                          "permute",
+                                          "concat",
+                                          "slice",
+                                          "pad",
+                                          "expand",
+                                          "gather",
+                                          "pick",
+                                          "pick_transposed",
+                                          "where",
+                                          "max",
+                                          "argmax",
+                                          "segment_first",
+                                          "segment_first_transposed",
+                                          "segment_max",
+                                          "segment_take",
                                           "ragged_row_spread"};
 /// Flops of f and of dy f' for the rows of unary_table.h that were counted by hand; every row counts itself.
-struct UnaryFlops { int forward, backward; };
+struct UnaryFlops {
+  int forward, backward;
+};
 const std::map<std::string_view, UnaryFlops> unary_ops = {
-    {"negate", {0, 1}}, {"exp", {1, 1}},        {"log", {1, 2}},       {"tanh", {1, 4}},    {"sigmoid", {3, 3}},
-    {"relu", {0, 1}},   {"gelu", {5, 11}},      {"gelu_tanh", {8, 16}}, {"silu", {4, 8}},   {"softplus", {3, 4}},
-    {"sqrt", {1, 3}},   {"rsqrt", {2, 4}},      {"square", {1, 2}},    {"abs", {0, 1}},     {"sin", {1, 2}},
-    {"cos", {1, 2}},    {"erf", {1, 4}},        {"pow", {1, 3}},       {"clamp", {0, 1}},   {"scale", {1, 1}},
-    {"add_scalar", {1, 0}}, {"reciprocal", {1, 2}}, {"sign", {0, 0}},  {"step", {0, 0}},    {"inside", {0, 0}},
+    {"negate", {0, 1}},     {"exp", {1, 1}},        {"log", {1, 2}},        {"tanh", {1, 4}},  {"sigmoid", {3, 3}},
+    {"relu", {0, 1}},       {"gelu", {5, 11}},      {"gelu_tanh", {8, 16}}, {"silu", {4, 8}},  {"softplus", {3, 4}},
+    {"sqrt", {1, 3}},       {"rsqrt", {2, 4}},      {"square", {1, 2}},     {"abs", {0, 1}},   {"sin", {1, 2}},
+    {"cos", {1, 2}},        {"erf", {1, 4}},        {"pow", {1, 3}},        {"clamp", {0, 1}}, {"scale", {1, 1}},
+    {"add_scalar", {1, 0}}, {"reciprocal", {1, 2}}, {"sign", {0, 0}},       {"step", {0, 0}},  {"inside", {0, 0}},
 };
 
 const std::set<std::string_view> rows_of_the_table = {
@@ -143,7 +170,8 @@ double metered(F&& f) {
 
 double bytes(In tensors) {
   double all = 0;
-  for (const Tensor& t : tensors) if (t) all += double(t.size()) * double(size_of(t.dtype()));
+  for (const Tensor& t : tensors)
+    if (t) all += double(t.size()) * double(size_of(t.dtype()));
   return all;
 }
 
@@ -178,12 +206,13 @@ double seen(const Node& node) {
 
 double forward_flops(const Node& node, In in) {
   const std::string_view name = node.op->name();
-  if (node.traits.has_reference) return std::round(seen(node) * metered([&] {
-    Tape tape;
-    Tensors leaves;
-    for (const Tensor& t : in) leaves.push_back(t && is_floating(t.dtype()) ? tape.leaf(t) : t);
-    node.op->reference(leaves);
-  }));
+  if (node.traits.has_reference)
+    return std::round(seen(node) * metered([&] {
+                        Tape tape;
+                        Tensors leaves;
+                        for (const Tensor& t : in) leaves.push_back(t && is_floating(t.dtype()) ? tape.leaf(t) : t);
+                        node.op->reference(leaves);
+                      }));
   if (const auto unary = unary_ops.find(name); unary != unary_ops.end()) return unary->second.forward * double(in[0].size());
   if (rows_of_the_table.contains(name)) return node.op->cost(in).flops;
   if (moves.contains(name)) return 0;
@@ -195,19 +224,20 @@ double forward_flops(const Node& node, In in) {
 /// By the rule; by the reference, less its way up; by the table of unary ops.
 double backward_flops(const Node& node, In in, In out, In dy, Wanted wanted) {
   const double exponent = node.op->name() == "pow" ? std::stod(attribute(*node.op, "exponent")) : 1;
-  if (const auto unary = unary_ops.find(node.op->name()); unary != unary_ops.end())         // x^0 is flat, and a sign is free
+  if (const auto unary = unary_ops.find(node.op->name()); unary != unary_ops.end())  // x^0 is flat, and a sign is free
     return exponent == 0 ? 0 : (unary->second.backward - (exponent == -1)) * double(in[0].size());
-  if (node.op->name() == "matmul")                // as many products for each operand; a shared one is summed by the same product
+  if (node.op->name() == "matmul")  // as many products for each operand; a shared one is summed by the same product
     return (int(wanted[0]) + int(wanted[1])) * double(flops_of([&] { products(node); }));
-  if (rows_of_the_table.contains(node.op->name())) return node.op->backward_cost(in, out, dy, std::vector<Grad>{{in[0], true, false}}).flops;
+  if (rows_of_the_table.contains(node.op->name()))
+    return node.op->backward_cost(in, out, dy, std::vector<Grad>{{in[0], true, false}}).flops;
   const double rule = metered([&] { node.op->vjp(in, out, dy, wanted); });
   if (!node.traits.has_reference) return rule;
   return std::round(seen(node) * (rule - metered([&] {
-    Tape tape;
-    Tensors leaves;
-    for (size_t k = 0; k < in.size(); ++k) leaves.push_back(wanted[k] ? tape.leaf(in[k]) : in[k]);
-    node.op->reference(leaves);
-  })));
+                                    Tape tape;
+                                    Tensors leaves;
+                                    for (size_t k = 0; k < in.size(); ++k) leaves.push_back(wanted[k] ? tape.leaf(in[k]) : in[k]);
+                                    node.op->reference(leaves);
+                                  })));
 }
 
 int64_t calls = 0, backward_calls = 0;

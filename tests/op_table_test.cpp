@@ -15,7 +15,7 @@ namespace {
 
 struct Tally {
   int ops = 0, rows = 0, run = 0, misuses = 0;
-  std::map<std::string, int> does_not_apply;      // "reference: a primitive has no reference" -> rows
+  std::map<std::string, int> does_not_apply;  // "reference: a primitive has no reference" -> rows
   std::vector<std::string> skipped;
   OpReport::Worst first, second;
 

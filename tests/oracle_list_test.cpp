@@ -53,7 +53,8 @@ TEST_CASE("every number of the list has a row, and every row names a number of t
   const std::set<std::string> list = listed();
   const std::map<std::string, int> count = held(rows);
   for (const std::string& item : list) CHECK_MESSAGE(count.contains(item), "no row holds " << item);
-  for (const auto& [item, n] : count) CHECK_MESSAGE(list.contains(item), "a row names " << item << ", which tests/oracles.txt does not list");
+  for (const auto& [item, n] : count)
+    CHECK_MESSAGE(list.contains(item), "a row names " << item << ", which tests/oracles.txt does not list");
   std::cout << "oracles: " << list.size() << " numbers and identities held by " << rows << " rows\n";
   CHECK(rows >= 120);
 }

@@ -82,8 +82,8 @@ std::vector<Oracle> contrastive_rows() {
     return sup_con(x, labels, o).item();
   };
   return {
-      {"two orthogonal classes, temperature 1", "SupCon, log(1 + 2 e^-1)", sup_con(cross, pairs, sup(1)).item(), 0.551445,
-       digit6, "5.1.1"},
+      {"two orthogonal classes, temperature 1", "SupCon, log(1 + 2 e^-1)", sup_con(cross, pairs, sup(1)).item(), 0.551445, digit6,
+       "5.1.1"},
       {"two orthogonal classes, temperature 0.1", "SupCon, log(1 + 2 e^-10)", sup_con(cross, pairs, sup(0.1)).item(), 9.0796e-5,
        6e-10, "5.1.2"},
       {"mean outside the logarithm", "SupCon L_out, anchor 0 of four", anchor0(SupConForm::out), 0.907606, digit6, "5.1.3"},
@@ -99,20 +99,28 @@ std::vector<Oracle> contrastive_rows() {
        sup_con(cross, pairs, sup(0.3, SupConForm::in)).item() - sup_con(cross, pairs, sup(0.3)).item(), 0, 1e-14, "12.10"},
       {"one positive is NT-Xent", "SupCon without labels", sup_con(views, {}, sup(0.2)).item() - nt_xent(x, y, 0.2).item(), 0,
        1e-14, "12.9"},
-      {"equal base temperature: factor 1", "SupCon, tau / tau_base", based(0.1) - sup_con(x, labels, sup(0.1)).item(), 0, 0, "12.13"},
-      {"base temperature 0.07", "SupCon, tau / tau_base", based(0.07) / sup_con(x, labels, sup(0.1)).item(), 0.1 / 0.07, 1e-14, "12.13"},
+      {"equal base temperature: factor 1", "SupCon, tau / tau_base", based(0.1) - sup_con(x, labels, sup(0.1)).item(), 0, 0,
+       "12.13"},
+      {"base temperature 0.07", "SupCon, tau / tau_base", based(0.07) / sup_con(x, labels, sup(0.1)).item(), 0.1 / 0.07, 1e-14,
+       "12.13"},
       {"rotation changes nothing", "SupCon", sup_con(rotated(x), labels).item() - sup_con(x, labels).item(), 0, 1e-13, "12.12"},
-      {"order changes nothing", "SupCon", sup_con(reversed(x), reversed(labels)).item() - sup_con(x, labels).item(), 0, 1e-13, "12.12"},
-      {"NT-Xent at the start, N = 2", "ln(2N - 1)", nt_xent(same_rows(2), same_rows(2), 0.1).item(), 1.098612, digit6, "5.2.1 12.8"},
-      {"NT-Xent at the start, N = 3", "ln(2N - 1)", nt_xent(same_rows(3), same_rows(3), 0.1).item(), 1.609438, digit6, "5.2.2 12.8"},
-      {"NT-Xent of orthogonal pairs, temperature 1", "SimCLR, N = 2", nt_xent(eye(2), eye(2), 1).item(), 0.551445, digit6, "5.2.3"},
-      {"NT-Xent of orthogonal pairs, temperature 0.5", "SimCLR, N = 2", nt_xent(eye(2), eye(2), 0.5).item(), 0.239545, digit6, "5.2.4"},
+      {"order changes nothing", "SupCon", sup_con(reversed(x), reversed(labels)).item() - sup_con(x, labels).item(), 0, 1e-13,
+       "12.12"},
+      {"NT-Xent at the start, N = 2", "ln(2N - 1)", nt_xent(same_rows(2), same_rows(2), 0.1).item(), 1.098612, digit6,
+       "5.2.1 12.8"},
+      {"NT-Xent at the start, N = 3", "ln(2N - 1)", nt_xent(same_rows(3), same_rows(3), 0.1).item(), 1.609438, digit6,
+       "5.2.2 12.8"},
+      {"NT-Xent of orthogonal pairs, temperature 1", "SimCLR, N = 2", nt_xent(eye(2), eye(2), 1).item(), 0.551445, digit6,
+       "5.2.3"},
+      {"NT-Xent of orthogonal pairs, temperature 0.5", "SimCLR, N = 2", nt_xent(eye(2), eye(2), 0.5).item(), 0.239545, digit6,
+       "5.2.4"},
       {"NT-Xent: rotation", "SimCLR", nt_xent(rotated(x), rotated(y), 0.3).item() - nt_xent(x, y, 0.3).item(), 0, 1e-13, "12.12"},
       {"NT-Xent: order", "SimCLR", nt_xent(reversed(x), reversed(y), 0.3).item() - nt_xent(x, y, 0.3).item(), 0, 1e-13, "12.12"},
       {"NT-Xent: the views swapped", "SimCLR", nt_xent(y, x, 0.3).item() - nt_xent(x, y, 0.3).item(), 0, 1e-13, "12.12"},
       {"SimCSE at the start, N = 4", "ln N", simcse(same_rows(4), same_rows(4)).item(), 1.386294, digit6, "5.4.1 12.8"},
       {"SimCSE of orthonormal sentences, temperature 1", "N = 2", simcse(eye(2), eye(2), 1).item(), 0.313262, digit6, "5.4.2"},
-      {"SimCSE of orthonormal sentences, temperature 0.05", "N = 2", simcse(eye(2), eye(2), 0.05).item(), 2.06e-9, 6e-12, "5.4.3"},
+      {"SimCSE of orthonormal sentences, temperature 0.05", "N = 2", simcse(eye(2), eye(2), 0.05).item(), 2.06e-9, 6e-12,
+       "5.4.3"},
       {"SimCSE: rotation", "SimCSE", simcse(rotated(x), rotated(y)).item() - simcse(x, y).item(), 0, 1e-12, "12.12"},
       {"SimCSE: order", "SimCSE", simcse(reversed(x), reversed(y)).item() - simcse(x, y).item(), 0, 1e-12, "12.12"},
       {"hard negatives, alpha 1", "supervised SimCSE, N = 2", simcse_supervised(anchors, anchors, hard, 1).item(), 0.851129,
@@ -121,11 +129,12 @@ std::vector<Oracle> contrastive_rows() {
        digit6, "5.5.2"},
       {"uniformity of two antipodal points", "Wang and Isola 2020, t = 2", uniformity(matrix({1, 0, -1, 0}, {2, 2})).item(), -8,
        1e-12, "9.1 12.31"},
-      {"uniformity of a square's corners", "Wang and Isola 2020, t = 2",
-       uniformity(corners).item(), -4.396349, digit6, "9.2 12.31"},
-      {"mean cosine of a square's corners, without self pairs", "anisotropy", (sum(similarities(corners, corners)).item() - 4) / 12,
-       -1.0 / 3, 1e-14, "9.3 12.31"},
-      {"with self pairs", "anisotropy as PromptBERT's code has it", sum(similarities(corners, corners)).item() / 16, 0, 1e-15, "9.4 12.31"},
+      {"uniformity of a square's corners", "Wang and Isola 2020, t = 2", uniformity(corners).item(), -4.396349, digit6,
+       "9.2 12.31"},
+      {"mean cosine of a square's corners, without self pairs", "anisotropy",
+       (sum(similarities(corners, corners)).item() - 4) / 12, -1.0 / 3, 1e-14, "9.3 12.31"},
+      {"with self pairs", "anisotropy as PromptBERT's code has it", sum(similarities(corners, corners)).item() / 16, 0, 1e-15,
+       "9.4 12.31"},
       {"alignment of points 30 degrees apart", "Wang and Isola 2020, 2 - sqrt 3",
        alignment(matrix({1, 0}, {1, 2}), matrix({std::sqrt(0.75), 0.5}, {1, 2})).item(), 0.267949, digit6, "9.5 12.31"},
   };
@@ -144,7 +153,8 @@ std::vector<Oracle> divergence_rows() {
   const Tensor p = matrix({ln2, 0, 0, 0, 0, 0}, {2, 3}), uniform = Tensor::zeros({2, 3}, DType::f64);
   const Tensor s = matrix({2, 0}, {1, 2}), t = matrix({1, 0}, {1, 2});
   const auto logs = [](double a, double b, double c) { return matrix({std::log(a), std::log(b), std::log(c)}, {1, 3}); };
-  const Tensor ps = exp(log_softmax(p)), one = logs(0.5, 0.2, 0.3), other = logs(0.5, 0.3, 0.2), x = random({4, 5}, 3), y = random({4, 5}, 4);
+  const Tensor ps = exp(log_softmax(p)), one = logs(0.5, 0.2, 0.3), other = logs(0.5, 0.3, 0.2), x = random({4, 5}, 3),
+               y = random({4, 5}, 4);
   const auto kl = [](const Tensor& a, const Tensor& b, Reduction r = Reduction::sum) { return kl_divergence(a, b, r).item(); };
   const auto d = [](const Tensor& a, const Tensor& b) { return symmetric_kl(a, b, Reduction::sum); };
   const auto gp = [](const Tensor& a, const Tensor& b) { return sigmoid_divergence(a, b, Reduction::sum); };
@@ -167,8 +177,10 @@ std::vector<Oracle> divergence_rows() {
       {"sum over mean", "4 x 5", kl(x, y) / kl(x, y, Reduction::mean), 20, 1e-12, "3.1.1 12.1"},
       {"sum over batchmean", "4 x 5", kl(x, y) / kl(x, y, Reduction::batchmean), 4, 1e-12, "3.1.2 12.1"},
       {"of equals", "KL(p||p)", kl(x, x), 0, 1e-15, "12.3"},
-      {"cross-entropy is blind: p", "p = (.5 .2 .3), label 0", cross_entropy(one, indices({0})).item(), 0.693147, digit6, "3.1.8"},
-      {"cross-entropy is blind: q", "q = (.5 .3 .2), label 0", cross_entropy(other, indices({0})).item(), 0.693147, digit6, "3.1.8"},
+      {"cross-entropy is blind: p", "p = (.5 .2 .3), label 0", cross_entropy(one, indices({0})).item(), 0.693147, digit6,
+       "3.1.8"},
+      {"cross-entropy is blind: q", "q = (.5 .3 .2), label 0", cross_entropy(other, indices({0})).item(), 0.693147, digit6,
+       "3.1.8"},
       {"KL sees what cross-entropy does not", "KL(p||q)", kl(one, other), 0.0405465, 6e-8, "3.1.9"},
       {"and back", "KL(q||p)", kl(other, one), 0.0405465, 6e-8, "3.1.9"},
       {"both", "D(p, q)", d(one, other).item(), 0.0810930, 6e-8, "3.1.10"},
@@ -179,10 +191,12 @@ std::vector<Oracle> divergence_rows() {
       {"D without logarithms", "sum (p - q)(s - t)", d(s, t).item(), 0.1497385, 6e-8, "3.2.5 12.2"},
       {"gradient of D, first logit", "(p - q) + p [(s - t) - E_p (s - t)]", slope(s, 0, [&](auto& v) { return d(v, t); }),
        0.254732, digit6, "3.2.6 12.2"},
-      {"gradient of D, second logit", "kexue 9039", slope(s, 1, [&](auto& v) { return d(v, t); }), -0.254732, digit6, "3.2.6 12.2"},
+      {"gradient of D, second logit", "kexue 9039", slope(s, 1, [&](auto& v) { return d(v, t); }), -0.254732, digit6,
+       "3.2.6 12.2"},
       {"D is KL both ways", "J-divergence", d(x, y).item() - kl(x, y) - kl(y, x), 0, 1e-13, "12.2"},
       {"GlobalPointer's divergence", "s = 1, t = -1", gp(spans, minus).item(), 0.924234, digit6, "6.3.1"},
-      {"its gradient", "sigma'(1) 2 + 0.462117", slope(spans, 0, [&](auto& v) { return gp(v, minus); }), 0.855341, digit6, "6.3.2"},
+      {"its gradient", "sigma'(1) 2 + 0.462117", slope(spans, 0, [&](auto& v) { return gp(v, minus); }), 0.855341, digit6,
+       "6.3.2"},
       {"it is the sum of Bernoulli J", "kexue 9039", gp(x, y).item() - d(bernoulli(x), bernoulli(y)).item(), 0, 1e-13, "12.16"},
       {"Jensen-Shannon of excluding answers", "ln 2",
        jensen_shannon(matrix({1e4, 0}, {1, 2}), matrix({0, 1e4}, {1, 2}), Reduction::sum).item(), ln2, 1e-15},
@@ -203,8 +217,10 @@ std::vector<Oracle> label_rows() {
   const Tensor weighted = matrix({2, 1, 0, 0, 0, 0}, {2, 3});
   return {
       {"cross-entropy", "logits (2,1,0), label 0", nll, 0.407606, digit6, "2.3.1"},
-      {"label smoothing over all classes", "PyTorch, eps 0.1", cross_entropy(l210, y0, {0.1, 0.1 / 3}).item(), 0.507606, digit6, "2.3.2 12.29"},
-      {"label smoothing over the others", "fairseq, eps 0.1", cross_entropy(l210, y0, {0.15, 0.05}).item(), 0.557606, digit6, "2.3.3 12.29"},
+      {"label smoothing over all classes", "PyTorch, eps 0.1", cross_entropy(l210, y0, {0.1, 0.1 / 3}).item(), 0.507606, digit6,
+       "2.3.2 12.29"},
+      {"label smoothing over the others", "fairseq, eps 0.1", cross_entropy(l210, y0, {0.15, 0.05}).item(), 0.557606, digit6,
+       "2.3.3 12.29"},
       {"class weights", "(3 nll_0 + ln 3) / 4", cross_entropy(weighted, indices({0, 1}), {}, {3, 1, 1}).item(),
        (3 * nll + std::log(3.0)) / 4, 1e-14},
       {"an unlabelled row does not count", "ignore", cross_entropy(matrix({2, 1, 0, 9, 9, 9}, {2, 3}), indices({0, -1})).item(),
@@ -242,7 +258,8 @@ std::vector<Oracle> multilabel_rows() {
       {"all scores 0, 3 negatives and 2 positives", "multilabel cross-entropy, ln 4 + ln 3", zlpr(zeros, marks).item(), 2.484907,
        digit6, "6.1.1 12.14"},
       {"one positive", "s = (2,-1,.5), y = (1,0,0)", zlpr(s, first).item(), 1.231059, digit6, "6.1.2"},
-      {"binary cross-entropy on the same", "sum over the three cells", 3 * bce_with_logits(s, target).item(), 1.414267, digit6, "6.1.3"},
+      {"binary cross-entropy on the same", "sum over the three cells", 3 * bce_with_logits(s, target).item(), 1.414267, digit6,
+       "6.1.3"},
       {"without the threshold class", "is softmax cross-entropy with one positive",
        pairwise_multilabel(x, onehot).item() - cross_entropy(x, labels).item(), 0, 1e-14, "12.15"},
       {"hard targets", "soft zlpr is zlpr", zlpr_soft(s, target).item() - zlpr(s, first).item(), 0, 1e-15},
@@ -281,7 +298,8 @@ std::vector<Oracle> chain_rows() {
       {"CRF, path 00", "score 1.5", 2.853733 - crf(indices({0, 0})), 1.5, 1.1e-6, "6.4.1"},
       {"CRF, path 10", "score 0", 2.853733 - crf(indices({1, 0})), 0, 1.1e-6, "6.4.3"},
       {"CRF, path 11", "score 1.5", 2.853733 - crf(indices({1, 1})), 1.5, 1.1e-6, "6.4.4"},
-      {"CRF, brute force", "3^4 paths", crf_nll(emissions, {between, {}, {}}, best_path, four).item(), all - best, 1e-13, "12.18"},
+      {"CRF, brute force", "3^4 paths", crf_nll(emissions, {between, {}, {}}, best_path, four).item(), all - best, 1e-13,
+       "12.18"},
       {"CRF, the best path", "3^4 paths", double(decoded), double(best_code), 0, "12.18"},
       {"MEMM", "the same numbers: nll(0,1)", memm(tags, PerUnit::sequence), 0.787339, digit6, "6.5.1"},
       {"MEMM is the sum of its steps", "locally normalised", memm(tags, PerUnit::sequence) - first - second, 0, 1e-15, "12.19"},
@@ -303,7 +321,9 @@ std::vector<Oracle> search_rows() {
     between.raw<double>()[from * 4 + 3] = std::log(d);
   };
   given(0, 0.55, 0.45), given(2, 0.1, 0.9);
-  const auto probability = [&](const Tensor& tags) { return std::exp(-memm_nll(e, between, tags, offsets, PerUnit::sequence).item()); };
+  const auto probability = [&](const Tensor& tags) {
+    return std::exp(-memm_nll(e, between, tags, offsets, PerUnit::sequence).item());
+  };
   const auto found = [&](int64_t beam) { return memm_decode(e, between, offsets, beam); };
   const Tensor x = random({5, 3}, 11), table = random({3, 3}, 12), five = indices({0, 5});
   double best = 0;
@@ -342,7 +362,8 @@ std::vector<Oracle> normalisation_rows() {
   const Tensor x = matrix({1, 3}, {2, 1}), one = matrix({1}, {1}), zero = matrix({0}, {1});
   RunningMoments running{matrix({0}, {1}), matrix({1}, {1})};
   const Tensor batch = batch_norm(x, one, zero, 1e-5, &running);
-  const Tensor layer = layer_norm(matrix({1, 2, 3, 4}, {1, 4}), Tensor::full({4}, 1, DType::f64), Tensor::zeros({4}, DType::f64), 1e-12);
+  const Tensor layer =
+      layer_norm(matrix({1, 2, 3, 4}, {1, 4}), Tensor::full({4}, 1, DType::f64), Tensor::zeros({4}, DType::f64), 1e-12);
   const Tensor words = standardize(matrix({1, 2, 4}, {3, 1}), matrix({0.5, 0.25, 0.25}, {3}));
   return {
       {"batch norm, first row", "x = (1,3): (x - 2) / sqrt(1 + 1e-5)", batch.item(0), -0.999995, digit6, "2.6.1"},
@@ -351,12 +372,13 @@ std::vector<Oracle> normalisation_rows() {
       {"running variance is unbiased", "0.9 1 + 0.1 2", running.variance.item(), 1.1, 1e-15, "2.6.3"},
       {"layer norm, first", "x = (1,2,3,4)", layer.item(0), -1.341641, digit6},
       {"layer norm, eps 1e-5", "x = (1,2,3,4)",
-       layer_norm(matrix({1, 2, 3, 4}, {1, 4}), Tensor::full({4}, 1, DType::f64), Tensor::zeros({4}, DType::f64)).item(0), -1.341635,
-       digit6, "2.6.4"},
+       layer_norm(matrix({1, 2, 3, 4}, {1, 4}), Tensor::full({4}, 1, DType::f64), Tensor::zeros({4}, DType::f64)).item(0),
+       -1.341635, digit6, "2.6.4"},
       {"layer norm, eps 1e-5, third", "x = (1,2,3,4)",
-       layer_norm(matrix({1, 2, 3, 4}, {1, 4}), Tensor::full({4}, 1, DType::f64), Tensor::zeros({4}, DType::f64)).item(2), 0.447212,
-       digit6, "2.6.4"},
-      {"words under frequencies, first", "f = (.5,.25,.25), v = (1,2,4): E = 2, Var = 1.5", words.item(0), -0.816497, digit6, "7.2.8"},
+       layer_norm(matrix({1, 2, 3, 4}, {1, 4}), Tensor::full({4}, 1, DType::f64), Tensor::zeros({4}, DType::f64)).item(2),
+       0.447212, digit6, "2.6.4"},
+      {"words under frequencies, first", "f = (.5,.25,.25), v = (1,2,4): E = 2, Var = 1.5", words.item(0), -0.816497, digit6,
+       "7.2.8"},
       {"words under frequencies, second", "Miyato et al. 2017", words.item(1), 0, 1e-15, "7.2.8"},
       {"words under frequencies, third", "Miyato et al. 2017", words.item(2), 1.632993, digit6, "7.2.8"},
   };

@@ -1,5 +1,5 @@
-// Every published or hand-checkable number about a training method: R-Drop's scalings, attacks, virtual attacks, gradient penalties,
-// decay. Next: objectives_test.cpp, what ties the methods together.
+// Every published or hand-checkable number about a training method: R-Drop's scalings, attacks, virtual attacks, gradient
+// penalties, decay. Next: objectives_test.cpp, what ties the methods together.
 #include "support/oracles.h"
 
 #include <tapedeck/losses/divergence.h>
@@ -77,13 +77,17 @@ std::vector<Oracle> r_drop_rows() {
       {"su is half of paper", "exactly", r_drop(R"("alpha": 4, "preset": "su")") - paper / 2, 0, 1e-15, "12.5"},
       {"preset readme", "mean CE + alpha/2 D", r_drop(R"("alpha": 4, "preset": "readme")"), 0.519572, digit6, "4.1.5"},
       {"preset vit", "CE1 + CE2 + alpha D", r_drop(R"("alpha": 4, "preset": "vit")"), 1.039144, digit6, "4.1.6"},
-      {"preset bert4torch", "D averaged over classes", r_drop(R"("alpha": 4, "preset": "bert4torch")"), 0.294964, digit6, "4.1.7"},
-      {"preset hf_bert", "one row: batch sum and mean are the same", r_drop(R"("alpha": 4, "preset": "hf_bert")") - paper, 0, 1e-15},
+      {"preset bert4torch", "D averaged over classes", r_drop(R"("alpha": 4, "preset": "bert4torch")"), 0.294964, digit6,
+       "4.1.7"},
+      {"preset hf_bert", "one row: batch sum and mean are the same", r_drop(R"("alpha": 4, "preset": "hf_bert")") - paper, 0,
+       1e-15},
       {"alpha 0", "the loss of the doubled batch, to the bit", r_drop(R"("alpha": 0)") - (first + second), 0, 0, "12.4"},
       {"su from its parts", "ce mean, kl_weight 1/4",
        r_drop(R"("alpha": 4, "ce": "mean", "kl_weight": 0.25, "kl_reduction": "sum")"), 0.369833, digit6},
-      {"two passes, pairs averaged", "is R-Drop", r_drop(R"("alpha": 4, "passes": 2, "pair_pool": "mean")") - paper, 0, 0, "12.6"},
-      {"two passes, pairs summed", "is R-Drop: one pair", r_drop(R"("alpha": 4, "passes": 2, "pair_pool": "sum")") - paper, 0, 0, "12.6"},
+      {"two passes, pairs averaged", "is R-Drop", r_drop(R"("alpha": 4, "passes": 2, "pair_pool": "mean")") - paper, 0, 0,
+       "12.6"},
+      {"two passes, pairs summed", "is R-Drop: one pair", r_drop(R"("alpha": 4, "passes": 2, "pair_pool": "sum")") - paper, 0, 0,
+       "12.6"},
       {"every update", "is R-Drop", r_drop(R"("alpha": 4, "every": 1)", 5) - paper, 0, 0, "12.7"},
       {"every third update, on the third", "is R-Drop", r_drop(R"("alpha": 4, "every": 3)", 3) - paper, 0, 0},
       {"every third update, on the fourth", "one pass, same scale", r_drop(R"("alpha": 4, "every": 3)", 4), 2 * first, 1e-15},
@@ -101,10 +105,12 @@ std::vector<Oracle> attack_rows() {
   const Tensor x = tape.leaf(row({0, 0})), w = row({3, 4});
   const auto loss = [&](const Tensor& at) { return sum(softplus(-sum(at * w))); };
   const Tensor g = gradient(loss(x), x), g2 = sum(square(g));
-  const auto fgm = steepest_step(g, 0.1, NormBall::l2, NormScope::tensor), fgsm = steepest_step(g, 0.1, NormBall::linf, NormScope::tensor);
+  const auto fgm = steepest_step(g, 0.1, NormBall::l2, NormScope::tensor),
+             fgsm = steepest_step(g, 0.1, NormBall::linf, NormScope::tensor);
   // Two samples with gradients of length 3 and 4: one norm over all, or one each.
   const Tensor two = Tensor::of<double>({3, 0, 0, 4}, {2, 2}), offsets = Tensor::of<int32_t>({0, 1, 2}, {3});
-  const auto batch = steepest_step(two, 1, NormBall::l2, NormScope::batch), sample = steepest_step(two, 1, NormBall::l2, NormScope::sample, offsets);
+  const auto batch = steepest_step(two, 1, NormBall::l2, NormScope::batch),
+             sample = steepest_step(two, 1, NormBall::l2, NormScope::sample, offsets);
   const Tensor slope = row({-0.6, -0.8});
   const auto ascend = [&](const Tensor& d) {
     return project(d + steepest_step(slope, 0.3, NormBall::l2, NormScope::tensor), 0.5, NormBall::l2, NormScope::tensor);
@@ -139,7 +145,8 @@ std::vector<Oracle> attack_rows() {
       {"PGD, second step", "second entry", d2.item(1), -0.4, 1e-15, "7.3.2"},
       {"PGD, third step", "stays", length(d3 - d2), 0, 1e-15, "7.3.3"},
       {"PGD stays in the ball", "epsilon 0.5", length(project(far, 0.5, NormBall::l2, NormScope::tensor)), 0.5, 1e-14, "12.21"},
-      {"projection leaves what is inside", "to the bit", length(project(near, 0.5, NormBall::l2, NormScope::tensor) - near), 0, 0, "12.21"},
+      {"projection leaves what is inside", "to the bit", length(project(near, 0.5, NormBall::l2, NormScope::tensor) - near), 0, 0,
+       "12.21"},
       {"FreeLB's start, largest entry", "0.4 / sqrt(16 768)", max(max(abs(start), 1), 0).item(), 0.00360844, 2e-6, "7.4.1"},
       {"FreeLB's start stays in the ball", "0.4", double(length(start) <= 0.4), 1, 0, "7.4.1"},
       {"SMART, noise after one step, first", "1e-5 + 1e-3 0.5", noise.item(0), 0.000510, 1e-15, "7.6.1"},
@@ -153,7 +160,9 @@ std::vector<Oracle> attack_rows() {
 
 /// KL(p(x) || p(x + r)) of p = sigmoid(<w, x>), as a softmax over (w x, 0).
 Tensor divergence(const Tensor& w /*[1,d]*/, const Tensor& x, const Tensor& r) {
-  const auto logits = [&](const Tensor& at) { return concat({reshape(sum(w * at), {1, 1}), Tensor::zeros({1, 1}, DType::f64)}, 1); };
+  const auto logits = [&](const Tensor& at) {
+    return concat({reshape(sum(w * at), {1, 1}), Tensor::zeros({1, 1}, DType::f64)}, 1);
+  };
   return kl_divergence(logits(x), logits(x + r), Reduction::sum);
 }
 
@@ -165,7 +174,8 @@ std::vector<Oracle> virtual_rows() {
   const Tensor slope = gradient(divergence(w, x, zero), zero, Order::differentiable);
   const double curvature = gradient(sum(slope), zero).item();
   const Tensor d = tape.leaf(row({0.8, -0.1}) * 1e-3);
-  const Tensor power = steepest_step(gradient(divergence(row({3, 4}), row({0.1, -0.2}), d), d), 1, NormBall::l2, NormScope::tensor);
+  const Tensor power =
+      steepest_step(gradient(divergence(row({3, 4}), row({0.1, -0.2}), d), d), 1, NormBall::l2, NormScope::tensor);
   return {
       {"divergence under a shift of 0.1", "p = sigmoid(2x), x = .5", kl(0.1), 0.00380906, 6e-9, "7.5.1"},
       {"its quadratic form", "r^2 w^2 p (1 - p) / 2", 0.5 * 0.01 * curvature, 0.00393224, 6e-9, "7.5.2"},
@@ -229,8 +239,9 @@ std::vector<Oracle> decay_rows() {
 // ---- whole models ---------------------------------------------------------------------------------------------------------
 
 std::string with(const std::string& objective, double dropout = 0.2) {
-  return text(R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": )",
-              dropout, R"(}, "head": {"type": "linear", "dropout": )", dropout, R"(}}, "objective": )", objective, "}");
+  return text(
+      R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": )",
+      dropout, R"(}, "head": {"type": "linear", "dropout": )", dropout, R"(}}, "objective": )", objective, "}");
 }
 
 struct Ran {
@@ -245,7 +256,8 @@ Ran run(const std::string& objective, double dropout = 0.2) {
   Ran ran;
   ran.value = f.config.objective->run(s);
   ran.gradients = f.gradients();
-  for (int64_t i = 0; i < before.size(); ++i) ran.moved = std::max(ran.moved, std::abs(before.item(i) - f.store.values().item(i)));
+  for (int64_t i = 0; i < before.size(); ++i)
+    ran.moved = std::max(ran.moved, std::abs(before.item(i) - f.store.values().item(i)));
   return ran;
 }
 double apart(const std::string& a, const std::string& b) {
@@ -265,7 +277,8 @@ double differences(const std::string& objective) {
     Step s = f.step(b);
     f.config.objective->run(s);
   }
-  const Tensor direction = Tensor::normal(f.store.values().shape(), root_key(4), 0, 1, DType::f64), start = f.store.values().clone();
+  const Tensor direction = Tensor::normal(f.store.values().shape(), root_key(4), 0, 1, DType::f64),
+               start = f.store.values().clone();
   double along = 0;
   for (int64_t i = 0; i < start.size(); ++i) along += direction.item(i) * f.store.gradients().item(i);
   const double h = 1e-5;
@@ -299,18 +312,22 @@ std::vector<Oracle> model_rows() {
       {"R-Drop with alpha 0, no dropout", "twice the plain loss, to the bit",
        run(R"({"type": "r_drop", "alpha": 0})", 0).value - 2 * run(plain, 0).value, 0, 0, "12.4"},
       {"FGM leaves the table as it was", "to the bit", run(R"({"type": "fgm", "epsilon": 0.3})").moved, 0, 0, "12.20"},
-      {"PGD leaves the table as it was", "to the bit", run(R"({"type": "pgd", "at": "encoder.embeddings.word"})").moved, 0, 0, "12.20"},
+      {"PGD leaves the table as it was", "to the bit", run(R"({"type": "pgd", "at": "encoder.embeddings.word"})").moved, 0, 0,
+       "12.20"},
       {"PGD with one step of epsilon is FGM", "value and gradients",
        apart(R"({"type": "pgd", "at": "embedding", "epsilon": 0.3, "steps": 1, "step_size": 0.3})",
-             R"({"type": "fgm", "at": "embedding", "epsilon": 0.3})"), 0, 1e-13, "12.21"},
+             R"({"type": "fgm", "at": "embedding", "epsilon": 0.3})"),
+       0, 1e-13, "12.21"},
       {"FreeLB with one step from 0 is clean training", "value and gradients",
        apart(R"({"type": "freelb", "steps": 1, "start": 0})", plain), 0, 1e-13, "12.22"},
-      {"VAT of length 0 adds nothing", "value and gradients", apart(R"({"type": "vat", "epsilon": 0})", plain), 0, 1e-12, "12.23"},
-      {"VAT adds what is not negative", "epsilon 1",
-       double(run(R"({"type": "vat", "epsilon": 1})").value >= run(plain).value), 1, 0, "12.23"},
-      {"SMART of weight 0 is clean training", "value and gradients", apart(R"({"type": "smart", "weight": 0})", plain), 0, 1e-13, "12.24"},
-      {"gradient penalty by differences", "d/d theta along a direction", differences(R"({"type": "gradient_penalty", "weight": 0.5})"), 0,
-       1e-6, "12.25"},
+      {"VAT of length 0 adds nothing", "value and gradients", apart(R"({"type": "vat", "epsilon": 0})", plain), 0, 1e-12,
+       "12.23"},
+      {"VAT adds what is not negative", "epsilon 1", double(run(R"({"type": "vat", "epsilon": 1})").value >= run(plain).value), 1,
+       0, "12.23"},
+      {"SMART of weight 0 is clean training", "value and gradients", apart(R"({"type": "smart", "weight": 0})", plain), 0, 1e-13,
+       "12.24"},
+      {"gradient penalty by differences", "d/d theta along a direction",
+       differences(R"({"type": "gradient_penalty", "weight": 0.5})"), 0, 1e-6, "12.25"},
       {"attack and penalty: values", "(L(x + e g) - L) / e over |g|^2, e 1e-6", values, 1, 1e-4, "12.26"},
       {"attack and penalty: parameter gradients", "towards those of |g|^2 / 2", gradients, 0, 1e-4, "12.26"},
   };

@@ -13,16 +13,18 @@ using testing::Oracle;
 
 namespace {
 
-constexpr double digit6 = 6e-7;                   // of a number printed with six decimals
+constexpr double digit6 = 6e-7;  // of a number printed with six decimals
 
 Tensor matrix(std::initializer_list<double> v, Shape shape) { return Tensor::of<double>(v, shape); }
-Tensor random(std::initializer_list<int64_t> shape, int seed) { return Tensor::normal(Shape(shape), root_key(uint64_t(seed)), 0, 1, DType::f64); }
+Tensor random(std::initializer_list<int64_t> shape, int seed) {
+  return Tensor::normal(Shape(shape), root_key(uint64_t(seed)), 0, 1, DType::f64);
+}
 
 std::vector<Oracle> direction_rows() {
   const Tensor corners = matrix({1, 1, -1, 1, -1, -1, 1, -1}, {4, 2}), antipodal = matrix({2, 0, -3, 0}, {2, 2});
   const Tensor degrees0 = matrix({1, 0}, {1, 2}), degrees30 = matrix({std::sqrt(0.75), 0.5}, {1, 2});
   const Tensor many = random({1000, 512}, 1), x = random({40, 6}, 2), same = Tensor::full({5, 3}, 0.7, DType::f64);
-  double pairs = 0;                               // the definition, pair by pair
+  double pairs = 0;  // the definition, pair by pair
   const Tensor unit = normalize(x);
   for (int64_t i = 0; i < 40; ++i)
     for (int64_t j = 0; j < 40; ++j)
@@ -36,10 +38,12 @@ std::vector<Oracle> direction_rows() {
       {"self pairs shift it by (1 - a) / n", "n = 40", anisotropy(x, true) - anisotropy(x) - (1 - anisotropy(x)) / 40, 0, 1e-14},
       {"anisotropy of one row", "documented meaning", anisotropy(degrees0), 0, 0},
       {"alignment 30 degrees apart", "2 - sqrt 3", alignment(degrees0, degrees30).item(), 0.267949, digit6},
-      {"alignment with power 1", "sqrt(2 - sqrt 3)", alignment(degrees0, degrees30, 1).item(), std::sqrt(2 - std::sqrt(3.0)), 1e-12},
+      {"alignment with power 1", "sqrt(2 - sqrt 3)", alignment(degrees0, degrees30, 1).item(), std::sqrt(2 - std::sqrt(3.0)),
+       1e-12},
       {"uniformity of antipodal points", "t = 2: -t 4", uniformity(antipodal).item(), -8, 1e-12},
       {"uniformity of a square's corners", "t = 2", uniformity(corners).item(), -4.396349, digit6},
-      {"uniformity in high dimension", "log E e^(-2 t (1 - cos)), cos ~ N(0, 1/d): -4 + 8/d", uniformity(many).item(), -4 + 8.0 / 512, 2e-3},
+      {"uniformity in high dimension", "log E e^(-2 t (1 - cos)), cos ~ N(0, 1/d): -4 + 8/d", uniformity(many).item(),
+       -4 + 8.0 / 512, 2e-3},
   };
 }
 
@@ -116,7 +120,8 @@ std::vector<Oracle> average_rows() {
   return {
       {"EMA 0.99, 100 steps from 0 to 1", "1 - 0.99^100", followed(0.99, 100), 0.633968, digit6},
       {"EMA 0", "the student", followed(0, 1), 1, 0},
-      {"ema without ramp", "0.5: 1, 2, 3 from 0", averaged("ema", R"({"decay": 0.5, "ramp": false})", 3), 0.5 * 3 + 0.25 * 2 + 0.125, 1e-15},
+      {"ema without ramp", "0.5: 1, 2, 3 from 0", averaged("ema", R"({"decay": 0.5, "ramp": false})", 3),
+       0.5 * 3 + 0.25 * 2 + 0.125, 1e-15},
       {"ema with ramp, first step", "keeps 2/11", averaged("ema", R"({"decay": 0.999})", 1), 1 - 2.0 / 11, 1e-15},
       {"swa before its start", "the weights themselves", averaged("swa", R"({"start": "75%"})", 14), 14, 0},
       {"swa at 15 and 19", "75% of 20 steps, every 4", averaged("swa", R"({"start": "75%", "every": "4 steps"})", 20), 17, 1e-14},

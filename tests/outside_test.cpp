@@ -1,5 +1,6 @@
-// A part from outside is treated exactly like a built-in one, in each place where it can be: a program that was built with it, as with
-// models/custom/, and a plugin. And names that are taken. Next: extend_test.cpp for the tutorials, consumer/ for programs of one's own.
+// A part from outside is treated exactly like a built-in one, in each place where it can be: a program that was built with it, as
+// with models/custom/, and a plugin. And names that are taken. Next: extend_test.cpp for the tutorials, consumer/ for programs of
+// one's own.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -27,7 +28,8 @@ struct Place {
   std::string program, plugin;
   TempFolder folder;
 
-  Place(const char* name, std::string program, std::string plugin) : name(name), program(std::move(program)), plugin(std::move(plugin)) {
+  Place(const char* name, std::string program, std::string plugin)
+      : name(name), program(std::move(program)), plugin(std::move(plugin)) {
     fs::copy(consumer / "reviews.txt", folder.path());
     Parsed experiment = Parsed::parse(read_text(consumer / "experiment.json"), nullptr, true, /*comments*/ true);
     if (!this->plugin.empty()) experiment["plugins"] = {this->plugin};
@@ -45,7 +47,9 @@ struct Place {
   }
 };
 
-struct Mine { const char *kind, *name; };
+struct Mine {
+  const char *kind, *name;
+};
 const Mine mine[] = {{"op", "soft_cap"}, {"head", "capped"}, {"objective", "twice"}};
 
 void check_reference(const Place& place) {
@@ -57,7 +61,10 @@ void check_reference(const Place& place) {
     const std::string qualified = std::string(part.kind) + "." + part.name, explained = place.output({"explain", qualified});
     CHECK(explained == place.output({"explain", part.name}));
     for (const char* words : {"xample: ", "ost there", "ept for backward", "ackward", "hecks: tapedeck gradcheck "})
-      CHECK_MESSAGE((has(explained, words) || (std::string(part.kind) == "objective" && std::string(words) == "ept for backward")), words << " in\n" << explained);
+      CHECK_MESSAGE(
+          (has(explained, words) || (std::string(part.kind) == "objective" && std::string(words) == "ept for backward")),
+          words << " in\n"
+                << explained);
     if (!op) CHECK(has(schema, std::string("\"") + part.name + "\""));
     CHECK(has(place.output({"gradcheck", qualified}), "keeps its promises"));
   }
@@ -72,7 +79,7 @@ void check_recording(const Place& place) {
     CHECK(record["attributes"]["cap"] == "4");
     (record["phase"] == "forward" ? forward : backward) += 1;
   }
-  CHECK(forward == 2);                            // the objective makes two passes
+  CHECK(forward == 2);  // the objective makes two passes
   CHECK(backward == 2);
   CHECK(has(place.output({"look", "list", "mine.json", "--op", "soft_cap"}), "soft_cap'[cap=4]"));
   CHECK(has(place.output({"look", "saved", "mine.json"}), "soft_cap: the slope is 1 - (y / c)^2"));
@@ -84,7 +91,9 @@ void check_training(const Place& place) {
   CHECK(Parsed::parse(read_raw(place.folder / "runs/consumer/latest/metrics.json"))["best"]["accuracy"] > 0.9);
 }
 
-struct Thing : tapedeck::Part { static constexpr const char* kind = "thing"; };
+struct Thing : tapedeck::Part {
+  static constexpr const char* kind = "thing";
+};
 
 }  // namespace
 
@@ -101,7 +110,7 @@ TEST_CASE("a part from outside is listed, explained, described, checked, recorde
     for (Parsed& record : records) record.erase("ns");
     return records;
   };
-  CHECK(without_times(custom) == without_times(plugin));       // to the hash of every value
+  CHECK(without_times(custom) == without_times(plugin));  // to the hash of every value
 }
 
 TEST_CASE("two parts of one name are refused, with both places and what to do") {
@@ -128,15 +137,18 @@ TEST_CASE("two parts of one name are refused, with both places and what to do") 
 }
 
 TEST_CASE("a plugin that brings a name that is taken is refused, be it an op's or a part's") {
-  struct Trial { const char *tool, *first, *second, *said; };
+  struct Trial {
+    const char *tool, *first, *second, *said;
+  };
   const Trial trials[] = {
-      {TAPEDECK_CUSTOM_TOOL, nullptr, TAPEDECK_AGAIN_PLUGIN, "brings the op \"soft_cap\", which exists already (" },
+      {TAPEDECK_CUSTOM_TOOL, nullptr, TAPEDECK_AGAIN_PLUGIN, "brings the op \"soft_cap\", which exists already ("},
       {TAPEDECK_BINARY, TAPEDECK_PARTS_PLUGIN, TAPEDECK_AGAIN_PLUGIN, "which exists already (the plugin \""},
       {TAPEDECK_CUSTOM_TOOL, nullptr, TAPEDECK_LISTINGS_PLUGIN, "brings the op \"squared_relu\", which exists already ("},
   };
   for (const Trial& trial : trials) {
     std::vector<std::string> words{"list"};
-    for (const char* plugin : {trial.first, trial.second}) if (plugin) words.insert(words.end(), {"--plugin", plugin});
+    for (const char* plugin : {trial.first, trial.second})
+      if (plugin) words.insert(words.end(), {"--plugin", plugin});
     const Finished refused = run_tool(words, {.program = trial.tool});
     CAPTURE(refused.err);
     CHECK(refused.exit_code == 2);

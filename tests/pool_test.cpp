@@ -59,7 +59,7 @@ TEST_CASE("blocks are aligned, waste little, never overlap, and come back as one
   CHECK(heap.reserved_bytes() <= 2 * largest + 32 * mib);
   for (auto& [data, block] : held) heap.give(block);
   const int64_t regions = heap.regions_taken();
-  heap.give(heap.take(16 * mib));                 // a whole region is one block again
+  heap.give(heap.take(16 * mib));  // a whole region is one block again
   CHECK(heap.regions_taken() == regions);
   heap.trim();
   CHECK(heap.reserved_bytes() == 0);
@@ -74,7 +74,8 @@ TEST_CASE("batches of ever new lengths do not scatter the pool") {
     std::vector<Storage*> activations;
     size_t in_use = 0;
     for (size_t layer = 0; layer < 6; ++layer)
-      for (size_t width : {64, 192, 64, 256, 64}) in_use += (activations.push_back(heap.take(tokens * width * 4)), activations.back()->bytes);
+      for (size_t width : {64, 192, 64, 256, 64})
+        in_use += (activations.push_back(heap.take(tokens * width * 4)), activations.back()->bytes);
     peak = std::max(peak, in_use);
     for (size_t i = 0; i < activations.size(); i += 2) heap.give(activations[i]);
     for (size_t i = 1; i < activations.size(); i += 2) heap.give(activations[i]);
@@ -146,5 +147,5 @@ TEST_CASE("a thread's pool ends with it; what outlives it stays whole") {
     kept = new Tensor(Tensor::full({100'000}, 5));
     return nullptr;
   });
-  CHECK(kept->item(99'999) == 5);                 // read on another thread, which must not give it back
+  CHECK(kept->item(99'999) == 5);  // read on another thread, which must not give it back
 }

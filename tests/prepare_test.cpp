@@ -1,5 +1,5 @@
-// An experiment is prepared once: what is loaded, bound, read and built between its path and the first step is counted, and what was
-// tried before leaves no trace in the bits. Next: warm_step_test.cpp.
+// An experiment is prepared once: what is loaded, bound, read and built between its path and the first step is counted, and what
+// was tried before leaves no trace in the bits. Next: warm_step_test.cpp.
 #include <doctest/doctest.h>
 
 #include <tapedeck/run/run.h>
@@ -52,19 +52,24 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 Counts counts() { return {preparation_counts().loads, preparation_counts().binds, reads, builds}; }
-Counts operator-(const Counts& a, const Counts& b) { return {a.loads - b.loads, a.binds - b.binds, a.reads - b.reads, a.builds - b.builds}; }
+Counts operator-(const Counts& a, const Counts& b) {
+  return {a.loads - b.loads, a.binds - b.binds, a.reads - b.reads, a.builds - b.builds};
+}
 doctest::String toString(const Counts& c) {
   return text(c.loads, " loads, ", c.binds, " binds, ", c.reads, " reads, ", c.builds, " builds").c_str();
 }
 
 /// A small experiment of counted parts with further sections and options of the data.
 std::string experiment(const std::string& sections, const std::string& options = "") {
-  return R"({"name": "counted", "data": {"type": "counted", )" + options + R"("inner": {"type": "builtin", "train": 24, "validation": 8, "test": 8}},
+  return R"({"name": "counted", "data": {"type": "counted", )" + options +
+         R"("inner": {"type": "builtin", "train": 24, "validation": 8, "test": 8}},
              "model": {"type": "counted", "inner": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2}}},
-             "training": {"duration": "2 steps", "batch_size": 4}, "runtime": {"threads": 1})" + sections + "}";
+             "training": {"duration": "2 steps", "batch_size": 4}, "runtime": {"threads": 1})" +
+         sections + "}";
 }
 
-constexpr const char* two_stages = R"(, "stages": [{"name": "a"}, {"name": "b", "objective": "r_drop", "optimizer": {"type": "adamw", "lr": 0.1}}])";
+constexpr const char* two_stages =
+    R"(, "stages": [{"name": "a"}, {"name": "b", "objective": "r_drop", "optimizer": {"type": "adamw", "lr": 0.1}}])";
 const std::string three_seeds = R"(, "seeds": [4, 1, 3])";
 
 }  // namespace
@@ -91,14 +96,17 @@ TEST_CASE("one load, one read of the data, one bind and one model for each seed"
     const Counts before = counts();
     Counts first_step{};
     RunOptions options{.output = folder / "runs", .progress = ProgressMode::none};
-    options.after_step = [&](int64_t) { if (first_step == Counts{}) first_step = counts() - before; };
+    options.after_step = [&](int64_t) {
+      if (first_step == Counts{}) first_step = counts() - before;
+    };
     const RunResult result = run_experiment(folder / "experiment.json", options);
     CHECK(result.exit_code == 0);
     CHECK(first_step == row.first_step);
     CHECK(counts() - before == row.end);
     // what the folder says can be run again, seeds and all
     const Counts again = counts();
-    CHECK(run_experiment(result.folder + "/resolved.json", {.output = folder / "again", .progress = ProgressMode::none}).exit_code == 0);
+    CHECK(run_experiment(result.folder + "/resolved.json", {.output = folder / "again", .progress = ProgressMode::none})
+              .exit_code == 0);
     CHECK(counts() - again == row.end);
   }
 }
@@ -109,7 +117,8 @@ TEST_CASE("check and resume prepare once as well") {
   Counts before = counts();
   CHECK(check_experiment(folder / "experiment.json", {}).dry_run.steps == 2);
   CHECK(counts() - before == Counts{1, 1, 1, 1});
-  const RunResult result = run_experiment(folder / "experiment.json", {.output = folder / "runs", .progress = ProgressMode::none});
+  const RunResult result =
+      run_experiment(folder / "experiment.json", {.output = folder / "runs", .progress = ProgressMode::none});
   before = counts();
   CHECK(resume_run(result.folder, {.sets = {"training.duration=3 steps"}, .progress = ProgressMode::none}).seeds[0].steps == 3);
   CHECK(counts() - before == Counts{1, 1, 1, 1});
@@ -141,7 +150,8 @@ TEST_CASE("the run that was tried starts and goes on like one that was not") {
     CHECK(same_bits(tried->store.values(), fresh->store.values()));
     CHECK(same_bits(tried->store.gradients(), fresh->store.gradients()));
     CHECK(same_bits(after_steps(*tried), after_steps(*fresh)));
-    for (const auto& [name, tensor] : objective_state(setup_of(*fresh))) CHECK(same_bits(objective_state(setup_of(*tried)).at(name), tensor));
+    for (const auto& [name, tensor] : objective_state(setup_of(*fresh)))
+      CHECK(same_bits(objective_state(setup_of(*tried)).at(name), tensor));
   }
   CHECK(files >= 25);
 }

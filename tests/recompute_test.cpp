@@ -19,7 +19,11 @@ using namespace tapedeck::testing;
 
 namespace {
 
-struct Way { const char* name; Keep keep; std::vector<std::string> recompute; };
+struct Way {
+  const char* name;
+  Keep keep;
+  std::vector<std::string> recompute;
+};
 const Way ways[] = {{"everything kept", Keep::all, {}},
                     {"what backward reads", Keep::needed, {}},
                     {"layers recomputed", Keep::needed, {"encoder.layers.*"}},
@@ -27,7 +31,11 @@ const Way ways[] = {{"everything kept", Keep::all, {}},
                     {"everything kept but layers", Keep::all, {"*"}}};
 
 /// What an update leaves: its gradients, its value, and the activations at the peak.
-struct Update { Tensor gradients; double value; size_t activations; };
+struct Update {
+  Tensor gradients;
+  double value;
+  size_t activations;
+};
 
 Update update(const std::string& json, const Way& way, DType dtype = DType::f32) {
   test::ModelFixture f(json, dtype, 12);
@@ -42,7 +50,9 @@ Update update(const std::string& json, const Way& way, DType dtype = DType::f32)
 }
 
 std::string model(const char* encoder) {
-  return text(R"("model": {"type": "text", "pooling": "mean", "encoder": {"type": "transformer", "layers": 3, "width": 16, "heads": 2, )", encoder, "}}");
+  return text(
+      R"("model": {"type": "text", "pooling": "mean", "encoder": {"type": "transformer", "layers": 3, "width": 16, "heads": 2, )",
+      encoder, "}}");
 }
 
 Tensor numbers(std::initializer_list<double> values) { return Tensor::of<double>(values, {int64_t(values.size())}); }
@@ -56,12 +66,13 @@ Tensors layer(const Tensor& x) {
 }  // namespace
 
 TEST_CASE("gradients of every objective have the same bits, whatever is kept") {
-  for (const char* encoder : {R"("norm": "post", "dropout": 0.2)", R"("norm": "pre", "dropout": 0.1, "positions": "rotary", "activation": "relu")"})
-    for (const char* objective : {R"("cross_entropy")", R"({"type": "r_drop", "alpha": 1.0})",
-                                  R"({"type": "fgm", "at": "embedding", "epsilon": 0.5})",
-                                  R"({"type": "fgm", "train": "adversarial", "loss": {"type": "r_drop", "alpha": 2.0}})",
-                                  R"({"type": "gradient_penalty", "weight": 0.1})",
-                                  R"({"type": "gradient_penalty", "at": "hidden", "loss": {"type": "r_drop", "alpha": 1.0}})"}) {
+  for (const char* encoder :
+       {R"("norm": "post", "dropout": 0.2)", R"("norm": "pre", "dropout": 0.1, "positions": "rotary", "activation": "relu")"})
+    for (const char* objective :
+         {R"("cross_entropy")", R"({"type": "r_drop", "alpha": 1.0})", R"({"type": "fgm", "at": "embedding", "epsilon": 0.5})",
+          R"({"type": "fgm", "train": "adversarial", "loss": {"type": "r_drop", "alpha": 2.0}})",
+          R"({"type": "gradient_penalty", "weight": 0.1})",
+          R"({"type": "gradient_penalty", "at": "hidden", "loss": {"type": "r_drop", "alpha": 1.0}})"}) {
       CAPTURE(encoder);
       CAPTURE(objective);
       const std::string json = text("{", model(encoder), R"(, "objective": )", objective, "}");
@@ -93,7 +104,7 @@ TEST_CASE("what is kept for the first-order sweep is enough for it: no op of the
         if (inputs[inputs.size() - 1].on_tape()) leaves.push_back(inputs[inputs.size() - 1]);
       }
       Tensors outputs = row.call(inputs);
-      inputs = {};                                // so that rows alone hold what is held
+      inputs = {};  // so that rows alone hold what is held
       Tensor loss;
       for (const Tensor& y : outputs)
         if (y && y.on_tape() && is_floating(y.dtype())) loss = loss ? loss + sum(y) : sum(y);

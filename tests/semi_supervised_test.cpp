@@ -53,13 +53,15 @@ TEST_CASE("the semi-supervised reader hides labels and adds texts") {
   const Splits again = both->read(root_key(0)), other = both->read(root_key(1));
   const auto kept = [](const Splits& s) {
     std::set<std::string> texts;
-    for (const Row& row : s.train.rows) if (!row.label.empty()) texts.insert(row.text);
+    for (const Row& row : s.train.rows)
+      if (!row.label.empty()) texts.insert(row.text);
     return texts;
   };
   CHECK(kept(again) == kept(splits));
   CHECK(kept(other) != kept(splits));
   CHECK(count_labelled(reader(R"(, "keep": 0)")->read(root_key(0)).train) == 1);
-  CHECK(count_labelled(reader(R"(, "unlabelled": {"type": "labelled_lines", "train": "rows.txt"})")->read(root_key(0)).train) == 20);
+  CHECK(count_labelled(reader(R"(, "unlabelled": {"type": "labelled_lines", "train": "rows.txt"})")->read(root_key(0)).train) ==
+        20);
   CHECK_THROWS_WITH_AS(reader("")->read(root_key(0)), doctest::Contains("no rows without labels"), Error);
   CHECK_THROWS_WITH_AS(reader(R"(, "unlabelled": {"type": "running_text", "train": "lines.txt"})")->read(root_key(0)),
                        doctest::Contains("language_model"), Error);
@@ -82,7 +84,8 @@ TEST_CASE("batches hold both kinds, and every labelled example once per epoch") 
     CHECK(seen == std::multiset<int64_t>{0, 1, 2, 3, 4, 5, 6});
     CHECK(mixed->epoch(data, 5, root_key(3), epoch) == batches);
   }
-  for (int64_t i = 7; i < 17; ++i) CHECK(std::abs(int64_t(shown.count(i)) * 10 - 36) <= 6);   // 36 places for 10: three or four times each
+  for (int64_t i = 7; i < 17; ++i)
+    CHECK(std::abs(int64_t(shown.count(i)) * 10 - 36) <= 6);  // 36 places for 10: three or four times each
   const auto turns = make_part<Sampler>(R"({"type": "semi_supervised", "alternate": true})")->epoch(data, 4, root_key(3), 0);
   CHECK(turns.size() == 4);
   for (size_t b = 0; b < turns.size(); ++b)
@@ -93,11 +96,11 @@ TEST_CASE("batches hold both kinds, and every labelled example once per epoch") 
 }
 
 TEST_CASE("rows without labels move the model, and a batch of nothing else is finite") {
-  for (const char* objective : {R"({"type": "r_drop", "alpha": 2})", R"({"type": "vat", "epsilon": 0.5})", R"({"type": "entropy", "weight": 1})",
-                                R"({"type": "noise_consistency", "size": 0.3})"}) {
+  for (const char* objective : {R"({"type": "r_drop", "alpha": 2})", R"({"type": "vat", "epsilon": 0.5})",
+                                R"({"type": "entropy", "weight": 1})", R"({"type": "noise_consistency", "size": 0.3})"}) {
     CAPTURE(objective);
     ModelFixture f(test::tiny_model(objective));
-    f.data.labelled = true;                       // others have labels
+    f.data.labelled = true;  // others have labels
     for (Example& e : f.data.examples) e.label = -1;
     Batch b = f.batch();
     b.total_weight = 0;

@@ -30,9 +30,12 @@ Choice<Tokenizer> words(const Table& table) {
   return tokenizer;
 }
 
-const char* model = R"({"type": "sentence", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 12,
+const char* model =
+    R"({"type": "sentence", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 12,
                     "dropout": 0.2}, "pooling": "mean", "projection": {"type": "dense"}})";
-std::string with(const std::string& objective) { return std::string(R"({"model": )") + model + R"(, "objective": )" + objective + "}"; }
+std::string with(const std::string& objective) {
+  return std::string(R"({"model": )") + model + R"(, "objective": )" + objective + "}";
+}
 
 /// The fixture's data as `texts` sentences per example, cut from its sequences, with scores.
 void cut_texts(ModelFixture& f, int64_t texts, bool scores = false) {
@@ -92,8 +95,10 @@ TEST_CASE("the combined reader trains on one source and measures on the other") 
   put(folder, "pairs.tsv", "text\tother\tlabel\na\tb\t4.5\n");
   put(folder, "classes.tsv", "text\tlabel\na\tyes\nb\tno\n");
   const auto combined = [&](const std::string& train) {
-    return make_part<Reader>(R"({"type": "combined", "train": )" + train + R"(, "evaluation": {"type": "tsv", "train": "pairs.tsv",
-                             "validation": "pairs.tsv", "label_type": "number", "columns": {"text_b": "other"}}})", folder.path());
+    return make_part<Reader>(
+        R"({"type": "combined", "train": )" + train + R"(, "evaluation": {"type": "tsv", "train": "pairs.tsv",
+                             "validation": "pairs.tsv", "label_type": "number", "columns": {"text_b": "other"}}})",
+        folder.path());
   };
   const auto reader = combined(R"({"type": "lines", "train": "lines.txt"})");
   const Splits splits = reader->read(root_key(0));
@@ -156,8 +161,13 @@ TEST_CASE("micro-batches of pairs add up to the full batch, dropout masks includ
 }
 
 TEST_CASE("simcse reads pairs from dropout, from two texts or from three") {
-  struct Case { int64_t texts; const char* objective; };
-  const Case cases[] = {{1, R"("simcse")"}, {1, R"({"type": "simcse", "candidates": "2n-1", "temperature": 0.5})"}, {2, R"("simcse")"},
+  struct Case {
+    int64_t texts;
+    const char* objective;
+  };
+  const Case cases[] = {{1, R"("simcse")"},
+                        {1, R"({"type": "simcse", "candidates": "2n-1", "temperature": 0.5})"},
+                        {2, R"("simcse")"},
                         {3, R"({"type": "simcse", "hard_negative_weight": 2})"}};
   for (auto& c : cases) {
     CAPTURE(c.objective);

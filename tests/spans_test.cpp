@@ -21,21 +21,28 @@ std::string shown(const std::vector<TextSpan>& spans) {
 std::string shown(const Json& spans) {
   std::string out;
   const auto of = [](const Json& span, const char* key) -> const Json& { return span.find(key)->value; };
-  for (const Json& s : spans.items) out += text(of(s, "start").integer, "-", of(s, "end").integer, " ", of(s, "label").string, ";");
+  for (const Json& s : spans.items)
+    out += text(of(s, "start").integer, "-", of(s, "end").integer, " ", of(s, "label").string, ";");
   return out;
 }
 
-struct Tagged { const char *options, *bytes, *text, *spans; };
+struct Tagged {
+  const char *options, *bytes, *text, *spans;
+};
 const Tagged files[] = {
-    {R"({"type":"spans","train":"t"})", R"({"text":"Zoë met Bo Lee","spans":[{"start":0,"end":3,"label":"p"},{"start":8,"end":14,"label":"p"}]})",
-     "Zoë met Bo Lee", "0-3 p;8-14 p;"},
-    {R"({"type":"spans","train":"t","end":"inclusive","text":"s","spans":"e"})", R"({"s":"Bo","e":[{"start":0,"end":1,"label":"p"}]})", "Bo", "0-2 p;"},
+    {R"({"type":"spans","train":"t"})",
+     R"({"text":"Zoë met Bo Lee","spans":[{"start":0,"end":3,"label":"p"},{"start":8,"end":14,"label":"p"}]})", "Zoë met Bo Lee",
+     "0-3 p;8-14 p;"},
+    {R"({"type":"spans","train":"t","end":"inclusive","text":"s","spans":"e"})",
+     R"({"s":"Bo","e":[{"start":0,"end":1,"label":"p"}]})", "Bo", "0-2 p;"},
     {R"({"type":"bio","train":"t"})", "Zoë\tB-p\nmet\tO\nBo\tB-p\nLee\tI-p\n\n", "Zoë met Bo Lee", "0-3 p;8-14 p;"},
     {R"({"type":"bio","train":"t"})", "Bo I-p\nin I-q\nLee S-q\n", "Bo in Lee", "0-2 p;3-5 q;6-9 q;"},
     {R"({"type":"bio","train":"t","tag":-1})", "Bo NN B-p\r\nsat VB O\r\n", "Bo sat", "0-2 p;"},
 };
 
-struct Broken { const char *options, *bytes, *message; };
+struct Broken {
+  const char *options, *bytes, *message;
+};
 const Broken broken[] = {
     {R"({"type":"spans","train":"t"})", R"({"text":"a"})", "t:1: there is no key \"spans\""},
     {R"({"type":"spans","train":"t"})", R"({"text":"a","spans":[{"start":0,"label":"p"}]})", "t:1: a span is not"},
@@ -98,12 +105,15 @@ TEST_CASE("span_f1 counts exact spans of texts that are marked") {
 }
 
 TEST_CASE("what needs probabilities of classes refuses spans") {
-  for (const char* objective : {R"({"type": "entropy", "loss": {"type": "supervised", "loss": "global_pointer"}})",
-                                R"({"type": "mixup", "loss": {"type": "supervised", "loss": "global_pointer"}})",
-                                R"({"type": "r_drop", "distance": "symmetric_kl", "loss": "global_pointer"})",
-                                R"({"type": "vat", "distance": "kl", "loss": {"type": "supervised", "loss": "global_pointer"}})"}) {
+  for (const char* objective :
+       {R"({"type": "entropy", "loss": {"type": "supervised", "loss": "global_pointer"}})",
+        R"({"type": "mixup", "loss": {"type": "supervised", "loss": "global_pointer"}})",
+        R"({"type": "r_drop", "distance": "symmetric_kl", "loss": "global_pointer"})",
+        R"({"type": "vat", "distance": "kl", "loss": {"type": "supervised", "loss": "global_pointer"}})"}) {
     CAPTURE(objective);
-    test::ModelFixture f(text(R"({"model": {"type": "span", "encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2}}, "objective": )", objective, "}"));
+    test::ModelFixture f(text(
+        R"({"model": {"type": "span", "encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2}}, "objective": )",
+        objective, "}"));
     f.data.task = make_task("spans");
     const Batch batch = f.batch();
     Step step = f.step(batch);

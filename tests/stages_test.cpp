@@ -23,7 +23,9 @@ std::map<std::string, Tensor> parameters(const std::string& folder, const char* 
   return {file.tensors.begin(), file.tensors.end()};
 }
 
-RunOptions quiet(const TempFolder& folder) { return {.sets = {"runtime.threads=1"}, .output = folder / "runs", .progress = ProgressMode::none}; }
+RunOptions quiet(const TempFolder& folder) {
+  return {.sets = {"runtime.threads=1"}, .output = folder / "runs", .progress = ProgressMode::none};
+}
 
 }  // namespace
 
@@ -35,12 +37,13 @@ TEST_CASE("a stage starts from the parameters of the one before") {
   CHECK(result.exit_code == 0);
   CHECK(result.seeds[0].folder == result.folder + "/stage-classify");
   CHECK(result.seeds[0].best.contains("accuracy"));
-  const auto first = parameters(result.folder + "/stage-contrast", "best"), second = parameters(result.folder + "/stage-classify", "last");
+  const auto first = parameters(result.folder + "/stage-contrast", "best"),
+             second = parameters(result.folder + "/stage-classify", "last");
   int shared = 0;
   for (auto& [name, tensor] : second) {
     CAPTURE(name);
     if (!name.starts_with("encoder.")) continue;
-    CHECK(same_bits(tensor, first.at(name)));                     // frozen
+    CHECK(same_bits(tensor, first.at(name)));  // frozen
     ++shared;
   }
   CHECK(shared > 8);
@@ -57,21 +60,25 @@ TEST_CASE("stopped in any stage, a run with seeds ends in the same bytes") {
   options.sets.push_back("seeds=[3, 4]");
   const RunResult whole = run_experiment(smoke, options);
   REQUIRE(whole.exit_code == 0);
-  for (const int stop_after : {3, 9, 15, 30}) {                   // updates, counted through stages and seeds: 6 + 6 + 12 + 12
+  for (const int stop_after : {3, 9, 15, 30}) {  // updates, counted through stages and seeds: 6 + 6 + 12 + 12
     CAPTURE(stop_after);
     std::atomic<int> stop{0};
     int updates = 0;
     RunOptions stopped = options;
     stopped.stop_signal = &stop;
-    stopped.after_step = [&](int64_t) { if (++updates == stop_after) stop = 15; };
+    stopped.after_step = [&](int64_t) {
+      if (++updates == stop_after) stop = 15;
+    };
     const RunResult half = run_experiment(smoke, stopped);
     CHECK(half.exit_code == 128 + 15);
     // the folder of a stage means the run it belongs to
-    const RunResult end = resume_run(stop_after < 12 ? half.folder + "/stage-contrast" : half.folder, {.progress = ProgressMode::none});
+    const RunResult end =
+        resume_run(stop_after < 12 ? half.folder + "/stage-contrast" : half.folder, {.progress = ProgressMode::none});
     CHECK(end.exit_code == 0);
     CHECK_FALSE(end.nothing_left);
     CHECK(end.folder == half.folder);
-    for (const char* part : {"stage-contrast/seed-3", "stage-contrast/seed-4", "stage-classify/seed-3", "stage-classify/seed-4"}) {
+    for (const char* part :
+         {"stage-contrast/seed-3", "stage-contrast/seed-4", "stage-classify/seed-3", "stage-classify/seed-4"}) {
       CAPTURE(part);
       CHECK(figures(end.folder + "/" + part) == figures(whole.folder + "/" + part));
       CHECK(last_checkpoint(end.folder + "/" + part) == last_checkpoint(whole.folder + "/" + part));
@@ -81,9 +88,13 @@ TEST_CASE("stopped in any stage, a run with seeds ends in the same bytes") {
 }
 
 TEST_CASE("stages that cannot follow each other") {
-  struct Row { const char* set; const char* message; };
-  for (const Row& row : {Row{"stages.1.tokenizer.max_length=12", ""}, Row{"stages.1.tokenizer={\"type\": \"character\"}", "another vocabulary"},
-                         Row{R"(stages.1.model.encoder={"width": 8, "feed_forward": 8})", "no parameter"}}) {
+  struct Row {
+    const char* set;
+    const char* message;
+  };
+  for (const Row& row :
+       {Row{"stages.1.tokenizer.max_length=12", ""}, Row{"stages.1.tokenizer={\"type\": \"character\"}", "another vocabulary"},
+        Row{R"(stages.1.model.encoder={"width": 8, "feed_forward": 8})", "no parameter"}}) {
     INFO(row.set);
     const TempFolder folder(Medium::memory);
     RunOptions options = quiet(folder);
@@ -93,9 +104,7 @@ TEST_CASE("stages that cannot follow each other") {
     std::string message;
     try {
       run_experiment(smoke, options);
-    } catch (const Error& e) {
-      message = e.what();
-    }
+    } catch (const Error& e) { message = e.what(); }
     INFO(message);
     if (std::string(row.message).empty()) CHECK(message == "");
     else CHECK(message.find(row.message) != message.npos);

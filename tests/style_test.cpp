@@ -13,13 +13,29 @@ using namespace tapedeck::testing;
 
 namespace {
 
-constexpr int longest_opening = 3;                      // comment lines
-constexpr size_t soft_file = 300, soft_header = 150;    // lines, reported
-constexpr size_t soft_line = 130;                       // bytes, reported
+constexpr int longest_opening = 3;                    // comment lines
+constexpr size_t soft_file = 300, soft_header = 150;  // lines, reported
+constexpr size_t soft_line = 130;                     // bytes, reported
 
 /// Spelled in halves, so that this file passes its own check. Whole words, any case.
-const std::string notes_to_self[] = {"TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK"};
-const std::string machine_paths[] = {"/ro" "ot/", "/ho" "me/", "/wo" "rk/", "/Us" "ers/"};
+const std::string notes_to_self[] = {
+    "TO"
+    "DO",
+    "FIX"
+    "ME",
+    "XX"
+    "X",
+    "HA"
+    "CK"};
+const std::string machine_paths[] = {
+    "/ro"
+    "ot/",
+    "/ho"
+    "me/",
+    "/wo"
+    "rk/",
+    "/Us"
+    "ers/"};
 
 bool is_word_part(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
@@ -59,7 +75,8 @@ std::vector<std::string> diagnostics(const std::string& path, const std::string&
   return found;
 }
 
-/// "Next: a.cpp, b.h (why)." of an opening comment: names of files that are neither beside `path` nor in its room nor below the root.
+/// "Next: a.cpp, b.h (why)." of an opening comment: names of files that are neither beside `path` nor in its room nor below the
+/// root.
 std::vector<std::string> lost_pointers(const std::string& path, const std::string& text) {
   namespace fs = std::filesystem;
   const std::vector<std::string> lines = lines_of(text);
@@ -81,7 +98,9 @@ std::vector<std::string> lost_pointers(const std::string& path, const std::strin
 
 Sources project_code() { return read_sources({"kernels", "include", "src", "models", "tests"}, {".h", ".cpp"}); }
 
-struct Trial { const char *what, *text, *verdict; };
+struct Trial {
+  const char *what, *text, *verdict;
+};
 
 const std::string note = "// a\n// " + notes_to_self[0] + ": later\n", path = "// a\nopen(\"" + machine_paths[0] + "x\");\n";
 const Trial trials[] = {

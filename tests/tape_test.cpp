@@ -16,7 +16,9 @@ Tensor numbers(std::initializer_list<double> v) { return Tensor::of<double>(v, {
 
 template <class F>
 Error error_of(F&& f) {
-  try { f(); } catch (const Error& e) { return e; }
+  try {
+    f();
+  } catch (const Error& e) { return e; }
   FAIL("no error was raised");
   return Error(ErrorKind::internal, "none");
 }
@@ -24,9 +26,18 @@ Error error_of(F&& f) {
 }  // namespace
 
 TEST_CASE("derivatives of any order: d^n/dx^n of x^5, sin x and exp x") {
-  struct Row { const char* name; Tensor (*f)(const Tensor&); double (*nth)(int n, double x); };
+  struct Row {
+    const char* name;
+    Tensor (*f)(const Tensor&);
+    double (*nth)(int n, double x);
+  };
   const Row rows[] = {
-      {"x^5", [](const Tensor& x) { return pow(x, 5); }, [](int n, double x) { double c = 1; for (int i = 0; i < n; ++i) c *= 5 - i; return c * std::pow(x, 5 - n); }},
+      {"x^5", [](const Tensor& x) { return pow(x, 5); },
+       [](int n, double x) {
+         double c = 1;
+         for (int i = 0; i < n; ++i) c *= 5 - i;
+         return c * std::pow(x, 5 - n);
+       }},
       {"sin", [](const Tensor& x) { return sin(x); }, [](int n, double x) { return std::sin(x + n * std::acos(-1.0) / 2); }},
       {"exp", [](const Tensor& x) { return exp(x); }, [](int, double x) { return std::exp(x); }},
   };
@@ -76,7 +87,7 @@ TEST_CASE("what the loss does not reach has gradient zero") {
   const Tensor g = gradient(sum(x), unused);
   CHECK(g.shape() == Shape{3});
   CHECK(g.item(0) == 0);
-  CHECK(gradient(sum(x.detach() * x), x).item(1) == 2);          // detach cuts one of the two paths
+  CHECK(gradient(sum(x.detach() * x), x).item(1) == 2);  // detach cuts one of the two paths
 }
 
 TEST_CASE("a sweep leaves rows only when it is asked to") {
@@ -120,13 +131,16 @@ TEST_CASE("stale handles raise an error and never corrupt") {
   const Tensor y = x * 2.0;
   tape.rewind(mark);
   CHECK(error_of([&] { return y + 1.0; }).kind() == ErrorKind::stale);
-  const Tensor z = x * 3.0;                                       // takes the row that y had
+  const Tensor z = x * 3.0;  // takes the row that y had
   CHECK(z.place().value == y.place().value);
   CHECK(error_of([&] { return y + 1.0; }).kind() == ErrorKind::stale);
   CHECK((z + 1.0).item(0) == 4);
-  CHECK(y.item(1) == 4);                                          // the value itself is still there
+  CHECK(y.item(1) == 4);  // the value itself is still there
   Tensor orphan;
-  { Tape other; orphan = other.leaf(numbers({1})) * 2.0; }
+  {
+    Tape other;
+    orphan = other.leaf(numbers({1})) * 2.0;
+  }
   CHECK(error_of([&] { return orphan + 1.0; }).kind() == ErrorKind::stale);
   CHECK(error_of([&] { return gradient(orphan, x); }).kind() == ErrorKind::stale);
   Tape second;
@@ -137,14 +151,30 @@ TEST_CASE("stale handles raise an error and never corrupt") {
 TEST_CASE("misuse of gradients says what to do") {
   Tape tape;
   const Tensor x = tape.leaf(numbers({1, 2}));
-  struct Row { const char* name; std::function<void()> call; ErrorKind kind; const char* text; };
+  struct Row {
+    const char* name;
+    std::function<void()> call;
+    ErrorKind kind;
+    const char* text;
+  };
   const Row rows[] = {
       {"loss off the tape", [&] { gradient(sum(x.detach()), x); }, ErrorKind::value, "not on a tape"},
       {"wrt off the tape", [&] { gradient(sum(x), x.detach()); }, ErrorKind::value, "leaf"},
       {"a vector without a seed", [&] { gradient(x * 2.0, x); }, ErrorKind::shape, "grad_output"},
-      {"a grad_output of the wrong shape", [&] { gradient(x * 2.0, x, Order::first, numbers({1})); }, ErrorKind::shape, "grad_output"},
-      {"a mark above the tape", [&] { auto m = tape.mark(); m.node += 5; tape.rewind(m); }, ErrorKind::stale, "mark"},
-      {"a buffer that does not fit", [&] { tape.leaf(numbers({1, 2}), numbers({1})); }, ErrorKind::shape, "gradient buffer"},
+      {"a grad_output of the wrong shape", [&] { gradient(x * 2.0, x, Order::first, numbers({1})); }, ErrorKind::shape,
+       "grad_output"},
+      {"a mark above the tape",
+       [&] {
+         auto m = tape.mark();
+         m.node += 5;
+         tape.rewind(m);
+       },
+       ErrorKind::stale, "mark"},
+      {"a buffer that does not fit",
+       [&] {
+         tape.leaf(numbers({1, 2}), numbers({1}));
+       },
+       ErrorKind::shape, "gradient buffer"},
   };
   for (auto& row : rows) {
     CAPTURE(row.name);
@@ -163,7 +193,7 @@ TEST_CASE("non-finite values are named by op, path and element while a step is r
   CHECK(forward.kind() == ErrorKind::non_finite);
   CHECK(forward.message().find("log") != std::string::npos);
   CHECK(forward.where() == "head");
-  const Tensor y = sum(sqrt(x));                                  // finite value, infinite derivative at 0
+  const Tensor y = sum(sqrt(x));  // finite value, infinite derivative at 0
   const Error back = error_of([&] { return gradient(y, x); });
   CHECK(back.message().find("sqrt") != std::string::npos);
   CHECK(back.message().find("element 1") != std::string::npos);

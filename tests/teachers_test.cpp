@@ -18,7 +18,8 @@ namespace {
 const std::string smoke = TAPEDECK_SOURCE_DIR "/configs/smoke/base.json";
 
 RunResult run(const TempFolder& folder, const std::string& name, std::vector<std::string> sets) {
-  for (const char* set : {"runtime.threads=1", "logging.every=1 steps", "evaluation.every=40 steps", "model.encoder.dropout=0", R"(model.head={"type": "linear", "dropout": 0})", "optimizer.lr=0.01"})
+  for (const char* set : {"runtime.threads=1", "logging.every=1 steps", "evaluation.every=40 steps", "model.encoder.dropout=0",
+                          R"(model.head={"type": "linear", "dropout": 0})", "optimizer.lr=0.01"})
     sets.insert(sets.begin(), set);
   return run_experiment(smoke, {.sets = sets, .output = folder / name, .progress = ProgressMode::none});
 }
@@ -43,13 +44,15 @@ TEST_CASE("a student that learns from a teacher alone comes to agree with it") {
   const RunResult student = run(folder, "student", {"training.duration=120 steps", notified, "seed=5"});
   const auto gap = logged(student.folder, "disagreement");
   REQUIRE(gap.size() == 120);
-  const double first = std::accumulate(gap.begin(), gap.begin() + 12, 0.0), last = std::accumulate(gap.end() - 12, gap.end(), 0.0);
-  CHECK(first > 0.1);                             // sums over an epoch
+  const double first = std::accumulate(gap.begin(), gap.begin() + 12, 0.0),
+               last = std::accumulate(gap.end() - 12, gap.end(), 0.0);
+  CHECK(first > 0.1);  // sums over an epoch
   CHECK(last < 0.3 * first);
   // the same initial values and no step taken: the teacher itself
   const std::string still = run(folder, "still", {"training.duration=1 steps", "optimizer.lr=0"}).folder;
   const RunResult twin =
-      run(folder, "twin", {"training.duration=1 steps", R"(objective={"type": "distillation", "weight": 1, "teacher": ")" + still + "\"}"});
+      run(folder, "twin",
+          {"training.duration=1 steps", R"(objective={"type": "distillation", "weight": 1, "teacher": ")" + still + "\"}"});
   CHECK(logged(twin.folder, "disagreement").front() < 1e-6);
 }
 
@@ -63,10 +66,12 @@ TEST_CASE("a teacher that is not there or does not fit is an error before traini
 
 TEST_CASE("what is remembered counts from the second sight on") {
   const TempFolder folder(Medium::memory);
-  const auto of = [&](const std::string& objective) { return logged(run(folder, "run", {"training.duration=24 steps", "objective=" + objective}).folder, "disagreement"); };
-  const auto ensemble = of(R"({"type": "temporal_ensembling", "weight": 0})");    // 12 steps an epoch
+  const auto of = [&](const std::string& objective) {
+    return logged(run(folder, "run", {"training.duration=24 steps", "objective=" + objective}).folder, "disagreement");
+  };
+  const auto ensemble = of(R"({"type": "temporal_ensembling", "weight": 0})");  // 12 steps an epoch
   for (size_t step = 0; step < 24; ++step) CHECK((ensemble[step] == 0) == (step < 12));
   const auto follower = of(R"({"type": "mean_teacher", "weight": 0.1, "decay": 0.9, "teacher_dropout": false})");
-  CHECK(follower[0] < 1e-12);                     // the teacher starts as the student and lags behind from then on
+  CHECK(follower[0] < 1e-12);  // the teacher starts as the student and lags behind from then on
   for (size_t step = 2; step < 24; ++step) CHECK(follower[step] > 1e-9);
 }

@@ -34,13 +34,16 @@ double worst_gap(const Tensor& values, const std::vector<double>& expected) {
 }  // namespace
 
 TEST_CASE("the run ends with the mean of its weights, and measures that") {
-  struct Row { const char* name; const char* options; };
+  struct Row {
+    const char* name;
+    const char* options;
+  };
   for (const Row& row : {Row{"ema", R"({"decay": 0.8})"}, Row{"swa", R"({"start": "50%", "every": "4 steps"})"}}) {
     CAPTURE(row.name);
     TinyRun plain(0.2, DType::f64), run(0.2, DType::f64);
     run.training.average.set(row.name, configured<WeightAverage>(row.name, row.options));
     const auto weights = trained(run), untouched = trained(plain);
-    CHECK(weights == untouched);                                  // averaging does not disturb training
+    CHECK(weights == untouched);  // averaging does not disturb training
     StepCounts counts;
     counts.per_epoch = 8, counts.total = 40;
     std::vector<double> mean = weights[0];
@@ -70,16 +73,22 @@ TEST_CASE("a checkpoint holds the mean as the model and the weights beside it") 
 }
 
 TEST_CASE("layer_decay: the lower a layer, the slower it learns") {
-  struct Row { const char* path; double scale; };
-  for (const Row& row : {Row{"encoder.embeddings.word", 0.125}, Row{"encoder.embeddings.layer_norm.weight", 0.125}, Row{"encoder.layers.0.attention.qkv.weight", 0.25},
-                         Row{"encoder.layers.1.feed_forward.in.bias", 0.5}, Row{"encoder.layer_norm.weight", 1}, Row{"head.weight", 1}}) {
+  struct Row {
+    const char* path;
+    double scale;
+  };
+  for (const Row& row : {Row{"encoder.embeddings.word", 0.125}, Row{"encoder.embeddings.layer_norm.weight", 0.125},
+                         Row{"encoder.layers.0.attention.qkv.weight", 0.25}, Row{"encoder.layers.1.feed_forward.in.bias", 0.5},
+                         Row{"encoder.layer_norm.weight", 1}, Row{"head.weight", 1}}) {
     CAPTURE(row.path);
     CHECK(layer_scale(row.path, 2, 0.5) == row.scale);
   }
   ParamStore store;
-  for (const char* path : {"encoder.embeddings.word", "encoder.layers.0.w", "encoder.layers.1.w", "head.w"}) Params(store).make(path, {16}, Init::zeros());
+  for (const char* path : {"encoder.embeddings.word", "encoder.layers.0.w", "encoder.layers.1.w", "head.w"})
+    Params(store).make(path, {16}, Init::zeros());
   store.allocate(DType::f32, root_key(0));
-  const auto adamw = configured<Optimizer>("adamw", R"({"lr": 1, "layer_decay": 0.5, "groups": [{"match": ["encoder.layers.1.*"], "lr_scale": 3}]})");
+  const auto adamw = configured<Optimizer>(
+      "adamw", R"({"lr": 1, "layer_decay": 0.5, "groups": [{"match": ["encoder.layers.1.*"], "lr_scale": 3}]})");
   const auto runs = parameter_runs(store, *adamw, 0);
   REQUIRE(runs.size() == 4);
   const double rates[] = {0.125, 0.25, 3, 1};

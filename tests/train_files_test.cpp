@@ -29,7 +29,10 @@ std::string file_of(const std::string& header, size_t data) { return file_of(hea
 
 std::string one(const std::string& entry) { return R"({"a":{)" + entry + "}}"; }
 
-struct Hostile { const char* what; std::string bytes; };
+struct Hostile {
+  const char* what;
+  std::string bytes;
+};
 std::vector<Hostile> hostile_files() {
   const std::string good = R"("dtype":"F32","shape":[2],"data_offsets":[0,8])", entry = "{" + good + "}";
   std::string deep, many = "{";
@@ -104,7 +107,9 @@ std::vector<std::pair<std::string, Tensor>> samples() {
           {"scalar", Tensor::scalar(0.1, DType::f64)},
           {"none", Tensor::empty({0, 7})},
           {"deep", Tensor::zeros({1, 1, 2, 1, 1, 1})},
-          {"gr\xc3\xb6\xc3\x9f" "e \"quoted\"\n", Tensor::of<float>({-0.0f, 1e-45f, 3e38f}, {3})}};
+          {"gr\xc3\xb6\xc3\x9f"
+           "e \"quoted\"\n",
+           Tensor::of<float>({-0.0f, 1e-45f, 3e38f}, {3})}};
 }
 
 }  // namespace
@@ -164,7 +169,7 @@ TEST_CASE("safetensors: every truncation and every flipped header byte of a smal
     bad[i / 8] = char(bad[i / 8] ^ (1 << (i % 8)));
     write_raw(path, bad);
     const std::string said = thrown([&] { read_safetensors(path); }, ErrorKind::checkpoint);
-    CHECK(said.find("another kind") == said.npos);      // a flip in a name or in the data leaves a valid file
+    CHECK(said.find("another kind") == said.npos);  // a flip in a name or in the data leaves a valid file
   }
 }
 
@@ -187,7 +192,10 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
   CHECK(read_file(path) == "old again");
   fs::create_directory(folder / "taken");
   write_raw(folder / "taken/x", "");
-  struct Row { const char* what; std::string path; };
+  struct Row {
+    const char* what;
+    std::string path;
+  };
   for (auto& row : std::vector<Row>{{"no such folder", folder / "no/such/file"},
                                     {"a folder in its place", folder / "taken"},
                                     {"a file as folder", folder / "state.json/x"},
@@ -259,7 +267,7 @@ TEST_CASE("a checkpoint that does not fit the model lists every difference") {
     CHECK(said.find(part) != said.npos);
   }
   CHECK(other.all()[2].value.item() == 1);
-  TinyRun wide(0.2, DType::f64);                      // the same model in the other precision converts
+  TinyRun wide(0.2, DType::f64);  // the same model in the other precision converts
   load_parameters(path, wide.store);
   CHECK(wide.store.all()[0].value.item(7) == run.store.all()[0].value.item(7));
 }
@@ -268,7 +276,10 @@ TEST_CASE("find_checkpoint follows best.json and last.json and nothing that lead
   const TempFolder folder;
   fs::create_directories(folder / "checkpoints/step-000010");
   write_raw(folder / "checkpoints/step-000010/complete", "x");
-  struct Row { const char* content; const char* found; };
+  struct Row {
+    const char* content;
+    const char* found;
+  };
   for (auto& row : std::vector<Row>{{R"({"path":"step-000010","step":10})", "/checkpoints/step-000010"},
                                     {"{}", ""},
                                     {"", ""},

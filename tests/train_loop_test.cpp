@@ -22,7 +22,10 @@ namespace {
 const bool one_thread = (kernels::set_threads(1), true);
 
 /// The same run, with what a test changes.
-struct Change { const char* what; std::function<void(TinyRun&)> apply; };
+struct Change {
+  const char* what;
+  std::function<void(TinyRun&)> apply;
+};
 
 /// Evaluates to scripted values of "accuracy", whatever the model says.
 struct Scripted final : Metric {
@@ -63,12 +66,14 @@ TEST_CASE("the loop learns, and its result says what it did") {
 TEST_CASE("micro-batches are the same update as the full batch, dropout and class weights included") {
   const std::vector<Change> objectives{
       {"cross_entropy", [](TinyRun&) {}},
-      {"weights and an unlabelled example", [](TinyRun& r) {
+      {"weights and an unlabelled example",
+       [](TinyRun& r) {
          r.objective = configured<Objective>("cross_entropy", R"({"class_weights": [0.3, 2], "label_smoothing": 0.1})");
          r.train_data.examples[5].label = -1;
        }},
       {"r_drop", [](TinyRun& r) { r.objective = configured<Objective>("r_drop"); }},
-      {"regression", [](TinyRun& r) {
+      {"regression",
+       [](TinyRun& r) {
          r.objective = configured<Objective>("mse");
          r.train_data = majority_data("train", 60, 7, true);
          r.validation = majority_data("validation", 20, 7, true);
@@ -106,13 +111,15 @@ namespace {
 
 struct Pieces {
   std::string objective, options;
-  bool numbers = false;                           // trains on numbers instead of classes
+  bool numbers = false;  // trains on numbers instead of classes
 };
 
 /// Objective by option, wherever an option changes a reduction, a pool, a divisor or what is compared.
 std::vector<Pieces> what_divides() {
   std::vector<Pieces> all;
-  const auto with = [](std::string rest, const char* key, const std::string& value) { return rest + ", \"" + key + "\": \"" + value + "\"}"; };
+  const auto with = [](std::string rest, const char* key, const std::string& value) {
+    return rest + ", \"" + key + "\": \"" + value + "\"}";
+  };
   for (const char* preset : {"paper", "readme", "su", "vit", "hf_bert", "bert4torch"})
     all.push_back({"r_drop", with(R"({"alpha": 2)", "preset", preset)});
   for (const char* reduction : {"sum", "mean", "batchmean", "tokenmean"})
@@ -121,7 +128,8 @@ std::vector<Pieces> what_divides() {
   for (const char* reduction : {"sum", "mean", "batchmean", "tokenmean"})
     all.push_back({"r_drop", with(R"({"loss": "mse")", "kl_reduction", reduction), true});
   for (const char* distance : {"kl", "reverse_kl", "symmetric_kl", "js", "hellinger", "brier", "mse", "bernoulli"})
-    for (const char* objective : {"vat", "noise_consistency", "r3f"}) all.push_back({objective, with(R"({"at": "embedding")", "distance", distance)});
+    for (const char* objective : {"vat", "noise_consistency", "r3f"})
+      all.push_back({objective, with(R"({"at": "embedding")", "distance", distance)});
   for (const char* stop : {"none", "target", "both"})
     for (const char* objective : {"smart", "r_drop"}) all.push_back({objective, with(R"({"every": 1)", "stop_grad", stop)});
   for (const char* direction : {"steepest", "unit", "gradient"})
@@ -135,14 +143,17 @@ std::vector<Pieces> what_divides() {
   for (const char* form : {"squared", "norm"}) all.push_back({"gradient_penalty", with(R"({"at": "embedding")", "form", form)});
   all.push_back({"entropy", "{}"});
   for (const char* weights : {"", R"(, "class_weights": [0.3, 2])"})
-    for (const char* loss : {"focal", "poly", "asymmetric", "symmetric_cross_entropy", "generalised_cross_entropy", "hinge", "dice", "confidence_penalty"})
-      all.push_back({"supervised", R"({"loss": {"type": ")" + std::string(loss) + "\"" + (std::string(loss) == "confidence_penalty" ? "" : weights) + "}}"});
+    for (const char* loss : {"focal", "poly", "asymmetric", "symmetric_cross_entropy", "generalised_cross_entropy", "hinge",
+                             "dice", "confidence_penalty"})
+      all.push_back({"supervised", R"({"loss": {"type": ")" + std::string(loss) + "\"" +
+                                       (std::string(loss) == "confidence_penalty" ? "" : weights) + "}}"});
   for (const char* smoothing : {"uniform", "others"})
     for (const char* weight : {"label", "class"})
-      all.push_back({"cross_entropy", R"({"label_smoothing": 0.1, "class_weights": [0.3, 2], "smoothing": ")" + std::string(smoothing) +
-                                          R"(", "smoothing_weight": ")" + weight + "\"}"});
+      all.push_back({"cross_entropy", R"({"label_smoothing": 0.1, "class_weights": [0.3, 2], "smoothing": ")" +
+                                          std::string(smoothing) + R"(", "smoothing_weight": ")" + weight + "\"}"});
   all.push_back({"supervised", R"({"loss": {"type": "class_balanced", "counts": [40, 20]}})"});
-  for (const char* loss : {"mse", "huber", "log_cosh", "pinball"}) all.push_back({"supervised", R"({"loss": ")" + std::string(loss) + "\"}", true});
+  for (const char* loss : {"mse", "huber", "log_cosh", "pinball"})
+    all.push_back({"supervised", R"({"loss": ")" + std::string(loss) + "\"}", true});
   return all;
 }
 
@@ -177,7 +188,12 @@ TEST_CASE("pieces make the update of the whole batch, whatever reduces, pools or
 }
 
 TEST_CASE("patience, time and best metrics decide when it ends") {
-  struct Row { const char* patience; std::vector<double> values; int64_t steps; const char* reason; };
+  struct Row {
+    const char* patience;
+    std::vector<double> values;
+    int64_t steps;
+    const char* reason;
+  };
   for (auto& row : std::vector<Row>{{"2 evaluations", {.5, .4, .3, .9}, 30, "patience"},
                                     {"2 evaluations", {.5, .4, .6, .9}, 40, "duration"},
                                     {"3 evaluations", {.5, .5, .5, .5}, 40, "patience"},
@@ -225,7 +241,10 @@ TEST_CASE("settings that contradict each other are refused before the first step
     Tensor loss(Step& step) override { return step.loss(step.forward()); }
     std::vector<std::string> sites() const override { return {"embeding"}; }
   };
-  struct Row { const char* says; std::function<void(TinyRun&)> change; };
+  struct Row {
+    const char* says;
+    std::function<void(TinyRun&)> change;
+  };
   for (auto& row : std::vector<Row>{
            {"micro_batch_size",
             [](TinyRun& r) {
@@ -260,7 +279,7 @@ TEST_CASE("settings that contradict each other are refused before the first step
     CHECK(said.find(row.says) != said.npos);
     CHECK(run.listener.steps.empty());
   }
-  TinyRun whole;                                      // the full batch is fine for an objective that couples examples
+  TinyRun whole;  // the full batch is fine for an objective that couples examples
   whole.objective = std::make_unique<Coupled>();
   whole.training.micro_batch_size = 8;
   CHECK(whole.run().steps == 40);
@@ -279,12 +298,14 @@ TEST_CASE("a run without validation, labels or a folder still ends well") {
   CHECK(result.last.empty());
   CHECK(result.test.empty());
   CHECK(run.listener.notes.size() == 1);
-  TinyRun memory;                                     // the best parameters are remembered without a folder, too
+  TinyRun memory;  // the best parameters are remembered without a folder, too
   Scripted::values = {.5, .9, .2, .3, .1};
   Scripted::next = 0;
   memory.evaluation.metrics = {"scripted"};
   Tensor best;
-  memory.listener.on_step = [&](const StepRecord& r) { if (r.step == 20) best = memory.store.values().clone(); };
+  memory.listener.on_step = [&](const StepRecord& r) {
+    if (r.step == 20) best = memory.store.values().clone();
+  };
   CHECK(memory.run().test.at("step") == 20);
   CHECK(same_bits(memory.store.values(), best));
 }

@@ -68,7 +68,9 @@ TEST_CASE("a number that is none stops the run before the update, and is traced 
       run.objective = std::move(broken);
       run.training.micro_batch_size = micro;
       Tensor before;
-      run.listener.on_step = [&](const StepRecord& r) { if (r.step == 13) before = run.store.values().clone(); };
+      run.listener.on_step = [&](const StepRecord& r) {
+        if (r.step == 13) before = run.store.values().clone();
+      };
       const std::string said = thrown([&] { run.run(); }, ErrorKind::non_finite);
       CAPTURE(said);
       for (const char* part : {"step 14", "op breaker", "broken.place", "bag.table", "optimizer.lr"}) {
@@ -102,7 +104,7 @@ TEST_CASE("the step that failed stays as a recording, and the log says what `loo
     const NonFinite found = find_non_finite(recording);
     const std::string answer = look_nan(recording, {});
     CAPTURE(answer);
-    if (backwards) {                              // its rule writes into a buffer, which no record made
+    if (backwards) {  // its rule writes into a buffer, which no record made
       CHECK(found.path.empty());
       CHECK(answer.find("the first at element 1") != answer.npos);
       CHECK(answer.find("first read by ") != answer.npos);

@@ -23,7 +23,10 @@ namespace {
 const bool one_thread = (kernels::set_threads(1), true);
 
 /// The same run, with what a test changes.
-struct Change { const char* what; std::function<void(TinyRun&)> apply; };
+struct Change {
+  const char* what;
+  std::function<void(TinyRun&)> apply;
+};
 
 /// Ends a listener's story as if the process had died: the exception leaves no chance to save anything.
 struct Killed {};
@@ -41,7 +44,8 @@ TAPEDECK_PART(Metric, Scripted, "scripted", "Values of a list, for tests.");
 TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends in the same bytes") {
   const std::vector<Change> kinds{
       {"adamw", [](TinyRun&) {}},
-      {"sgd, cosine, length buckets, r_drop, clipping", [](TinyRun& r) {
+      {"sgd, cosine, length buckets, r_drop, clipping",
+       [](TinyRun& r) {
          r.optimizer = configured<Optimizer>("sgd", R"({"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01})");
          r.schedule = configured<Schedule>("cosine");
          r.training.sampler.choose("length_buckets");
@@ -51,12 +55,16 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
          r.evaluation.at_start = true;
          r.checkpoints.every = {7, Duration::Unit::steps};
        }},
-      {"ema of the weights", [](TinyRun& r) { r.training.average.set("ema", configured<WeightAverage>("ema", R"({"decay": 0.9})")); }},
-      {"swa from the middle on", [](TinyRun& r) {
+      {"ema of the weights",
+       [](TinyRun& r) { r.training.average.set("ema", configured<WeightAverage>("ema", R"({"decay": 0.9})")); }},
+      {"swa from the middle on",
+       [](TinyRun& r) {
          r.training.average.set("swa", configured<WeightAverage>("swa", R"({"start": "50%", "every": "3 steps"})"));
        }},
-      {"a teacher and remembered predictions", [](TinyRun& r) {
-         r.objective = configured<Objective>("mean_teacher", R"({"decay": 0.9, "ramp": "5 steps", "loss": {"type": "temporal_ensembling"}})");
+      {"a teacher and remembered predictions",
+       [](TinyRun& r) {
+         r.objective = configured<Objective>("mean_teacher",
+                                             R"({"decay": 0.9, "ramp": "5 steps", "loss": {"type": "temporal_ensembling"}})");
        }},
   };
   for (auto& kind : kinds) {
@@ -87,9 +95,7 @@ TEST_CASE("resume: cut at any of 40 steps, by signal or by death, the run ends i
         TrainResult stopped;
         try {
           stopped = first.run();
-        } catch (const Killed&) {
-          killed = true;
-        }
+        } catch (const Killed&) { killed = true; }
         REQUIRE(killed == dies);
         if (!dies) {
           CHECK(stopped.stop_reason == "signal");
@@ -202,7 +208,7 @@ TEST_CASE("resume skips a damaged newest checkpoint and refuses one of another r
     std::string bytes = read_raw(path);
     bytes[bytes.size() / 2] = char(bytes[bytes.size() / 2] ^ 1);
     write_raw(path, bytes);
-    fs::create_directory(folder / "checkpoints/.step-000040.tmp-1");         // what a killed writer leaves
+    fs::create_directory(folder / "checkpoints/.step-000040.tmp-1");  // what a killed writer leaves
     auto run = prepare();
     run->run(true);
     REQUIRE(run->listener.notes.size() == 1);
@@ -211,11 +217,14 @@ TEST_CASE("resume skips a damaged newest checkpoint and refuses one of another r
     CHECK(contents(folder.path()) == files);
     CHECK(names(folder / "checkpoints").size() == 5);
   }
-  struct Row { const char* says; std::function<void(TinyRun&, TrainSetup&)> change; };
-  for (auto& row : std::vector<Row>{{"seed", [](TinyRun&, TrainSetup& s) { s.seed = 4; }},
-                                    {"experiment", [](TinyRun&, TrainSetup& s) { s.config_hash = "other"; }},
-                                    {"vocabulary", [](TinyRun&, TrainSetup& s) { s.vocabulary_hash = "other"; }},
-                                    {"momentum", [](TinyRun& r, TrainSetup& s) {
+  struct Row {
+    const char* says;
+    std::function<void(TinyRun&, TrainSetup&)> change;
+  };
+  for (auto& row : std::vector<Row>{{"seed", [](TinyRun&, TrainSetup&s) { s.seed = 4; }},
+                                    {"experiment", [](TinyRun&, TrainSetup&s) { s.config_hash = "other"; }},
+                                    {"vocabulary", [](TinyRun&, TrainSetup&s) { s.vocabulary_hash = "other"; }},
+                                    {"momentum", [](TinyRun&r, TrainSetup&s) {
                                        r.optimizer = configured<Optimizer>("sgd", R"({"momentum": 0.9})");
                                        s.optimizer = r.optimizer.get();
                                      }}}) {

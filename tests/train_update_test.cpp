@@ -18,7 +18,11 @@ void put(const Tensor& t, const std::vector<double>& values) {
   for (size_t i = 0; i < values.size(); ++i) t.data<double>()[i] = values[i];
 }
 
-struct Row { const char* optimizer; const char* options; std::vector<double> expected; };
+struct Row {
+  const char* optimizer;
+  const char* options;
+  std::vector<double> expected;
+};
 const std::vector<Row> pytorch{
     {"adamw", R"({"lr": 0.01})", {0.490786753142123, -1.23555317858127, 1.97546264481003, -0.0223382385183479}},
     {"adamw",
@@ -59,7 +63,11 @@ TEST_CASE("three updates equal PyTorch's") {
 }
 
 TEST_CASE("ten updates of grouped, frozen and clipped parameters equal a scalar loop") {
-  struct Expected { const char* path; double lr, decay; bool trainable; };
+  struct Expected {
+    const char* path;
+    double lr, decay;
+    bool trainable;
+  };
   const std::vector<Expected> table{{"layer.weight", 0.05, 0.1, true},
                                     {"layer.bias", 0.05, 0, true},
                                     {"norm.gain", 0.005, 0, true},
@@ -74,7 +82,8 @@ TEST_CASE("ten updates of grouped, frozen and clipped parameters equal a scalar 
       {"match": ["head.*"], "lr": 0.2}]})");
   optimizer->bind(store);
   std::vector<double> w, m(15), v(15);
-  for (auto& p : store.all()) for (int64_t i = 0; i < 3; ++i) w.push_back(p.value.item(i));
+  for (auto& p : store.all())
+    for (int64_t i = 0; i < 3; ++i) w.push_back(p.value.item(i));
   for (int step = 1; step <= 10; ++step) {
     const double factor = 1.0 / step, clip = 0.5;
     for (size_t k = 0; k < 15; ++k) {
@@ -101,7 +110,11 @@ TEST_CASE("optimizers refuse what cannot work") {
   ParamStore store;
   store.declare("layer.weight", {2}, Init::zeros());
   store.allocate(DType::f32, root_key(0));
-  struct Bad { const char* optimizer; const char* options; const char* says; };
+  struct Bad {
+    const char* optimizer;
+    const char* options;
+    const char* says;
+  };
   for (auto& bad : std::vector<Bad>{{"adamw", R"({"groups": [{"match": ["*.wieght"], "lr": 1}]})", "*.wieght"},
                                     {"adamw", R"({"betas": [0.9]})", "betas"},
                                     {"adamw", R"({"betas": [0.9, 1.0]})", "betas"},
@@ -133,7 +146,11 @@ TEST_CASE_TEMPLATE("norm and first bad gradient see trainable parameters only", 
 
 TEST_CASE("schedules equal transformers'") {
   const std::vector<int64_t> steps{0, 1, 3, 5, 6, 17, 50, 75, 99};
-  struct Curve { const char* name; const char* options; std::vector<double> expected; };
+  struct Curve {
+    const char* name;
+    const char* options;
+    std::vector<double> expected;
+  };
   const std::vector<Curve> curves{
       {"constant", R"({"warmup": "6%"})", {0, 1. / 6, 0.5, 5. / 6, 1, 1, 1, 1, 1}},
       {"linear",
@@ -171,7 +188,10 @@ TEST_CASE("schedules equal transformers'") {
 
 TEST_CASE("durations become steps") {
   const StepCounts counts{30, 1000, 50, 32};
-  struct Row { const char* duration; int64_t steps; };
+  struct Row {
+    const char* duration;
+    int64_t steps;
+  };
   for (auto& row : std::vector<Row>{{"7 steps", 7},
                                     {"0 steps", 0},
                                     {"3 epochs", 90},
@@ -213,7 +233,11 @@ TEST_CASE("metrics equal scikit-learn's and scipy's") {
   words.label = {1, 2};
   words.nll = 2 * std::log(8.0);
   words.characters = 1.5;
-  struct Row { const char* metric; const Predictions& predictions; double expected; };
+  struct Row {
+    const char* metric;
+    const Predictions& predictions;
+    double expected;
+  };
   for (auto& row : std::vector<Row>{{"accuracy", binary, 4. / 6},
                                     {"accuracy", many, 4. / 7},
                                     {"accuracy", same, 1. / 3},
@@ -258,7 +282,8 @@ TEST_CASE("predictions come in order, whole, and alike for every batch size") {
     for (size_t i = 0; i < 20; ++i) CHECK(cut.probabilities[i][1] == doctest::Approx(all.probabilities[i][1]).epsilon(1e-12));
   }
   double loss = 0;
-  for (size_t i = 0; i < 20; ++i) if (all.label[i] >= 0) loss -= std::log(all.probabilities[i][size_t(all.label[i])]) / 19;
+  for (size_t i = 0; i < 20; ++i)
+    if (all.label[i] >= 0) loss -= std::log(all.probabilities[i][size_t(all.label[i])]) / 19;
   CHECK(all.loss == doctest::Approx(loss).epsilon(1e-12));
   for (auto& e : run.validation.examples) e.label = -1;
   CHECK(std::isnan(predict(*run.model, run.store, run.objective->task(), run.validation, 8).loss));

@@ -17,9 +17,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int64_t batches = 4;                    // of one epoch, of different lengths; the last may be short
+constexpr int64_t batches = 4;  // of one epoch, of different lengths; the last may be short
 
-struct Taken { int64_t heap = 0, system = 0; };
+struct Taken {
+  int64_t heap = 0, system = 0;
+};
 
 /// What `batches` updates take, once the same batches have been seen twice.
 Taken warm_steps(const std::string& file) {

@@ -12,7 +12,7 @@ namespace {
 
 #define TAPEDECK_BF16 __attribute__((target("avx512bf16,avx512vl,avx512bw,avx512dq")))
 
-using Pair = uint32_t;                            // element k in the lower half, k + 1 in the upper
+using Pair = uint32_t;  // element k in the lower half, k + 1 in the upper
 inline constexpr int64_t width = panel_cols<float>, half = lanes<float>;
 inline constexpr Limits limits{1024, 8, 24}, strided_limits{1024, 16, 16};
 
@@ -33,7 +33,8 @@ TAPEDECK_BF16 void pair_rows(int64_t n, const float* lower, const float* upper, 
     const __m512i low = _mm512_maskz_cvtepu16_epi32(0xFFFF, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(some, lower + j)));
     __m512i pair = low;
     if (upper) {
-      const __m512i high = _mm512_maskz_cvtepu16_epi32(0xFFFF, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(some, upper + j)));
+      const __m512i high =
+          _mm512_maskz_cvtepu16_epi32(0xFFFF, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(some, upper + j)));
       pair = _mm512_or_epi32(low, _mm512_maskz_slli_epi32(0xFFFF, high, 16));
     }
     _mm512_mask_storeu_epi32(pairs + j, some, pair);
@@ -70,8 +71,8 @@ TAPEDECK_BF16 void micro_pairs(int64_t pairs, const Pair* __restrict a, int64_t 
 }
 
 template <int rows>
-void micro_pairs_of(int64_t pairs, const Pair* a, int64_t row, int64_t step, const Pair* b, float* c, int64_t c_stride, int64_t cols,
-                    bool add) {
+void micro_pairs_of(int64_t pairs, const Pair* a, int64_t row, int64_t step, const Pair* b, float* c, int64_t c_stride,
+                    int64_t cols, bool add) {
   if (cols == width) micro_pairs<rows, true>(pairs, a, row, step, b, c, c_stride, cols, add);
   else micro_pairs<rows, false>(pairs, a, row, step, b, c, c_stride, cols, add);
 }
@@ -139,8 +140,9 @@ void tile_product(const Product& product, int64_t tile, const Pair* packed_a, co
     const Pair* a = packed_a ? packed_a + first / 2 * g.m + rows.begin : pack_rows(product, rows.begin, m, first, k);
     const int64_t row = packed_a ? 1 : pairs, step = packed_a ? g.m : 1;
     for (int64_t j = cols.begin; j < cols.end; j += width)
-      multiply_pairs(m, smaller(width, g.n - j), pairs, a, row, step, packed_b + (j - product.tiles.col) * all_pairs + first / 2 * width,
-                     product.c + rows.begin * g.n + j, g.n, first > 0 || g.accumulate);
+      multiply_pairs(m, smaller(width, g.n - j), pairs, a, row, step,
+                     packed_b + (j - product.tiles.col) * all_pairs + first / 2 * width, product.c + rows.begin * g.n + j, g.n,
+                     first > 0 || g.accumulate);
   }
   if (product.epilogue) apply_epilogue(*product.epilogue, rows.begin, cols.begin, m, cols.end - cols.begin, g.n, product.c);
 }
@@ -154,7 +156,8 @@ void run(const Product& product) {
   Pair* packed_a = g.a_transposed ? scratch<Pair>(Scratch::packed_a, pairs * g.m) : nullptr;
   const int64_t b_tasks = ceil_divide(tiles.n, cols), a_tasks = packed_a ? ceil_divide(pairs, lines) : 0;
   parallel_tasks(b_tasks + a_tasks, [&](int64_t task) {
-    if (task >= b_tasks) return pack_columns(product, (task - b_tasks) * lines, smaller(pairs, (task - b_tasks + 1) * lines), packed_a);
+    if (task >= b_tasks)
+      return pack_columns(product, (task - b_tasks) * lines, smaller(pairs, (task - b_tasks + 1) * lines), packed_a);
     for (int64_t j = task * cols; j < smaller(tiles.n, (task + 1) * cols); j += width)
       pack_pairs(g, product.b, tiles.col + j, packed_b + j * pairs);
   });
@@ -166,21 +169,26 @@ void gemm_bf16(const Gemm& g, const float* a, const float* b, float* c, const Ep
   if (g.k <= 0) return empty_product(g, c, epilogue);
   const int64_t stripe = g.a_transposed ? g.n : stripe_cols(g, width);
   const Limits& most = g.a_transposed ? strided_limits : limits;
-  for (int64_t col = 0; col < g.n; col += stripe) run({g, a, b, c, epilogue, Tiles(g, most, width, col, smaller(stripe, g.n - col))});
+  for (int64_t col = 0; col < g.n; col += stripe)
+    run({g, a, b, c, epilogue, Tiles(g, most, width, col, smaller(stripe, g.n - col))});
 }
 
 }  // namespace
 
-template <class T> void register_bf16_gemm(KernelTable<T>&);
-template <> void register_bf16_gemm(KernelTable<float>& table) {
+template <class T>
+void register_bf16_gemm(KernelTable<T>&);
+template <>
+void register_bf16_gemm(KernelTable<float>& table) {
   if (__builtin_cpu_supports("avx512bf16")) table.gemm_bf16 = gemm_bf16;
 }
-template <> void register_bf16_gemm(KernelTable<double>&) {}
+template <>
+void register_bf16_gemm(KernelTable<double>&) {}
 
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA
 #else
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
-template <class T> void register_bf16_gemm(KernelTable<T>&) {}
+template <class T>
+void register_bf16_gemm(KernelTable<T>&) {}
 template void register_bf16_gemm(KernelTable<float>&);
 template void register_bf16_gemm(KernelTable<double>&);
 }  // namespace tapedeck::kernels::inline TAPEDECK_ISA

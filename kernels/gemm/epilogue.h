@@ -25,14 +25,22 @@ void apply_epilogue(const Epilogue<T>& epilogue, int64_t row, int64_t col, int64
       for (int64_t j = 0; j < cols; ++j) c_row[j] = activation.forward(c_row[j]);
     }
   };
-  struct Identity { TAPEDECK_INLINE T forward(T x) const { return x; } };
+  struct Identity {
+    TAPEDECK_INLINE T forward(T x) const { return x; }
+  };
   switch (epilogue.activation) {
-    case Activation::none: return activate(Identity{});
-    case Activation::relu: return activate(relu_op{});
-    case Activation::gelu_erf: return activate(gelu_op{});
-    case Activation::gelu_tanh: return activate(gelu_tanh_op{});
-    case Activation::silu: return activate(silu_op{});
-    case Activation::tanh: return activate(tanh_op{});
+    case Activation::none:
+      return activate(Identity{});
+    case Activation::relu:
+      return activate(relu_op{});
+    case Activation::gelu_erf:
+      return activate(gelu_op{});
+    case Activation::gelu_tanh:
+      return activate(gelu_tanh_op{});
+    case Activation::silu:
+      return activate(silu_op{});
+    case Activation::tanh:
+      return activate(tanh_op{});
   }
 }
 

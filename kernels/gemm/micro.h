@@ -9,11 +9,12 @@ namespace tapedeck::kernels::inline TAPEDECK_ISA {
 #if defined(__AVX512F__)
 inline constexpr int group_rows = 14;  // 14 x 2 sums, 2 of B, 1 of A: 31 of 32 registers
 #elif defined(__AVX2__)
-inline constexpr int group_rows = 6;   // 6 x 2 sums, 2 of B, 1 of A: 15 of 16 registers
+inline constexpr int group_rows = 6;  // 6 x 2 sums, 2 of B, 1 of A: 15 of 16 registers
 #else
-inline constexpr int group_rows = 4;   // no fused multiply-add: products need registers too
+inline constexpr int group_rows = 4;  // no fused multiply-add: products need registers too
 #endif
-template <class T> inline constexpr int panel_cols = 2 * lanes<T>;
+template <class T>
+inline constexpr int panel_cols = 2 * lanes<T>;
 
 /// Element (i, p) of an operand is data[i * row + p * col].
 template <class T>
@@ -85,7 +86,9 @@ struct Panels {
   TAPEDECK_INLINE const T* at(int64_t col) const { return data + col * rows; }  // col: a multiple of panel_cols
 };
 template <class T>
-TAPEDECK_INLINE int64_t packed_size(int64_t k, int64_t n) { return ceil_divide(n, panel_cols<T>) * panel_cols<T> * k; }
+TAPEDECK_INLINE int64_t packed_size(int64_t k, int64_t n) {
+  return ceil_divide(n, panel_cols<T>) * panel_cols<T> * k;
+}
 
 template <class T>
 void pack_panel(const MatrixView<T>& b, int64_t k, int64_t cols, T* packed) {
@@ -127,7 +130,8 @@ TAPEDECK_INLINE void multiply_panel(int64_t m, int64_t cols, int64_t k, const Ma
 
 /// c[m, n] (+)= A[m, k] B[k, n] on this thread. A must have a stride of 1.
 template <class T>
-void multiply_packed(int64_t m, int64_t n, int64_t k, const MatrixView<T>& a, const Panels<T>& b, T* c, int64_t c_stride, bool add) {
+void multiply_packed(int64_t m, int64_t n, int64_t k, const MatrixView<T>& a, const Panels<T>& b, T* c, int64_t c_stride,
+                     bool add) {
   for (int64_t j = 0; j < n; j += panel_cols<T>) {
     const int64_t cols = smaller(panel_cols<T>, n - j);
     multiply_panel(m, cols, k, a, b.at(j), panel_cols<T>, c + j, c_stride, add);

@@ -8,9 +8,9 @@
 namespace tapedeck::kernels::inline TAPEDECK_ISA {
 namespace {
 
-inline constexpr Limits packed_panels{1024, 8, 24};  // A and B are contiguous in k
-inline constexpr Limits strided_panels{512, 8, 24};  // neighbours of B in k lie a row apart and fall on few lines of the cache
-inline constexpr Limits strided_groups{512, 16, 16}; // those of A as well
+inline constexpr Limits packed_panels{1024, 8, 24};   // A and B are contiguous in k
+inline constexpr Limits strided_panels{512, 8, 24};   // neighbours of B in k lie a row apart and fall on few lines of the cache
+inline constexpr Limits strided_groups{512, 16, 16};  // those of A as well
 
 template <class T>
 struct Product {
@@ -22,8 +22,14 @@ struct Product {
 
   /// Columns col .. col + n of C.
   Product(const Gemm& gemm, const T* a_data, const T* b_data, T* c_data, const Epilogue<T>* e, int64_t col, int64_t n)
-      : g(gemm), c(c_data), epilogue(e), tiles(gemm, gemm.a_transposed ? strided_groups : gemm.b_transposed ? packed_panels : strided_panels,
-                                               panel_cols<T>, col, n) {
+      : g(gemm),
+        c(c_data),
+        epilogue(e),
+        tiles(gemm,
+              gemm.a_transposed   ? strided_groups
+              : gemm.b_transposed ? packed_panels
+                                  : strided_panels,
+              panel_cols<T>, col, n) {
     a = g.a_transposed ? MatrixView<T>{a_data, 1, g.m} : MatrixView<T>{a_data, g.k, 1};
     b = g.b_transposed ? MatrixView<T>{b_data, 1, g.k} : MatrixView<T>{b_data, g.n, 1};
   }
@@ -74,7 +80,8 @@ void tile_product(const Product<T>& product, int64_t tile, const T* packed_b) {
     for (int64_t j = cols.begin; j < cols.end; j += panel_cols<T>) {
       int64_t step;
       const T* panel = panel_of_b(product, packed_b, first, k, j, step);
-      multiply_panel(m, smaller(panel_cols<T>, g.n - j), k, a, panel, step, product.c + row * g.n + j, g.n, first > 0 || g.accumulate);
+      multiply_panel(m, smaller(panel_cols<T>, g.n - j), k, a, panel, step, product.c + row * g.n + j, g.n,
+                     first > 0 || g.accumulate);
     }
   }
   if (product.epilogue) apply_epilogue(*product.epilogue, row, cols.begin, m, cols.end - cols.begin, g.n, product.c);
@@ -85,7 +92,7 @@ void run(const Product<T>& product) {
   const Gemm& g = product.g;
   const Tiles& tiles = product.tiles;
   T* packed = nullptr;
-  if (g.b_transposed) {                           // a transpose is too dear to be repeated by every row of tiles
+  if (g.b_transposed) {  // a transpose is too dear to be repeated by every row of tiles
     packed = scratch<T>(Scratch::packed_c, packed_size<T>(g.k, tiles.n));
     parallel_ranges(tiles.n, tiles.packing_grain(), [&](int64_t begin, int64_t end) {
       pack_panels<T>({product.b.at(0, tiles.col + begin), product.b.row, product.b.col}, g.k, end - begin, packed + begin * g.k);

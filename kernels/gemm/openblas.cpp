@@ -14,8 +14,12 @@ inline constexpr int64_t tile_rows = 128, tile_cols = 256;
 /// and in regions of a single thread.
 struct SingleThreaded {
   int before = omp_get_max_threads();
-  SingleThreaded() { if (before != 1) omp_set_num_threads(1); }
-  ~SingleThreaded() { if (before != 1) omp_set_num_threads(before); }
+  SingleThreaded() {
+    if (before != 1) omp_set_num_threads(1);
+  }
+  ~SingleThreaded() {
+    if (before != 1) omp_set_num_threads(before);
+  }
 };
 
 TAPEDECK_INLINE CBLAS_TRANSPOSE flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
@@ -43,8 +47,8 @@ void tile(const Gemm& g, int64_t row, int64_t col, const T* a, const T* b, T* c,
 }
 
 template <class T>
-void gemm_batched_with(const Gemm& g, int64_t batches, const T* a, int64_t a_step, const T* b, int64_t b_step, T* c, int64_t c_step,
-                       const Epilogue<T>* epilogue) {
+void gemm_batched_with(const Gemm& g, int64_t batches, const T* a, int64_t a_step, const T* b, int64_t b_step, T* c,
+                       int64_t c_step, const Epilogue<T>* epilogue) {
   if (g.m <= 0 || g.n <= 0) return;
   const int64_t down = ceil_divide(g.m, tile_rows), across = ceil_divide(g.n, tile_cols), tiles = batches * down * across;
   const int64_t work = larger(1, smaller(g.m, tile_rows) * smaller(g.n, tile_cols) * g.k);

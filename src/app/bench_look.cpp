@@ -23,7 +23,11 @@ struct Idle final : TapeListener, PoolListener {
   PoolListener* pool;
 };
 
-struct Mode { const char* name; std::optional<RecorderOptions> recorder; bool idle; };
+struct Mode {
+  const char* name;
+  std::optional<RecorderOptions> recorder;
+  bool idle;
+};
 const Mode modes[] = {{"nobody listens", {}, false},
                       {"an idle listener", {}, true},
                       {"structure and time", RecorderOptions{.statistics = false}, false},
@@ -52,7 +56,8 @@ int bench_look(const TrainFlags& flags) {
   std::vector<double> seconds[std::size(modes)], ratios[std::size(modes)];
   for (int64_t round = 0; round < run.flags.warmup + run.flags.steps; ++round) {
     double taken[std::size(modes)];
-    for (size_t k = 0; k < std::size(modes); ++k) {              // each goes first in turn, forwards and backwards: what ran before leaves caches behind
+    for (size_t k = 0; k < std::size(modes);
+         ++k) {  // each goes first in turn, forwards and backwards: what ran before leaves caches behind
       const size_t turn = round / 4 % 2 ? std::size(modes) - 1 - k : k, m = (turn + size_t(round)) % std::size(modes);
       taken[m] = seconds_of(modes[m], runner, run, round, record);
     }
@@ -64,9 +69,12 @@ int bench_look(const TrainFlags& flags) {
   Json rows = Json::list();
   TableRows lines{{"listening", "step", "ratio, median", "p10 .. p90"}};
   for (size_t m = 0; m < std::size(modes); ++m) {
-    const double median = quantile(seconds[m], 0.5), low = quantile(ratios[m], 0.1), ratio = quantile(ratios[m], 0.5), high = quantile(ratios[m], 0.9);
-    rows.items.push_back(json_object({{"listening", modes[m].name}, {"seconds", median}, {"ratio", ratio}, {"p10", low}, {"p90", high}}));
-    lines.push_back({modes[m].name, fmt::format("{:.3f} ms", 1e3 * median), fmt::format("{:.4f}", ratio), fmt::format("{:.3f} .. {:.3f}", low, high)});
+    const double median = quantile(seconds[m], 0.5), low = quantile(ratios[m], 0.1), ratio = quantile(ratios[m], 0.5),
+                 high = quantile(ratios[m], 0.9);
+    rows.items.push_back(
+        json_object({{"listening", modes[m].name}, {"seconds", median}, {"ratio", ratio}, {"p10", low}, {"p90", high}}));
+    lines.push_back({modes[m].name, fmt::format("{:.3f} ms", 1e3 * median), fmt::format("{:.4f}", ratio),
+                     fmt::format("{:.3f} .. {:.3f}", low, high)});
   }
   return print_bench(flags, std::move(rows), "", lines);
 }

@@ -12,8 +12,12 @@
 namespace tapedeck::app {
 namespace {
 
-struct ModelSize { const char* name; int64_t layers, width, heads, feed_forward, batch, length; };
-constexpr ModelSize sizes[] = {{"tiny", 2, 128, 4, 512, 32, 32}, {"mini", 6, 384, 6, 1536, 32, 64}, {"base", 4, 768, 12, 3072, 16, 128}};
+struct ModelSize {
+  const char* name;
+  int64_t layers, width, heads, feed_forward, batch, length;
+};
+constexpr ModelSize sizes[] = {
+    {"tiny", 2, 128, 4, 512, 32, 32}, {"mini", 6, 384, 6, 1536, 32, 64}, {"base", 4, 768, 12, 3072, 16, 128}};
 
 /// One length per example: all the same, or those of the file in turn.
 std::vector<int64_t> example_lengths(const TrainFlags& flags) {
@@ -23,9 +27,11 @@ std::vector<int64_t> example_lengths(const TrainFlags& flags) {
     if (!file) throw Error(ErrorKind::data, "cannot read " + in_quotes(flags.lengths), "give a file with one length per line");
     in_turn.clear();
     for (int64_t length; file >> length;) in_turn.push_back(length);
-    const bool sound = file.eof() && !in_turn.empty() &&
-                       std::all_of(in_turn.begin(), in_turn.end(), [](int64_t length) { return length > 0 && length <= 1 << 20; });
-    if (!sound) throw Error(ErrorKind::data, in_quotes(flags.lengths) + " does not hold lengths", "one whole number above 0 per line");
+    const bool sound = file.eof() && !in_turn.empty() && std::all_of(in_turn.begin(), in_turn.end(), [](int64_t length) {
+                         return length > 0 && length <= 1 << 20;
+                       });
+    if (!sound)
+      throw Error(ErrorKind::data, in_quotes(flags.lengths) + " does not hold lengths", "one whole number above 0 per line");
   }
   std::vector<int64_t> lengths(size_t(flags.batch * flags.batches));
   for (size_t i = 0; i < lengths.size(); ++i) lengths[i] = in_turn[i % in_turn.size()];
@@ -51,9 +57,13 @@ Json parts_json(const TrainFlags& flags, Diagnostics& diagnostics) {
   if (flags.objective.starts_with("{"))
     objective = parse_json(std::make_shared<const Source>(Source{"--objective", flags.objective, ".", true}), diagnostics);
   return json_object({{"model", json_object({{"type", "text"},
-                                             {"encoder", json_object({{"type", "transformer"}, {"layers", flags.layers}, {"width", flags.width},
-                                                                      {"heads", flags.heads}, {"feed_forward", flags.feed_forward},
-                                                                      {"norm", flags.norm}, {"dropout", flags.dropout}})},
+                                             {"encoder", json_object({{"type", "transformer"},
+                                                                      {"layers", flags.layers},
+                                                                      {"width", flags.width},
+                                                                      {"heads", flags.heads},
+                                                                      {"feed_forward", flags.feed_forward},
+                                                                      {"norm", flags.norm},
+                                                                      {"dropout", flags.dropout}})},
                                              {"head", json_object({{"type", "linear"}, {"dropout", flags.dropout}})}})},
                       {"objective", std::move(objective)},
                       {"optimizer", json_object({{"type", "adamw"}, {"lr", flags.lr}})}});
@@ -62,8 +72,11 @@ Json parts_json(const TrainFlags& flags, Diagnostics& diagnostics) {
 }  // namespace
 
 TrainFlags filled_in(TrainFlags flags) {
-  const ModelSize& size = *std::find_if(std::begin(sizes), std::end(sizes), [&](const ModelSize& s) { return flags.model == s.name; });
-  const auto otherwise = [](int64_t& value, int64_t preset) { if (!value) value = preset; };
+  const ModelSize& size =
+      *std::find_if(std::begin(sizes), std::end(sizes), [&](const ModelSize& s) { return flags.model == s.name; });
+  const auto otherwise = [](int64_t& value, int64_t preset) {
+    if (!value) value = preset;
+  };
   otherwise(flags.feed_forward, flags.width ? 4 * flags.width : size.feed_forward);
   otherwise(flags.layers, size.layers);
   otherwise(flags.width, size.width);
@@ -86,7 +99,8 @@ BenchRun::BenchRun(const TrainFlags& given) : flags(filled_in(given)) {
   data = make_examples(flags);
   int64_t longest = 0;
   for (const Example& example : data.examples) longest = std::max(longest, int64_t(example.ids.size()));
-  model = parts.model->build(Params(store), {.vocabulary = flags.vocabulary, .max_length = longest, .outputs = flags.classes, .pairs = false});
+  model = parts.model->build(Params(store),
+                             {.vocabulary = flags.vocabulary, .max_length = longest, .outputs = flags.classes, .pairs = false});
   if (!flags.recompute.empty()) store.recompute({flags.recompute});
   store.allocate(DType::f32, root_key(uint64_t(flags.seed)) / "init");
   training.batch_size = flags.batch;
@@ -125,7 +139,8 @@ double BenchRun::flops_per_step() const {
 }
 
 void add_size_flags(Command& command, TrainFlags& flags) {
-  command.choice("--model", flags.model, {"tiny", "mini", "base"}, "sizes of model and batch; the options below change single ones")
+  command
+      .choice("--model", flags.model, {"tiny", "mini", "base"}, "sizes of model and batch; the options below change single ones")
       .number("--layers", flags.layers, "number of layers; 0: the model's, here and below", int64_t{0})
       .number("--width", flags.width, "size of a token's vector", int64_t{0})
       .number("--heads", flags.heads, "attention heads", int64_t{0})
@@ -143,12 +158,14 @@ void add_train_flags(Command& command, TrainFlags& flags) {
       .number("--batches", flags.batches, "different batches, taken in turn", int64_t{1})
       .choice("--norm", flags.norm, {"post", "pre"}, "layer norm before or after each block")
       .text("--objective", flags.objective, "plain, r_drop, fgm, gradient_penalty, ... or its JSON")
-      .text("--recompute", flags.recompute, "segments whose values the backward sweep computes again, like encoder.layers.*", "GLOB")
+      .text("--recompute", flags.recompute, "segments whose values the backward sweep computes again, like encoder.layers.*",
+            "GLOB")
       .number("--lr", flags.lr, "learning rate of AdamW", 0.0)
       .number("--steps", flags.steps, "steps that are timed", int64_t{1})
       .number("--warmup", flags.warmup, "steps before that", int64_t{0})
       .number("--seed", flags.seed, "of parameters, data and masks", int64_t{0})
-      .text("--save-weights", flags.save_weights, "write the initial parameters, for another program to start from", "FILE.safetensors")
+      .text("--save-weights", flags.save_weights, "write the initial parameters, for another program to start from",
+            "FILE.safetensors")
       .flag("--once-loss", flags.once_loss, "dropout 0, one step, print its loss only");
 }
 

@@ -12,7 +12,7 @@
 namespace tapedeck::app {
 
 struct TrainFlags : BenchFlags {
-  std::string model = "mini";                      // the sizes that are 0 below come from it
+  std::string model = "mini";  // the sizes that are 0 below come from it
   int64_t layers = 0, width = 0, heads = 0, feed_forward = 0, batch = 0, length = 0;
   int64_t vocabulary = 8000, classes = 6, batches = 8, steps = 20, warmup = 3, seed = 1;
   double dropout = 0.1, lr = 1e-5;
@@ -39,7 +39,7 @@ struct BenchRun {
   explicit BenchRun(const TrainFlags& flags);
   BenchRun(const BenchRun&) = delete;
 
-  TrainFlags flags;                                // with every size filled in
+  TrainFlags flags;  // with every size filled in
   BenchParts parts;
   ParamStore store;
   std::unique_ptr<Model> model;
@@ -49,7 +49,7 @@ struct BenchRun {
 
   /// The examples of step n: one of `batches`, in turn.
   std::vector<int64_t> order(int64_t step) const;
-  double tokens_per_step() const;                  // mean over the batches
+  double tokens_per_step() const;  // mean over the batches
   /// Flops of the model's matrix products in a step, attention included: forward, and twice that backward; mean over batches.
   double flops_per_step() const;
 };

@@ -12,7 +12,10 @@
 namespace tapedeck::app {
 namespace {
 
-struct OpsFlags : TrainFlags { int64_t repeats = 7; double seconds = 0.05; };
+struct OpsFlags : TrainFlags {
+  int64_t repeats = 7;
+  double seconds = 0.05;
+};
 
 /// A call that records one op. Inputs from `parameters` on are parameters: their gradients are added up, as in a step.
 struct Subject {
@@ -22,7 +25,11 @@ struct Subject {
   std::function<Tensor(In)> call;
 };
 /// elements: of the activation that goes in or comes out, whichever is larger.
-struct OpRow { std::string name, direction; int64_t elements; double seconds, flops, bytes; };
+struct OpRow {
+  std::string name, direction;
+  int64_t elements;
+  double seconds, flops, bytes;
+};
 
 /// What the machine does at best: flops a second, and bytes a second from each level, the better of triad and in place.
 struct Roof {
@@ -53,7 +60,8 @@ Tensor indices(int64_t n, const std::function<int64_t(int64_t)>& value) {
 
 std::vector<Subject> subjects(const TrainFlags& f) {
   const int64_t t = f.batch * f.length, d = f.width, h = f.feed_forward, v = f.vocabulary, heads = f.heads;
-  const Tensor x = numbers({t, d}, "x"), residual = numbers({t, d}, "residual"), gain = numbers({d}, "gain"), bias = numbers({d}, "bias");
+  const Tensor x = numbers({t, d}, "x"), residual = numbers({t, d}, "residual"), gain = numbers({d}, "gain"),
+               bias = numbers({d}, "bias");
   const Tensor qkv = numbers({t, 3 * d}, "qkv"), wide = numbers({t, h}, "wide"), logits = numbers({t, v}, "logits"),
                other = numbers({t, v}, "other"), word = numbers({v, d}, "word"), position = numbers({f.length, d}, "position");
   const Tensor offsets = indices(f.batch + 1, [&](int64_t i) { return i * f.length; });
@@ -79,7 +87,9 @@ std::vector<Subject> subjects(const TrainFlags& f) {
           {"layer norm", {x, gain, bias}, 1, [](In in) { return layer_norm(in[0], in[1], in[2]); }},
           {"dropout", {x}, 1, [=](In in) { return dropout(in[0], p, key); }},
           {"gelu", {wide}, 1, [](In in) { return gelu(in[0]); }},
-          {"embedding, norm", {word, tokens, position, positions, gain, bias}, 0,
+          {"embedding, norm",
+           {word, tokens, position, positions, gain, bias},
+           0,
            [](In in) { return embedding_norm(in[0], in[1], in[2], in[3], {}, {}, in[4], in[5], 1e-5); }},
           {"softmax", {logits}, 1, [](In in) { return softmax(in[0]); }},
           {"cross entropy", {logits, tokens}, 1, [](In in) { return cross_entropy_rows(in[0], in[1]); }},
@@ -100,7 +110,8 @@ void measure(const Subject& subject, const OpsFlags& flags, std::vector<OpRow>& 
   for (size_t i = 0; i < out.size(); ++i) dy.push_back(i == used ? Tensor::full(out[i].shape(), 0.5) : Tensor());
   const auto forward = [&] { node.op->forward(node.in, out); };
   const int64_t elements = subject.parameters ? std::max(node.in[0].size(), out[0].size()) : out[0].size();
-  rows.push_back({subject.name, "forward", elements, median_seconds(flags.repeats, flags.seconds, forward), cost.flops, cost.bytes});
+  rows.push_back(
+      {subject.name, "forward", elements, median_seconds(flags.repeats, flags.seconds, forward), cost.flops, cost.bytes});
   Few<Grad, max_inputs> grads;
   for (size_t i = 0; i < node.in.size(); ++i) {
     const Tensor& input = node.in[i];
@@ -143,22 +154,32 @@ int bench_ops(const OpsFlags& given) {
   for (const OpRow& row : rows) {
     const double share = roof.seconds(row.flops, row.bytes) / row.seconds;
     if (!row.name.empty()) name = row.name;
-    list.items.push_back(json_object({{"op", name}, {"direction", row.direction}, {"elements", row.elements}, {"seconds", row.seconds},
-                                      {"flops", row.flops}, {"bytes", row.bytes}, {"share_of_roofline", share}}));
-    lines.push_back({row.name, row.direction, fmt::format("{:.1f}", 1e6 * row.seconds), fmt::format("{:.3f}", 1e9 * row.seconds / double(row.elements)),
-                     giga(row.flops / row.seconds), giga(row.bytes / row.seconds), fmt::format("{:.3f}", share)});
+    list.items.push_back(json_object({{"op", name},
+                                      {"direction", row.direction},
+                                      {"elements", row.elements},
+                                      {"seconds", row.seconds},
+                                      {"flops", row.flops},
+                                      {"bytes", row.bytes},
+                                      {"share_of_roofline", share}}));
+    lines.push_back({row.name, row.direction, fmt::format("{:.1f}", 1e6 * row.seconds),
+                     fmt::format("{:.3f}", 1e9 * row.seconds / double(row.elements)), giga(row.flops / row.seconds),
+                     giga(row.bytes / row.seconds), fmt::format("{:.3f}", share)});
   }
-  const std::string heading = fmt::format("{}: {} tokens of {}, {} threads, {} GF/s, {} / {} / {} GB/s from L2 / L3 / memory\n", flags.model,
-                                          flags.batch * flags.length, flags.width, threads(), giga(roof.flops), giga(roof.bytes[0]),
-                                          giga(roof.bytes[1]), giga(roof.bytes[2]));
+  const std::string heading = fmt::format("{}: {} tokens of {}, {} threads, {} GF/s, {} / {} / {} GB/s from L2 / L3 / memory\n",
+                                          flags.model, flags.batch * flags.length, flags.width, threads(), giga(roof.flops),
+                                          giga(roof.bytes[0]), giga(roof.bytes[1]), giga(roof.bytes[2]));
   return print_bench(flags, std::move(list), heading, lines,
-                     {{"fma_peak", roof.flops}, {"bandwidth_l2", roof.bytes[0]}, {"bandwidth_l3", roof.bytes[1]}, {"bandwidth_memory", roof.bytes[2]}});
+                     {{"fma_peak", roof.flops},
+                      {"bandwidth_l2", roof.bytes[0]},
+                      {"bandwidth_l3", roof.bytes[1]},
+                      {"bandwidth_memory", roof.bytes[2]}});
 }
 
 }  // namespace
 
 void add_bench_ops(CommandLine& line) {
-  auto [command, flags] = add_command<OpsFlags>(line, "bench ops", "the hot ops at the sizes of a model, forward and backward", bench_ops);
+  auto [command, flags] =
+      add_command<OpsFlags>(line, "bench ops", "the hot ops at the sizes of a model, forward and backward", bench_ops);
   add_size_flags(command, flags);
   command.number("--repeats", flags.repeats, "measurements, of which the median counts", int64_t{1})
       .number("--seconds", flags.seconds, "least time of a measurement", 0.0001);

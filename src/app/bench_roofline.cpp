@@ -9,7 +9,10 @@
 namespace tapedeck::app {
 namespace {
 
-struct PeakRow { std::string what, unit; std::vector<std::optional<double>> per_second; };   // one rate per thread count
+struct PeakRow {
+  std::string what, unit;
+  std::vector<std::optional<double>> per_second;
+};  // one rate per thread count
 
 std::vector<PeakRow> measure(int most, double seconds) {
   std::vector<PeakRow> rows;
@@ -27,7 +30,9 @@ std::vector<PeakRow> measure(int most, double seconds) {
   return rows;
 }
 
-struct RooflineFlags : BenchFlags { double seconds = 0.2; };
+struct RooflineFlags : BenchFlags {
+  double seconds = 0.2;
+};
 
 int bench_roofline(const RooflineFlags& flags) {
   use_threads(flags);
@@ -38,8 +43,8 @@ int bench_roofline(const RooflineFlags& flags) {
     lines.push_back({row.what, row.unit});
     for (const auto& rate : row.per_second) lines.back().push_back(rate ? giga(*rate) : "not available");
     list.items.push_back(json_object({{"what", row.what}, {"per_second", json_list(row.per_second, [](auto& rate) {
-                                         return rate ? Json::of(*rate) : Json();
-                                       })}}));
+                                                             return rate ? Json::of(*rate) : Json();
+                                                           })}}));
   }
   const Machine m = machine();
   return print_bench(flags, std::move(list), fmt::format("{}, {} kernels\n", m.cpu, m.instruction_set), lines);
@@ -48,8 +53,8 @@ int bench_roofline(const RooflineFlags& flags) {
 }  // namespace
 
 void add_bench_roofline(CommandLine& line) {
-  auto [command, flags] = add_command<RooflineFlags>(line, "bench roofline", "multiply-adds and bytes per second of this machine, by level and threads",
-                                                     bench_roofline);
+  auto [command, flags] = add_command<RooflineFlags>(
+      line, "bench roofline", "multiply-adds and bytes per second of this machine, by level and threads", bench_roofline);
   command.number("--seconds", flags.seconds, "time for each figure", 0.001);
   add_bench_flags(command, flags);
 }

@@ -16,7 +16,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Measured { std::vector<double> seconds, losses; double fma_peak = 0; };   // losses: warm-up steps included
+struct Measured {
+  std::vector<double> seconds, losses;
+  double fma_peak = 0;
+};  // losses: warm-up steps included
 
 Measured measure(const BenchRun& run) {
   StepRunner runner(run.setup);
@@ -42,8 +45,15 @@ void save_weights(const BenchRun& run) {
 }
 
 Json model_json(const TrainFlags& f) {
-  return json_object({{"layers", f.layers}, {"width", f.width}, {"heads", f.heads}, {"feed_forward", f.feed_forward},
-                      {"vocabulary", f.vocabulary}, {"classes", f.classes}, {"norm", f.norm}, {"dropout", f.dropout}, {"batch", f.batch},
+  return json_object({{"layers", f.layers},
+                      {"width", f.width},
+                      {"heads", f.heads},
+                      {"feed_forward", f.feed_forward},
+                      {"vocabulary", f.vocabulary},
+                      {"classes", f.classes},
+                      {"norm", f.norm},
+                      {"dropout", f.dropout},
+                      {"batch", f.batch},
                       {"length", f.lengths.empty() ? Json::of(f.length) : Json::of(f.lengths)}});
 }
 
@@ -53,8 +63,12 @@ Json memory_json(const BenchRun& run, int64_t resident_before) {
              gradients = bytes(run.store.gradients());
   int64_t state = 0;
   for (const auto& [name, tensor] : run.parts.optimizer->state()) state += bytes(tensor);
-  return json_object({{"peak_resident", peak_resident_bytes()}, {"resident_at_start", resident_before}, {"parameters", parameters},
-                      {"gradients", gradients}, {"optimizer", state}, {"activations", std::max<int64_t>(0, pool - parameters - gradients - state)},
+  return json_object({{"peak_resident", peak_resident_bytes()},
+                      {"resident_at_start", resident_before},
+                      {"parameters", parameters},
+                      {"gradients", gradients},
+                      {"optimizer", state},
+                      {"activations", std::max<int64_t>(0, pool - parameters - gradients - state)},
                       {"scratch", memory_use().now[size_t(Memory::scratch)]}});
 }
 
@@ -62,14 +76,25 @@ Json report_of(const BenchRun& run, const Measured& m, int64_t resident_before) 
   double sum = 0;
   for (const double s : m.seconds) sum += s;
   const double mean = sum / double(m.seconds.size()), median = quantile(m.seconds, 0.5);
-  Json json = json_object({{"framework", "tapedeck " + std::string(version())}, {"machine", machine_json()}, {"model", model_json(run.flags)},
+  Json json = json_object({{"framework", "tapedeck " + std::string(version())},
+                           {"machine", machine_json()},
+                           {"model", model_json(run.flags)},
                            {"objective", run.flags.objective}});
   if (!run.flags.recompute.empty()) json.set("recompute", Json::of(run.flags.recompute));
-  json_add(json, {{"parameters", run.store.count()}, {"steps", run.flags.steps}, {"warmup", run.flags.warmup},
-                  {"seconds", json_object({{"median", median}, {"p10", quantile(m.seconds, 0.1)}, {"p90", quantile(m.seconds, 0.9)}, {"mean", mean}})},
-                  {"tokens_per_step", run.tokens_per_step()}, {"tokens_per_second", run.tokens_per_step() / mean}, {"fma_peak", m.fma_peak},
-                  {"model_flops", run.flops_per_step()}, {"share_of_peak", run.flops_per_step() / median / m.fma_peak},
-                  {"losses", json_list(m.losses)}, {"memory", memory_json(run, resident_before)}});
+  json_add(
+      json,
+      {{"parameters", run.store.count()},
+       {"steps", run.flags.steps},
+       {"warmup", run.flags.warmup},
+       {"seconds",
+        json_object({{"median", median}, {"p10", quantile(m.seconds, 0.1)}, {"p90", quantile(m.seconds, 0.9)}, {"mean", mean}})},
+       {"tokens_per_step", run.tokens_per_step()},
+       {"tokens_per_second", run.tokens_per_step() / mean},
+       {"fma_peak", m.fma_peak},
+       {"model_flops", run.flops_per_step()},
+       {"share_of_peak", run.flops_per_step() / median / m.fma_peak},
+       {"losses", json_list(m.losses)},
+       {"memory", memory_json(run, resident_before)}});
   return json;
 }
 
@@ -93,7 +118,8 @@ std::string to_table(const Json& json) {
                 {"  gradients", mib("gradients")},
                 {"  optimizer", mib("optimizer")},
                 {"  activations", mib("activations")},
-                {"  working memory of kernels", mib("scratch")}}, "lr");
+                {"  working memory of kernels", mib("scratch")}},
+               "lr");
 }
 
 int bench_train(TrainFlags flags) {
@@ -103,13 +129,15 @@ int bench_train(TrainFlags flags) {
   const BenchRun run(flags);
   if (!flags.save_weights.empty()) save_weights(run);
   const Json json = report_of(run, measure(run), resident_before);
-  return print(flags.json, json, flags.once_loss ? fmt::format("{:.9g}\n", json.find("losses")->value.items[0].number) : to_table(json));
+  return print(flags.json, json,
+               flags.once_loss ? fmt::format("{:.9g}\n", json.find("losses")->value.items[0].number) : to_table(json));
 }
 
 }  // namespace
 
 void add_bench_train(CommandLine& line) {
-  auto [command, flags] = add_command<TrainFlags>(line, "bench train", "time whole training steps: forward, loss, backward, clip, AdamW", bench_train);
+  auto [command, flags] = add_command<TrainFlags>(line, "bench train",
+                                                  "time whole training steps: forward, loss, backward, clip, AdamW", bench_train);
   add_train_flags(command, flags);
   add_product_flags(command, flags);
 }

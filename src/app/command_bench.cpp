@@ -1,4 +1,5 @@
-// tapedeck bench roofline | gemm | ops | train | look: what the machine can do, and what this program makes of it, measured in one run.
+// tapedeck bench roofline | gemm | ops | train | look: what the machine can do, and what this program makes of it, measured in
+// one run.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -34,7 +35,9 @@ void add_product_flags(Command& command, BenchFlags& flags, bool both) {
   add_bench_flags(command, flags);
 }
 
-void use_threads(const BenchFlags& flags) { set_threads(flags.threads ? int(std::min<int64_t>(flags.threads, 1024)) : usable_cores()); }
+void use_threads(const BenchFlags& flags) {
+  set_threads(flags.threads ? int(std::min<int64_t>(flags.threads, 1024)) : usable_cores());
+}
 
 void use_products(const BenchFlags& flags) {
   use_threads(flags);
@@ -44,11 +47,16 @@ void use_products(const BenchFlags& flags) {
 
 Json machine_json() {
   const Machine m = machine();
-  return json_object({{"cpu", m.cpu}, {"kernels", m.instruction_set}, {"gemm", m.gemm}, {"precision", multiplies_bf16() ? "bf16" : "f32"},
-                      {"blas", m.blas}, {"threads", threads()}});
+  return json_object({{"cpu", m.cpu},
+                      {"kernels", m.instruction_set},
+                      {"gemm", m.gemm},
+                      {"precision", multiplies_bf16() ? "bf16" : "f32"},
+                      {"blas", m.blas},
+                      {"threads", threads()}});
 }
 
-int print_bench(const BenchFlags& flags, Json rows, const std::string& heading, const TableRows& lines, std::initializer_list<JsonEntry> more) {
+int print_bench(const BenchFlags& flags, Json rows, const std::string& heading, const TableRows& lines,
+                std::initializer_list<JsonEntry> more) {
   Json out = json_object({{"machine", machine_json()}});
   json_add(out, more);
   json_add(out, {{"rows", std::move(rows)}});
@@ -68,7 +76,7 @@ double median_seconds(int64_t repeats, double seconds, const std::function<void(
     for (int64_t i = 0; i < calls; ++i) body();
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  body();                                          // takes its buffers
+  body();  // takes its buffers
   int64_t calls = 1;
   for (double spent = timed(calls); spent < seconds; spent = timed(calls))
     calls = std::max(calls + 1, int64_t(double(calls) * std::min(100.0, 1.2 * seconds / std::max(spent, 1e-9))));

@@ -16,11 +16,20 @@ Json check_json(const Check& check, double seconds_left) {
   const DryRun& r = check.dry_run;
   Json memory = Json::dict();
   for (const auto& [name, bytes] : memory_values(r.memory)) memory.set(name, Json::of(int64_t(bytes)));
-  return json_object({{"name", check.experiment.name}, {"config_hash", check.experiment.hash}, {"train_examples", data.train.size()},
-                      {"validation_examples", data.validation.size()}, {"test_examples", data.test.size()}, {"outputs", data.input.outputs},
-                      {"vocabulary", data.input.vocabulary}, {"parameters", r.parameters}, {"peak_bytes", total(r.memory.peak)},
-                      {"memory", std::move(memory)}, {"seconds_per_step", r.seconds_per_step}, {"steps", r.steps},
-                      {"steps_per_epoch", r.steps_per_epoch}, {"seeds", check.experiment.seeds.size()},
+  return json_object({{"name", check.experiment.name},
+                      {"config_hash", check.experiment.hash},
+                      {"train_examples", data.train.size()},
+                      {"validation_examples", data.validation.size()},
+                      {"test_examples", data.test.size()},
+                      {"outputs", data.input.outputs},
+                      {"vocabulary", data.input.vocabulary},
+                      {"parameters", r.parameters},
+                      {"peak_bytes", total(r.memory.peak)},
+                      {"memory", std::move(memory)},
+                      {"seconds_per_step", r.seconds_per_step},
+                      {"steps", r.steps},
+                      {"steps_per_epoch", r.steps_per_epoch},
+                      {"seeds", check.experiment.seeds.size()},
                       {"estimated_seconds", seconds_left}});
 }
 
@@ -31,7 +40,11 @@ std::string parameter_table(const ParamStore& store) {
   return table(rows, "lr");
 }
 
-struct CheckFlags { std::string file; std::vector<std::string> sets; bool json = false, parameters = false; };
+struct CheckFlags {
+  std::string file;
+  std::vector<std::string> sets;
+  bool json = false, parameters = false;
+};
 
 int check(const CheckFlags& flags) {
   const Check check = check_experiment(flags.file, flags.sets);
@@ -44,8 +57,9 @@ int check(const CheckFlags& flags) {
   const DryRun& r = check.dry_run;
   const auto seeds = double(experiment.seeds.size());
   const double seconds = r.seconds_per_step * double(r.steps) * seeds;
-  return print(flags.json, check_json(check, seconds), table({
-             {"experiment", fmt::format("{} is good", experiment.name)},
+  return print(
+      flags.json, check_json(check, seconds),
+      table({{"experiment", fmt::format("{} is good", experiment.name)},
              {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
                                   data.test.size(), task_of(data.train).summary(data.train))},
              {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
@@ -53,13 +67,15 @@ int check(const CheckFlags& flags) {
              {"memory", memory_text(memory_values(r.memory)) + " at the longest batch"},
              {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
              {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
-             {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}}, "lr"));
+             {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}},
+            "lr"));
 }
 
 }  // namespace
 
 void add_check(CommandLine& line) {
-  auto [command, flags] = add_command<CheckFlags>(line, "check", "check an experiment and rehearse one step: parameters, memory, time", check);
+  auto [command, flags] =
+      add_command<CheckFlags>(line, "check", "check an experiment and rehearse one step: parameters, memory, time", check);
   command.text("file", flags.file, "experiment file; without one, the built-in experiment", "FILE");
   add_sets(command, flags.sets);
   command.flag("--parameters", flags.parameters, "list the parameters instead: path and shape");

@@ -14,7 +14,10 @@
 namespace tapedeck::app {
 namespace {
 
-struct Finding { std::string what, value; bool good = true; };
+struct Finding {
+  std::string what, value;
+  bool good = true;
+};
 
 /// Both libraries multiply the same matrices; returns the largest difference and what the default one does per second.
 std::pair<double, double> compare_products() {
@@ -50,22 +53,25 @@ std::vector<Finding> examine() {
   const auto space = std::filesystem::space(".", problem);
   const auto [difference, speed] = compare_products();
   const bool writable = can_write_here();
-  return {{"version", std::string(version())},
-          {"cpu", m.cpu.empty() ? "unknown" : m.cpu},
-          {"cores", fmt::format("{} in the machine, {} usable", m.cores, m.usable)},
-          {"kernels", m.instruction_set},
-          {"blas", m.blas},
-          {"huge pages", m.huge_pages.empty() ? "unknown" : m.huge_pages + (m.huge_pages == "never" ? "" : ": tensors ask for them")},
-          {"products", fmt::format("{} by default, {:.0f} GFLOP/s on {} threads", m.gemm, speed, threads())},
-          {"precision", m.bf16 ? "f32, or bf16 operands" : "f32 (no bf16 instruction in these kernels)"},
-          {"agreement", fmt::format("native and OpenBLAS differ by {:.1e}", difference), difference < 1e-3},
-          {"working directory", writable ? "writable" : "not writable: use -o DIR", writable},
-          {"free space", problem ? "unknown" : fmt::format("{:.1f} GiB", double(space.available) / (1 << 30)),
-           problem || space.available > (100u << 20)},
-          {"parts", fmt::format("{}", all_parts().size())}};
+  return {
+      {"version", std::string(version())},
+      {"cpu", m.cpu.empty() ? "unknown" : m.cpu},
+      {"cores", fmt::format("{} in the machine, {} usable", m.cores, m.usable)},
+      {"kernels", m.instruction_set},
+      {"blas", m.blas},
+      {"huge pages", m.huge_pages.empty() ? "unknown" : m.huge_pages + (m.huge_pages == "never" ? "" : ": tensors ask for them")},
+      {"products", fmt::format("{} by default, {:.0f} GFLOP/s on {} threads", m.gemm, speed, threads())},
+      {"precision", m.bf16 ? "f32, or bf16 operands" : "f32 (no bf16 instruction in these kernels)"},
+      {"agreement", fmt::format("native and OpenBLAS differ by {:.1e}", difference), difference < 1e-3},
+      {"working directory", writable ? "writable" : "not writable: use -o DIR", writable},
+      {"free space", problem ? "unknown" : fmt::format("{:.1f} GiB", double(space.available) / (1 << 30)),
+       problem || space.available > (100u << 20)},
+      {"parts", fmt::format("{}", all_parts().size())}};
 }
 
-struct DoctorFlags { bool json = false; };
+struct DoctorFlags {
+  bool json = false;
+};
 
 int doctor(const DoctorFlags& flags) {
   Json out = Json::dict();
@@ -83,7 +89,8 @@ int doctor(const DoctorFlags& flags) {
 }  // namespace
 
 void add_doctor(CommandLine& line) {
-  auto [command, flags] = add_command<DoctorFlags>(line, "doctor", "look at this machine and test the parts that results rest on", doctor);
+  auto [command, flags] =
+      add_command<DoctorFlags>(line, "doctor", "look at this machine and test the parts that results rest on", doctor);
   add_json(command, flags.json);
 }
 

@@ -30,7 +30,8 @@ int evaluate(const EvalFlags& flags) {
     TableRows rows = {{""}};
     for (const auto& [split, values] : splits) {
       json.set(split, values_json(values));
-      if (rows.size() == 1) for (const auto& [name, value] : values) rows[0].push_back(name);
+      if (rows.size() == 1)
+        for (const auto& [name, value] : values) rows[0].push_back(name);
       rows.push_back({split});
       for (const auto& [name, value] : values) rows.back().push_back(figure(value));
     }

@@ -24,20 +24,26 @@ std::string explain_topic(const std::string& topic, const std::vector<std::strin
   return out.empty() ? explain(docs, topic) : out;
 }
 
-struct ExplainFlags { std::string topic; bool json = false; std::vector<std::string> plugins, sets; };
+struct ExplainFlags {
+  std::string topic;
+  bool json = false;
+  std::vector<std::string> plugins, sets;
+};
 
 int explain_command(const ExplainFlags& flags) {
   Json examples = Json::list();
   const std::string text = explain_topic(flags.topic, flags.sets, examples);
   if (!flags.sets.empty() && examples.items.empty())
-    throw Error(ErrorKind::usage, "--set gives options to an example, and " + in_quotes(flags.topic) + " has none", "leave it out");
+    throw Error(ErrorKind::usage, "--set gives options to an example, and " + in_quotes(flags.topic) + " has none",
+                "leave it out");
   return print(flags.json, json_object({{"topic", flags.topic}, {"text", text}, {"examples", std::move(examples)}}), text);
 }
 
 }  // namespace
 
 void add_explain(CommandLine& line) {
-  auto [command, flags] = add_command<ExplainFlags>(line, "explain", "explain a part, an option, an op or the code of an error", explain_command);
+  auto [command, flags] =
+      add_command<ExplainFlags>(line, "explain", "explain a part, an option, an op or the code of an error", explain_command);
   command.required("topic", flags.topic, "r_drop, training.batch_size, objective, TD0301, ...");
   command.list("--set", flags.sets, "an option of the part, for its example: --set alpha=2; may be repeated", "OPTION=VALUE");
   add_plugins(command, flags.plugins);

@@ -1,5 +1,6 @@
 // tapedeck gradcheck NAME...: the eleven checks of the op table for an op, the derivatives of any other part against differences,
-// whoever wrote it. A name that several kinds have stands for all of them; "loss.mse" for one. Next: check/check_op.h, check/check_part.h.
+// whoever wrote it. A name that several kinds have stands for all of them; "loss.mse" for one. Next: check/check_op.h,
+// check/check_part.h.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,8 +8,8 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
-#include <tapedeck/check/check_part.h>
 #include <tapedeck/check/check_op.h>
+#include <tapedeck/check/check_part.h>
 
 #include "src/app/commands.h"
 
@@ -16,10 +17,15 @@ namespace tapedeck::app {
 namespace {
 
 Json report_json(const PartReport& report) {
-  Json out = json_object({{"kind", report.kind}, {"name", report.name}, {"sound", report.sound()},
+  Json out = json_object({{"kind", report.kind},
+                          {"name", report.name},
+                          {"sound", report.sound()},
                           {"checks", json_list(report.checks, [](const PartCheck& check) {
-                             return json_object({{"row", check.row}, {"promise", check.promise}, {"gap", check.gap.relative},
-                                                 {"limit", check.limit}, {"sound", check.sound()}});
+                             return json_object({{"row", check.row},
+                                                 {"promise", check.promise},
+                                                 {"gap", check.gap.relative},
+                                                 {"limit", check.limit},
+                                                 {"sound", check.sound()}});
                            })}});
   if (!report.note.empty()) out.set("note", Json::of(report.note));
   if (!report.exempt.empty()) out.set("exempt", Json::of(report.exempt));
@@ -30,13 +36,20 @@ Json report_json(const OpReport& report) {
   const auto count = [](const CheckCount& check) {
     return json_object({{"number", check.number}, {"name", check.name}, {"promise", check.promise}, {"ran", check.ran}});
   };
-  return json_object({{"kind", "op"}, {"name", report.op}, {"sound", report.sound()}, {"rows", report.rows},
-                      {"checks", json_list(report.checks, count)}, {"worst_first_derivative", report.first.relative},
-                      {"worst_second_derivative", report.second.relative}, {"failures", json_list(report.failures)}});
+  return json_object({{"kind", "op"},
+                      {"name", report.op},
+                      {"sound", report.sound()},
+                      {"rows", report.rows},
+                      {"checks", json_list(report.checks, count)},
+                      {"worst_first_derivative", report.first.relative},
+                      {"worst_second_derivative", report.second.relative},
+                      {"failures", json_list(report.failures)}});
 }
 
 /// A part or op as `list` has it.
-struct Named { std::string kind, name; };
+struct Named {
+  std::string kind, name;
+};
 
 /// Everything with derivatives that the word names. Error{usage} when there is nothing.
 std::vector<Named> named(const std::string& word) {
@@ -57,11 +70,16 @@ std::vector<Named> named(const std::string& word) {
   throw Error(ErrorKind::usage, "there is nothing called " + in_quotes(word), suggest(word, {names.begin(), names.end()}));
 }
 
-struct GradcheckFlags { std::vector<std::string> names; bool json = false; std::vector<std::string> plugins, sets; };
+struct GradcheckFlags {
+  std::vector<std::string> names;
+  bool json = false;
+  std::vector<std::string> plugins, sets;
+};
 
 int gradcheck_command(const GradcheckFlags& flags) {
   std::vector<Named> all;
-  for (const std::string& word : flags.names) for (Named& one : named(word)) all.push_back(std::move(one));
+  for (const std::string& word : flags.names)
+    for (Named& one : named(word)) all.push_back(std::move(one));
   if (!flags.sets.empty() && std::ranges::find(all, "op", &Named::kind) != all.end())
     throw Error(ErrorKind::usage, "--set gives options, and an op has none", "name the kind of the part that is meant: loss.mse");
   Json reports = Json::list();
@@ -83,8 +101,8 @@ int gradcheck_command(const GradcheckFlags& flags) {
 }  // namespace
 
 void add_gradcheck(CommandLine& line) {
-  auto [command, flags] = add_command<GradcheckFlags>(line, "gradcheck", "hold an op to its promises, the derivatives of any other part to differences",
-                                                      gradcheck_command);
+  auto [command, flags] = add_command<GradcheckFlags>(
+      line, "gradcheck", "hold an op to its promises, the derivatives of any other part to differences", gradcheck_command);
   command.several("name", flags.names, "softmax, cross_entropy, r_drop, head.linear, your own, ...");
   command.list("--set", flags.sets, "an option of the part: --set alpha=2; may be repeated", "OPTION=VALUE");
   add_plugins(command, flags.plugins);

@@ -37,7 +37,8 @@ Error usage_error(const CLI::ParseError& problem, const CLI::App& app, const std
     name += command->get_name() + " ";
   }
   const std::string what = problem.what();
-  return Error(ErrorKind::usage, what.substr(0, what.find('\n')), option_hint(*command, words) + "see `tapedeck " + name + "--help`");
+  return Error(ErrorKind::usage, what.substr(0, what.find('\n')),
+               option_hint(*command, words) + "see `tapedeck " + name + "--help`");
 }
 
 }  // namespace
@@ -54,14 +55,19 @@ Command& Command::several(const std::string& name, std::vector<std::string>& val
 Command& Command::choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc) {
   return app_->add_option(names, value, doc)->check(CLI::IsMember(std::move(allowed)))->capture_default_str(), *this;
 }
-Command& Command::flag(const std::string& names, bool& value, const std::string& doc) { return app_->add_flag(names, value, doc), *this; }
+Command& Command::flag(const std::string& names, bool& value, const std::string& doc) {
+  return app_->add_flag(names, value, doc), *this;
+}
 Command& Command::number(const std::string& name, int64_t& value, const std::string& doc, int64_t least) {
-  return app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<int64_t>::max()))->capture_default_str(), *this;
+  return app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<int64_t>::max()))->capture_default_str(),
+         *this;
 }
 Command& Command::number(const std::string& name, double& value, const std::string& doc, double least) {
-  return app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<double>::max()))->capture_default_str(), *this;
+  return app_->add_option(name, value, doc)->check(CLI::Range(least, std::numeric_limits<double>::max()))->capture_default_str(),
+         *this;
 }
-Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc, const std::string& placeholder) {
+Command& Command::list(const std::string& names, std::vector<std::string>& values, const std::string& doc,
+                       const std::string& placeholder) {
   return app_->add_option(names, values, doc)->type_name(placeholder)->allow_extra_args(false), *this;
 }
 Command& Command::exclusive(const std::string& one, const std::string& other) {
@@ -79,12 +85,14 @@ CommandLine::~CommandLine() = default;
 Command CommandLine::add(const std::string& name, const std::string& doc, std::function<int()> action) {
   const size_t space = name.find(' ');
   CLI::App* parent = space == name.npos ? app_.get() : app_->get_subcommand(name.substr(0, space));
-  CLI::App* command = parent->add_subcommand(name.substr(space + 1), doc);      // npos + 1 is 0
+  CLI::App* command = parent->add_subcommand(name.substr(space + 1), doc);  // npos + 1 is 0
   command->callback([this, action = std::move(action)] { chosen_ = action; });
   return Command(*command);
 }
 
-void CommandLine::group(const std::string& name, const std::string& doc) { app_->add_subcommand(name, doc)->require_subcommand(1); }
+void CommandLine::group(const std::string& name, const std::string& doc) {
+  app_->add_subcommand(name, doc)->require_subcommand(1);
+}
 
 void CommandLine::check_command_name(const std::vector<std::string>& words) const {
   const std::vector<std::string> names = command_names(*app_);
@@ -107,18 +115,17 @@ void CommandLine::check_member_name(const std::vector<std::string>& words) const
   if (const auto gone = removed_.find(words[0] + " " + words[1]); gone != removed_.end())
     throw Error(ErrorKind::usage, "there is no " + gone->first + " any more", gone->second);
   const std::string near = suggest(words[1], names);
-  throw Error(ErrorKind::usage, "there is no " + words[0] + " " + in_quotes(words[1]), near.empty() ? "one of " + join(names) : near);
+  throw Error(ErrorKind::usage, "there is no " + words[0] + " " + in_quotes(words[1]),
+              near.empty() ? "one of " + join(names) : near);
 }
 
 int CommandLine::run(const std::vector<std::string>& words) {
   check_command_name(words);
   try {
     app_->parse(std::vector<std::string>(words.rbegin(), words.rend()));
-  } catch (const CLI::Success& success) {         // --help, --version
+  } catch (const CLI::Success& success) {  // --help, --version
     return app_->exit(success);
-  } catch (const CLI::ParseError& problem) {
-    throw usage_error(problem, *app_, words);
-  }
+  } catch (const CLI::ParseError& problem) { throw usage_error(problem, *app_, words); }
   if (!chosen_) throw Error(ErrorKind::usage, "no command given", "commands: " + join(command_names(*app_)));
   return chosen_();
 }

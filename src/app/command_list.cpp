@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/error_codes.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/tape/op_table.h>
 
@@ -13,7 +13,9 @@
 namespace tapedeck::app {
 namespace {
 
-struct Entry { std::string kind, name, doc; };
+struct Entry {
+  std::string kind, name, doc;
+};
 
 std::vector<Entry> entries() {
   std::vector<Entry> all;
@@ -35,7 +37,11 @@ std::string kind_of(const std::string& word, const std::vector<Entry>& all) {
   throw Error(ErrorKind::usage, "there is no kind " + in_quotes(word), suggest(word, kinds) + " kinds: " + join(kinds));
 }
 
-struct ListFlags { std::string kind; bool json = false; std::vector<std::string> plugins; };
+struct ListFlags {
+  std::string kind;
+  bool json = false;
+  std::vector<std::string> plugins;
+};
 
 int list(const ListFlags& flags) {
   const std::vector<Entry> all = entries();
@@ -44,7 +50,7 @@ int list(const ListFlags& flags) {
   std::string text, last;
   for (const Entry& entry : all) {
     if (!kind.empty() && entry.kind != kind) continue;
-    if (kind.empty() && entry.kind == "code" && !flags.json) continue;     // a page of their own: list codes
+    if (kind.empty() && entry.kind == "code" && !flags.json) continue;  // a page of their own: list codes
     listed.items.push_back(json_object({{"kind", entry.kind}, {"name", entry.name}, {"doc", entry.doc}}));
     if (entry.kind != last) text += fmt::format("{}{}\n", last.empty() ? "" : "\n", last = entry.kind);
     text += fmt::format("  {:<20} {}\n", entry.name, entry.doc);

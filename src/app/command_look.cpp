@@ -36,7 +36,8 @@ int show_view(const LookView& view, LookFlags& flags) {
   if (view.ceilings && !flags.view.structure) {
     const int team = threads();
     flags.view.flops_per_second = fma_peak(DType::f32, team).value_or(0);
-    flags.view.bytes_per_second = std::max(triad_bandwidth(MemoryLevel::memory, team), triad_bandwidth(MemoryLevel::memory, team, true));
+    flags.view.bytes_per_second =
+        std::max(triad_bandwidth(MemoryLevel::memory, team), triad_bandwidth(MemoryLevel::memory, team, true));
   }
   if (!flags.save.empty()) save_recording(flags.save, recording);
   return finish(view.show(recording, flags.view), flags);
@@ -68,10 +69,12 @@ void add_look(CommandLine& line) {
         .choice("--phase", flags.view.phase, {"forward", "backward", "second", "third", "recompute", "update"}, "only this phase")
         .number("--top", flags.view.top, "only so many, the largest first", 0)
         .choice("--by", flags.view.by, {"time", "flops", "bytes", "saved"}, "what --top goes by")
-        .flag("--structure", flags.view.structure, "only what shapes decide, the same on every machine: no times, no values (list, roof)");
+        .flag("--structure", flags.view.structure,
+              "only what shapes decide, the same on every machine: no times, no values (list, roof)");
     add_json(command, flags.view.json);
   }
-  auto [command, flags] = add_command<LookFlags>(line, "look diff", "the first record in which two recordings differ", show_difference);
+  auto [command, flags] =
+      add_command<LookFlags>(line, "look diff", "the first record in which two recordings differ", show_difference);
   command.required("a", flags.from, "experiment file or recording").required("b", flags.other, "the same");
   add_output_flags(command, flags);
 }

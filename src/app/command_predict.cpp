@@ -9,7 +9,9 @@
 namespace tapedeck::app {
 namespace {
 
-struct PredictFlags { std::string run, input, output, checkpoint = "best"; };
+struct PredictFlags {
+  std::string run, input, output, checkpoint = "best";
+};
 
 int predict(const PredictFlags& flags) {
   const std::vector<std::string> folders = seed_folders(flags.run);

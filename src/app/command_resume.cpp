@@ -4,12 +4,15 @@
 namespace tapedeck::app {
 
 void add_resume(CommandLine& line, const std::vector<std::string>& typed) {
-  struct ResumeFlags : RunFlags { std::string folder; };
-  auto [command, flags] = add_command<ResumeFlags>(line, "resume", "go on with a run that was stopped", [typed](const ResumeFlags& given) {
-    const RunResult result = resume_run(given.folder, run_options(given, typed));
-    if (result.nothing_left) print("nothing left to do\n");
-    return report(result);
-  });
+  struct ResumeFlags : RunFlags {
+    std::string folder;
+  };
+  auto [command, flags] =
+      add_command<ResumeFlags>(line, "resume", "go on with a run that was stopped", [typed](const ResumeFlags& given) {
+        const RunResult result = resume_run(given.folder, run_options(given, typed));
+        if (result.nothing_left) print("nothing left to do\n");
+        return report(result);
+      });
   command.required("run", flags.folder, "folder of the run");
   add_run_flags(command, flags);
 }

@@ -14,7 +14,11 @@ void collect(const Json& json, const std::string& path, const Json& from, TableR
   rows.push_back({path + " = " + json.dump(-1), origin ? origin->value.string : "default"});
 }
 
-struct ShowFlags { std::string file; std::vector<std::string> sets; bool origin = false, json = false; };
+struct ShowFlags {
+  std::string file;
+  std::vector<std::string> sets;
+  bool origin = false, json = false;
+};
 
 int show(const ShowFlags& flags) {
   Diagnostics diagnostics;

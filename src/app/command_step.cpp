@@ -1,7 +1,7 @@
 // tapedeck step EXPERIMENT|tape.tdt: a cursor over one recorded step; commands come from the terminal or a pipe, one a line.
 // Next: src/look/cursor.cpp.
-#include <iostream>
 #include <unistd.h>
+#include <iostream>
 
 #include <tapedeck/look/cursor.h>
 
@@ -10,7 +10,10 @@
 namespace tapedeck::app {
 namespace {
 
-struct StepFlags { std::string from; StepToRecord step; };
+struct StepFlags {
+  std::string from;
+  StepToRecord step;
+};
 
 Cursor cursor_over(const StepFlags& flags) {
   if (is_recording(flags.from)) return Cursor(load_recording(flags.from));

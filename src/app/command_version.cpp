@@ -4,7 +4,9 @@
 namespace tapedeck::app {
 
 void add_version(CommandLine& line) {
-  struct VersionFlags { bool json = false; };
+  struct VersionFlags {
+    bool json = false;
+  };
   auto [command, flags] = add_command<VersionFlags>(line, "version", "print the version", [](VersionFlags& given) {
     return print(given.json, json_object({{"tapedeck", version()}}), "tapedeck " + std::string(version()) + "\n");
   });

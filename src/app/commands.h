@@ -22,14 +22,20 @@ void load(const std::vector<std::string>& plugins);
 
 /// A command with its options, which live as long as the command line. action: what it does with them; plugins are loaded before.
 template <class Flags>
-struct NewCommand { Command command; Flags& flags; };
+struct NewCommand {
+  Command command;
+  Flags& flags;
+};
 template <class Flags>
-NewCommand<Flags> add_command(CommandLine& line, const std::string& name, const std::string& doc, std::type_identity_t<std::function<int(Flags&)>> action) {
+NewCommand<Flags> add_command(CommandLine& line, const std::string& name, const std::string& doc,
+                              std::type_identity_t<std::function<int(Flags&)>> action) {
   auto flags = std::make_shared<Flags>();
-  return {line.add(name, doc, [flags, action = std::move(action)] {
-            if constexpr (requires { flags->plugins; }) load(flags->plugins);
-            return action(*flags);
-          }), *flags};
+  return {line.add(name, doc,
+                   [flags, action = std::move(action)] {
+                     if constexpr (requires { flags->plugins; }) load(flags->plugins);
+                     return action(*flags);
+                   }),
+          *flags};
 }
 
 void add_run(CommandLine& line, const std::vector<std::string>& typed);
@@ -75,13 +81,14 @@ int report(const RunResult& result);
 std::string shown_path(const std::string& path);
 /// "312.0 MiB at the peak (parameters 42.5, ...), resident 350 MiB" from SeedResult::memory.
 std::string memory_text(const std::map<std::string, double>& bytes);
-std::string figure(double value);                  // "0.9712", "-" for what is not a number
+std::string figure(double value);  // "0.9712", "-" for what is not a number
 Json values_json(const std::map<std::string, double>& values);
 
 /// What an op is: equation, what it keeps and why, cost, its reference and its backward as rows, its cases and checks.
 std::string explain_op(const OpEntry& op);
-/// A part at work: its rows forward and back, their cost, what is kept, what it is checked on. Empty for kinds without derivatives.
-/// sets: options in place of its defaults. data: receives the same for machines, every record as in `look list --json`.
+/// A part at work: its rows forward and back, their cost, what is kept, what it is checked on. Empty for kinds without
+/// derivatives. sets: options in place of its defaults. data: receives the same for machines, every record as in `look list
+/// --json`.
 std::string explain_example(const std::string& kind, const std::string& name, const std::vector<std::string>& sets, Json* data);
 /// Everything that explain, list and schema speak about.
 std::vector<PartDoc> all_parts();

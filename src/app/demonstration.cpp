@@ -14,7 +14,8 @@ namespace {
 
 /// Writes down between which records each pass of the model lies.
 struct CountingModel final : Model {
-  CountingModel(const Model& model, const Recorder& recorder, std::vector<RecordedPass>& passes) : model(model), recorder(recorder), passes(passes) {}
+  CountingModel(const Model& model, const Recorder& recorder, std::vector<RecordedPass>& passes)
+      : model(model), recorder(recorder), passes(passes) {}
   Output forward(Pass& pass) const override {
     const uint32_t begin = recorder.records();
     Output out = model.forward(pass);
@@ -37,7 +38,8 @@ std::string on(const PartFixture& row) {
   }
   std::string out = row.name + ":";
   for (size_t k = 0; k < row.inputs.size(); ++k)
-    out += fmt::format("{} {} {}{}", k ? "," : "", row.input_names[k], name_of(row.inputs[k].dtype()), row.inputs[k].shape().str());
+    out +=
+        fmt::format("{} {} {}{}", k ? "," : "", row.input_names[k], name_of(row.inputs[k].dtype()), row.inputs[k].shape().str());
   return out;
 }
 
@@ -74,7 +76,8 @@ Demonstration of_method(const PartName& part) {
   Recorder recorder({.statistics = false});
   for (const Parameter& p : fixture->store.all()) recorder.name_parameter(p.value, p.gradient, p.path, p.trainable);
   const CountingModel model(*fixture->model, recorder, shown.passes);
-  Step step(tape, model, fixture->store, fixture->objective->task(), batch, root_key(41) / "step" / fixture->number, fixture->number);
+  Step step(tape, model, fixture->store, fixture->objective->task(), batch, root_key(41) / "step" / fixture->number,
+            fixture->number);
   fixture->objective->run(step);
   shown.count = step.passes();
   shown.recording = recorder.finish();

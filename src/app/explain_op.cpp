@@ -34,7 +34,7 @@ std::string steps_text(const Tape& tape, NodeId begin, NodeId end) {
 struct Example {
   Tape tape;
   Tensors inputs, leaves, outputs;
-  NodeId after = 0;                               // the first row that is not the call's
+  NodeId after = 0;  // the first row that is not the call's
 
   explicit Example(const OpCase& row) {
     for (const Tensor& x : row.inputs) {
@@ -64,9 +64,9 @@ std::string backward_text(Example& example) {
   for (const Tensor& y : example.outputs) {
     if (!y.on_tape()) continue;
     gradients(y, example.leaves, Order::differentiable, Tensor::full(y.shape(), 1, y.dtype()));
-    return example.tape.size() == example.after
-               ? ""
-               : "\nbackward in ops, as a differentiable sweep records it\n" + steps_text(example.tape, example.after, example.tape.size());
+    return example.tape.size() == example.after ? ""
+                                                : "\nbackward in ops, as a differentiable sweep records it\n" +
+                                                      steps_text(example.tape, example.after, example.tape.size());
   }
   return "\nnot differentiable\n";
 }
@@ -79,7 +79,8 @@ std::string backward_way(const Node& node) {
   for (const Tensor& t : node.in) x.push_back(t.detach());
   const size_t outputs = node.traits.has_reference ? node.op->reference(x).size() : node.out.size();
   Few<Grad, max_inputs> dx;
-  for (size_t k = 0; k < node.out.size(); ++k) dy.push_back(k < outputs && is_floating(node.out[k].dtype()) ? node.out[k] : Tensor());
+  for (size_t k = 0; k < node.out.size(); ++k)
+    dy.push_back(k < outputs && is_floating(node.out[k].dtype()) ? node.out[k] : Tensor());
   for (const Tensor& t : x) dx.push_back({t, is_floating(t.dtype()), false});
   const Cost cost = node.op->backward_cost(x, node.out, dy, dx);
   return fmt::format("a kernel of its own, first order; {:.0f} flops, {:.0f} bytes", cost.flops, cost.bytes);
@@ -88,7 +89,8 @@ std::string backward_way(const Node& node) {
 std::string saves_text(const Node& node) {
   std::string out = "\nkept for backward\n";
   const Saves saves = node.op->saves();
-  for (const Save& save : saves) out += fmt::format("  {} {}: {}\n", save.kind == Save::input ? "input" : "output", save.index, save.why);
+  for (const Save& save : saves)
+    out += fmt::format("  {} {}: {}\n", save.kind == Save::input ? "input" : "output", save.index, save.why);
   return saves.empty() ? out + "  nothing\n" : out;
 }
 

@@ -1,5 +1,6 @@
-// A demonstration as text: the rows of a part forward and back, or the passes and sweeps of a method with its own rows between them;
-// what that costs, what is kept for backward and why, what gradcheck holds it to. Next: listing.cpp, explain_op.cpp for ops.
+// A demonstration as text: the rows of a part forward and back, or the passes and sweeps of a method with its own rows between
+// them; what that costs, what is kept for backward and why, what gradcheck holds it to. Next: listing.cpp, explain_op.cpp for
+// ops.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -25,11 +26,12 @@ std::string function_text(const Demonstration& shown) {
   for (uint32_t i = 0; i < r.records.size(); ++i)
     if (r.records[i].kind != Kind::leaf) (in_sweep(r.records[i]) ? backward : forward).push_back(i);
   const Total there = total_of(r, false), back = total_of(r, true);
-  return fmt::format("\nExample: {}\n\nForward (flops, place, row):\n{}"
-                     "\nBackward (' an op's own kernel; d a gradient, s a saved value that it reads, + what it adds to):\n{}"
-                     "\nCost there:\n  forward {} flops, {}; backward {} flops, {}\n\nKept for backward, besides parameters and inputs:\n{}",
-                     shown.given, rows_text(r, forward), rows_text(r, backward), look::count_text(there.flops), look::bytes_text(there.bytes),
-                     look::count_text(back.flops), look::bytes_text(back.bytes), kept_text(r));
+  return fmt::format(
+      "\nExample: {}\n\nForward (flops, place, row):\n{}"
+      "\nBackward (' an op's own kernel; d a gradient, s a saved value that it reads, + what it adds to):\n{}"
+      "\nCost there:\n  forward {} flops, {}; backward {} flops, {}\n\nKept for backward, besides parameters and inputs:\n{}",
+      shown.given, rows_text(r, forward), rows_text(r, backward), look::count_text(there.flops), look::bytes_text(there.bytes),
+      look::count_text(back.flops), look::bytes_text(back.bytes), kept_text(r));
 }
 
 /// One update as it happens: passes and sweeps a line each, and the rows of the method itself.
@@ -57,7 +59,9 @@ class Story {
   /// The method's own: the same op on one parameter after another is one line.
   uint32_t own_rows(uint32_t begin) {
     uint32_t end = begin + 1;
-    while (end < r_.records.size() && r_.records[end].op == r_.records[begin].op && !in_sweep(r_.records[end]) && !begins_pass(end)) ++end;
+    while (end < r_.records.size() && r_.records[end].op == r_.records[begin].op && !in_sweep(r_.records[end]) &&
+           !begins_pass(end))
+      ++end;
     for (uint32_t i = begin; i < (end - begin > 4 ? begin + 1 : end); ++i) add("", line_(r_.records[i]));
     if (end - begin > 4) add("", fmt::format("and {} more rows of {}", end - begin - 1, look::plain(r_.records[begin].op)));
     return end;
@@ -66,7 +70,7 @@ class Story {
   uint32_t pass(size_t k) {
     const auto [begin, end] = shown_.passes[k];
     double flops = 0;
-    std::vector<uint32_t> unlike;                 // rows that the first pass has not
+    std::vector<uint32_t> unlike;  // rows that the first pass has not
     uint32_t at = shown_.passes[0].begin;
     for (uint32_t i = begin; i < end; ++i) {
       flops += r_.records[i].flops;
@@ -75,9 +79,10 @@ class Story {
       else unlike.push_back(i);
     }
     const OpRecord& last = r_.records[end - 1];
-    add("forward", fmt::format("pass {}{}: {} rows, {} flops, ends in {}:{}", k + 1, last.row == nothing ? ", off the tape" : "", end - begin, look::count_text(flops),
-                               look::label(last.out[0]), line_.type(last.out[0])));
-    for (size_t n = 0; n < unlike.size() && n < 3; ++n) add("", "  with " + line_(r_.records[unlike[n]]) + from_outside(r_.records[unlike[n]]));
+    add("forward", fmt::format("pass {}{}: {} rows, {} flops, ends in {}:{}", k + 1, last.row == nothing ? ", off the tape" : "",
+                               end - begin, look::count_text(flops), look::label(last.out[0]), line_.type(last.out[0])));
+    for (size_t n = 0; n < unlike.size() && n < 3; ++n)
+      add("", "  with " + line_(r_.records[unlike[n]]) + from_outside(r_.records[unlike[n]]));
     return end;
   }
 
@@ -99,13 +104,15 @@ class Story {
     for (; end < r_.records.size() && in_sweep(r_.records[end]) && (end == begin || sweep_at(end) == r_.sweeps.end()); ++end) {
       flops += r_.records[end].flops;
       for (size_t k = 0; k < shown_.passes.size(); ++k)
-        if (const uint32_t o = r_.records[end].origin; o != nothing && o >= shown_.passes[k].begin && o < shown_.passes[k].end) through.insert(k + 1);
+        if (const uint32_t o = r_.records[end].origin; o != nothing && o >= shown_.passes[k].begin && o < shown_.passes[k].end)
+          through.insert(k + 1);
     }
     std::vector<std::string> passes;
     for (size_t k : through) passes.push_back(std::to_string(k));
     const bool recorded = it != r_.sweeps.end() && it->differentiable;
     add(recorded ? "recorded" : "backward",
-        fmt::format("{}through pass{} {}: {} records, {} flops, gives {}", it == r_.sweeps.end() ? "" : "from " + look::label(it->value) + " ", passes.size() == 1 ? "" : "es",
+        fmt::format("{}through pass{} {}: {} records, {} flops, gives {}",
+                    it == r_.sweeps.end() ? "" : "from " + look::label(it->value) + " ", passes.size() == 1 ? "" : "es",
                     join(passes, " and "), end - begin, look::count_text(flops), result_of(it, r_.records[end - 1])));
     return end;
   }
@@ -130,11 +137,12 @@ std::string method_text(const Demonstration& shown) {
   for (const RecordedSweep& sweep : r.sweeps) kept = std::max(kept, sweep.bytes);
   const Recording plain = demonstrate({"objective", "cross_entropy"}).recording;
   const double once = total_of(plain, false).flops + total_of(plain, true).flops;
-  return fmt::format("\nExample: one update, on {}\n{}"
-                     "\nCost there:\n  passes: {} forward, {} backward; flops: {} forward, {} backward, {:.1f} times cross_entropy's\n"
-                     "  at most {} of activations alive when a sweep begins\n",
-                     shown.given, Story(shown).str(), shown.count.forward, shown.count.backward, look::count_text(there.flops), look::count_text(back.flops),
-                     (there.flops + back.flops) / once, look::bytes_text(double(kept)));
+  return fmt::format(
+      "\nExample: one update, on {}\n{}"
+      "\nCost there:\n  passes: {} forward, {} backward; flops: {} forward, {} backward, {:.1f} times cross_entropy's\n"
+      "  at most {} of activations alive when a sweep begins\n",
+      shown.given, Story(shown).str(), shown.count.forward, shown.count.backward, look::count_text(there.flops),
+      look::count_text(back.flops), (there.flops + back.flops) / once, look::bytes_text(double(kept)));
 }
 
 Json to_json(const Demonstration& shown, const std::string& kind, const std::string& name) {
@@ -143,8 +151,12 @@ Json to_json(const Demonstration& shown, const std::string& kind, const std::str
   const Total there = total_of(shown.recording, false), back = total_of(shown.recording, true);
   LookOptions options;
   options.json = true;
-  json_add(out, {{"forward_flops", there.flops}, {"forward_bytes", there.bytes}, {"backward_flops", back.flops}, {"backward_bytes", back.bytes},
-                 {"checks", json_list(shown.checks)}, {"records", parse_json(look_list(shown.recording, options), "look list")}});
+  json_add(out, {{"forward_flops", there.flops},
+                 {"forward_bytes", there.bytes},
+                 {"backward_flops", back.flops},
+                 {"backward_bytes", back.bytes},
+                 {"checks", json_list(shown.checks)},
+                 {"records", parse_json(look_list(shown.recording, options), "look list")}});
   return out;
 }
 
@@ -157,7 +169,8 @@ std::string explain_example(const std::string& kind, const std::string& name, co
   try {
     const Demonstration shown = demonstrate(part);
     std::string out = shown.is_method ? method_text(shown) : function_text(shown);
-    out += fmt::format("\nChecks: tapedeck gradcheck {}.{}{}, on\n", kind, name, sets.empty() ? "" : " --set " + join(sets, " --set "));
+    out += fmt::format("\nChecks: tapedeck gradcheck {}.{}{}, on\n", kind, name,
+                       sets.empty() ? "" : " --set " + join(sets, " --set "));
     for (const std::string& row : shown.checks) out += "  " + row + "\n";
     if (data) *data = to_json(shown, kind, name);
     return out;

@@ -15,7 +15,7 @@ namespace {
 
 using Kind = OpRecord::Kind;
 
-constexpr size_t most_rows = 40;                  // of one listing
+constexpr size_t most_rows = 40;  // of one listing
 
 std::string shortened(const std::string& value) {
   double number = 0;
@@ -26,7 +26,8 @@ std::string shortened(const std::string& value) {
 }  // namespace
 
 bool in_sweep(const OpRecord& record) {
-  return record.order > 0 || record.kind == Kind::backward || record.kind == Kind::add || record.kind == Kind::again || record.kind == Kind::restore;
+  return record.order > 0 || record.kind == Kind::backward || record.kind == Kind::add || record.kind == Kind::again ||
+         record.kind == Kind::restore;
 }
 
 std::string Lines::operator()(const OpRecord& record) const {
@@ -56,10 +57,11 @@ std::string Lines::call(const OpRecord& record) const {
   for (auto& [attribute, value] : record.attributes)
     if (attribute != "key" && attribute != "first" && record.kind == Kind::forward)
       attributes += (attributes.empty() ? "" : " ") + look::plain(attribute) + "=" + shortened(value);
-  std::string out = look::plain(record.op) + (record.kind == Kind::backward ? "'" : "") + (attributes.empty() ? "" : "[" + attributes + "]");
+  std::string out =
+      look::plain(record.op) + (record.kind == Kind::backward ? "'" : "") + (attributes.empty() ? "" : "[" + attributes + "]");
   constexpr std::string_view roles[] = {"", "d", "s", "+"};
   for (const Use& use : record.in) {
-    if (r_.values[use.value].gradient_buffer) continue;           // added to, which the result says
+    if (r_.values[use.value].gradient_buffer) continue;  // added to, which the result says
     const std::string read = name(use.value, record);
     out += fmt::format(" {}{}", read[0] == '%' ? roles[size_t(use.role)] : "", read);
   }
@@ -117,7 +119,11 @@ Total total_of(const Recording& r, bool backward) {
 }
 
 std::string kept_text(const Recording& r) {
-  struct Kept { std::string what; size_t values = 0; uint64_t bytes = 0; };
+  struct Kept {
+    std::string what;
+    size_t values = 0;
+    uint64_t bytes = 0;
+  };
   std::map<std::string, Kept> reasons;
   std::set<uint32_t> counted;
   for (const OpRecord& record : r.records)
@@ -132,7 +138,8 @@ std::string kept_text(const Recording& r) {
   std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.bytes > b.bytes; });
   TableRows rows;
   for (auto& kept : sorted)
-    rows.push_back({"  " + look::bytes_text(double(kept.bytes)), fmt::format("{} value{}", kept.values, kept.values == 1 ? "" : "s"), look::plain(kept.what)});
+    rows.push_back({"  " + look::bytes_text(double(kept.bytes)),
+                    fmt::format("{} value{}", kept.values, kept.values == 1 ? "" : "s"), look::plain(kept.what)});
   return rows.empty() ? "  nothing but parameters and inputs\n" : table(rows, "rrl");
 }
 

@@ -28,7 +28,9 @@ class Lines {
 /// A line a row: flops, place, the row. A layer that does what the one before did is one line; a long list is cut and says so.
 std::string rows_text(const Recording& r, const std::vector<uint32_t>& records);
 
-struct Total { double flops = 0, bytes = 0; };
+struct Total {
+  double flops = 0, bytes = 0;
+};
 Total total_of(const Recording& r, bool backward);
 
 /// What rows keep, by op and reason, the largest first; parameters aside.

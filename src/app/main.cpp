@@ -21,7 +21,8 @@ int run(const std::vector<std::string>& typed) {
                    "Start with: tapedeck run configs/quickstart.json, or just: tapedeck run");
   add_run(line, typed);
   add_resume(line, typed);
-  for (auto add : {add_check, add_show, add_eval, add_predict, add_list, add_explain, add_look, add_step, add_schema, add_gradcheck, add_new, add_doctor, add_bench, add_version})
+  for (auto add : {add_check, add_show, add_eval, add_predict, add_list, add_explain, add_look, add_step, add_schema,
+                   add_gradcheck, add_new, add_doctor, add_bench, add_version})
     add(line);
   return line.run({typed.begin() + 1, typed.end()});
 }
@@ -29,7 +30,7 @@ int run(const std::vector<std::string>& typed) {
 int fail(const Error& error) {
   const int code = exit_code(error.kind());
   const std::string what = error.what();
-  if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);          // diagnostics come with their places
+  if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);  // diagnostics come with their places
   else if (code == 1)
     fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", what);
   else fmt::print(stderr, "error: {}\n", what);
@@ -44,9 +45,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return app::run({argv, argv + argc});
-  } catch (const Error& error) {
-    return app::fail(error);
-  } catch (const std::bad_alloc&) {
+  } catch (const Error& error) { return app::fail(error); } catch (const std::bad_alloc&) {
     fmt::print(stderr,
                "error: out of memory: use a smaller batch (training.micro_batch_size), shorter texts (tokenizer.max_length) or a "
                "smaller model\n");

@@ -1,8 +1,8 @@
 // Options that commands share, and the signals of a run.
+#include <unistd.h>
 #include <atomic>
 #include <csignal>
 #include <ctime>
-#include <unistd.h>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/config/plugin.h>
@@ -38,9 +38,7 @@ void add_plugins(Command& command, std::vector<std::string>& paths) {
 void load(const std::vector<std::string>& plugins) {
   for (const std::string& path : plugins) try {
       load_plugin(path);
-    } catch (const Error& e) {
-      throw Error(ErrorKind::usage, e.message(), e.hint());
-    }
+    } catch (const Error& e) { throw Error(ErrorKind::usage, e.message(), e.hint()); }
 }
 
 void add_json(Command& command, bool& json) { command.flag("--json", json, "machine-readable output"); }

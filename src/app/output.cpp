@@ -116,7 +116,8 @@ std::string memory_text(const Values& bytes) {
   const auto mib = [&](const std::string& name) { return bytes.contains(name) ? bytes.at(name) / (1 << 20) : 0; };
   std::string parts;
   for (std::string_view name : memory_names)
-    if (const double size = mib(std::string(name)); size >= 0.05) parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name, size);
+    if (const double size = mib(std::string(name)); size >= 0.05)
+      parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name, size);
   return fmt::format("{:.1f} MiB at the peak ({}), resident {:.0f} MiB", mib("peak"), parts, mib("resident_peak"));
 }
 

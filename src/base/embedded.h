@@ -5,6 +5,8 @@
 
 namespace tapedeck {
 
-struct EmbeddedFile { std::string_view name, text, sha256; };   // "record" of record.js; 64 hex digits
+struct EmbeddedFile {
+  std::string_view name, text, sha256;
+};  // "record" of record.js; 64 hex digits
 
 }  // namespace tapedeck

@@ -118,7 +118,8 @@ constexpr ErrorCode table[] = {
      "Each option is fine by itself, but together they ask for something that the method or the schedule cannot do.",
      "Follow the hint beside the caret."},
     {"TD0326", "a plugin that cannot be loaded",
-     "A shared library of the section \"plugins\" is missing, damaged, no plugin, built for another tapedeck, or brings a part whose name "
+     "A shared library of the section \"plugins\" is missing, damaged, no plugin, built for another tapedeck, or brings a part "
+     "whose name "
      "is taken.",
      "Do what the message says; usually: build the plugin again."},
 };

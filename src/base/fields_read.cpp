@@ -51,7 +51,7 @@ class FieldReader : ValueReader {
     std::vector<std::string> names;
     for (const Field& field : fields.all) names.push_back(field.name);
     report("TD0301", title + (root ? " has no section " : " has no option ") + in_quotes(member.key), member.where,
-             suggest(member.key, names), names.empty() ? "it has no options" : (root ? "sections: " : "options: ") + join(names));
+           suggest(member.key, names), names.empty() ? "it has no options" : (root ? "sections: " : "options: ") + join(names));
   }
 
   void read_field(const Slot& slot) {
@@ -116,7 +116,8 @@ class FieldReader : ValueReader {
   bool read(const Slot& slot, const AnyChoices& out) {
     if (!is_list(slot)) return false;
     out.clear();
-    for (size_t i = 0; i < slot.json.items.size(); ++i) read({slot.field, slot.json.items[i], text(slot.path, ".", i)}, *out.append());
+    for (size_t i = 0; i < slot.json.items.size(); ++i)
+      read({slot.field, slot.json.items[i], text(slot.path, ".", i)}, *out.append());
     return true;
   }
 
@@ -126,15 +127,14 @@ class FieldReader : ValueReader {
     const std::string known = "known: " + join(choice.names());
     if (json.is(Kind::string)) return &json;
     if (!json.is(Kind::object)) {
-      report("TD0303", slot.path + " must be the name of a part or an object, found " + found_text(json), json.where, "",
-               known);
+      report("TD0303", slot.path + " must be the name of a part or an object, found " + found_text(json), json.where, "", known);
       return nullptr;
     }
     const Json::Member* type = json.find("type");
     if (!type || type->value.is(Kind::null)) {
       const std::string usual(choice.name().empty() ? "..." : choice.name());
       report("TD0308", slot.path + " does not say which " + choice.kind() + " it is", json.where,
-               "add \"type\": " + in_quotes(usual), known);
+             "add \"type\": " + in_quotes(usual), known);
       return nullptr;
     }
     if (!type->value.is(Kind::string)) {
@@ -150,7 +150,7 @@ class FieldReader : ValueReader {
     if (!out.choose(type->string)) {
       const std::vector<std::string> names = out.names();
       report("TD0302", "there is no " + out.kind() + " " + in_quotes(type->string), type->where, suggest(type->string, names),
-               names.empty() ? "" : "known: " + join(names));
+             names.empty() ? "" : "known: " + join(names));
       return false;
     }
     const std::string name(out.name());
@@ -158,7 +158,7 @@ class FieldReader : ValueReader {
       read_part(*out.part(), slot.json, slot.path, name);
     } else if (const std::string needs = required_options(*out.part()); !needs.empty()) {
       report("TD0309", slot.path + " " + in_quotes(name) + " cannot be written as just its name: it needs " + needs,
-               slot.json.where, "write { \"type\": " + in_quotes(name) + ", ... }", "");
+             slot.json.where, "write { \"type\": " + in_quotes(name) + ", ... }", "");
     } else {
       read_part(*out.part(), empty_object(slot.json.where), slot.path, name);
     }

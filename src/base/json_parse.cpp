@@ -66,7 +66,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     const auto [first, fresh] = frame.lines.emplace(name, where.line);
     if (!fresh) {
       diagnostics_.add({"TD0102", in_quotes(name) + " appears twice in this object", where,
-                       text("already given in line ", first->second), ""});
+                        text("already given in line ", first->second), ""});
     }
     frame.value->members.push_back({std::move(name), where, Json{}});
     return true;

@@ -17,7 +17,8 @@ std::vector<NameClash>& noted() {
 }  // namespace
 
 std::string NameClash::str() const {
-  return text("two ", kind == "op" ? "ops" : "parts of the kind " + in_quotes(kind), " are called ", in_quotes(name), ": ", first, " and ", second);
+  return text("two ", kind == "op" ? "ops" : "parts of the kind " + in_quotes(kind), " are called ", in_quotes(name), ": ", first,
+              " and ", second);
 }
 
 void note_name_clash(NameClash clash) { noted().push_back(std::move(clash)); }

@@ -101,8 +101,8 @@ bool ValueReader::read(const Slot& slot, std::string& out) {
   }
   const auto& choices = slot.field.choices;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), slot.json.string) == choices.end()) {
-    report("TD0306", slot.path + " cannot be " + in_quotes(slot.json.string), slot.json.where,
-             suggest(slot.json.string, choices), "choices: " + join(choices));
+    report("TD0306", slot.path + " cannot be " + in_quotes(slot.json.string), slot.json.where, suggest(slot.json.string, choices),
+           "choices: " + join(choices));
     return false;
   }
   out = slot.json.string;
@@ -137,7 +137,7 @@ bool ValueReader::read(const Slot& slot, Duration& out) {
     const std::string unit = unit_name(units.front());
     const std::string hint = "did you mean \"" + json.dump(-1) + (unit == "%" ? "" : " ") + unit + "\"?";
     report("TD0305", slot.path + " must be a duration, found " + found_text(json) + (bare ? " without a unit" : ""), json.where,
-             bare ? hint : like, bare ? like : "");
+           bare ? hint : like, bare ? like : "");
     return false;
   }
   const auto duration = Duration::parse(json.string);

@@ -30,10 +30,13 @@ struct Check {
 };
 
 template <Findings (*check)(const OpRow&)>
-Findings plain(const OpRow& row, const Allocations&) { return check(row); }
+Findings plain(const OpRow& row, const Allocations&) {
+  return check(row);
+}
 
 const Check checks[] = {
-    {1, "infer", "forward makes the shapes and dtypes that infer promises, at a cost that is a number", Dtypes::both, plain<testing::check_infer>},
+    {1, "infer", "forward makes the shapes and dtypes that infer promises, at a cost that is a number", Dtypes::both,
+     plain<testing::check_infer>},
     {2, "f32_f64", "f32 agrees with f64, outputs and gradients", Dtypes::f32, plain<testing::check_f32_f64>},
     {3, "reference", "the forward kernel equals the reference", Dtypes::both, plain<testing::check_reference>},
     {4, "backward", "the backward kernel equals the rule; accumulating adds", Dtypes::both, plain<testing::check_backward>},
@@ -55,7 +58,7 @@ class Walk {
 
   OpReport run() {
     const testing::KeepMachine keep;
-    kernels::set_threads(1);                      // tiny rows would mostly wait for other threads; (7) sets its own
+    kernels::set_threads(1);  // tiny rows would mostly wait for other threads; (7) sets its own
     testing::save_uses[op_.name].clear();
     rows();
     if (op_.misuses) misuses();
@@ -95,9 +98,7 @@ class Walk {
     Findings found;
     try {
       found = check.run(row, allocations_);
-    } catch (const std::exception& e) {
-      found.failures.push_back(text("raised: ", e.what()));
-    }
+    } catch (const std::exception& e) { found.failures.push_back(text("raised: ", e.what())); }
     if (!found.does_not_apply.empty()) ++count.does_not_apply[found.does_not_apply];
     else ++count.ran;
     if (check.number == 5 || check.number == 6) {
@@ -139,12 +140,12 @@ std::string OpReport::str() const {
   std::string out = text("op ", op, ": ", rows, " rows (case x dtype)\n");
   for (const CheckCount& check : checks) {
     const std::string number = std::to_string(check.number);
-    out += text("  ", std::string(2 - number.size(), ' '), number, " ", check.name, std::string(17 - check.name.size(), ' '), check.ran,
-                " run: ", check.promise, "\n");
+    out += text("  ", std::string(2 - number.size(), ' '), number, " ", check.name, std::string(17 - check.name.size(), ' '),
+                check.ran, " run: ", check.promise, "\n");
     for (const auto& [why, count] : check.does_not_apply) out += text("       does not apply to ", count, ": ", why, "\n");
   }
-  out += text("  worst gap of the first derivative ", first.relative, " (", first.label, ", limit 1e-8), of the second ", second.relative,
-              " (", second.label, ", limit 1e-7)\n");
+  out += text("  worst gap of the first derivative ", first.relative, " (", first.label, ", limit 1e-8), of the second ",
+              second.relative, " (", second.label, ", limit 1e-7)\n");
   for (const std::string& skip : skipped) out += "  skipped: " + skip + "\n";
   for (const std::string& failure : failures) out += "  FAILED " + failure + "\n";
   return out + (sound() ? "  keeps its promises\n" : text("  ", failures.size(), " failures\n"));

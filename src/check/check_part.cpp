@@ -1,13 +1,13 @@
-// gradcheck for what is made of ops: first derivatives against differences of the value, second derivatives against differences of
-// the first along one direction; and the sums that micro-batches and several sweeps promise. Next: fixture.cpp.
+// gradcheck for what is made of ops: first derivatives against differences of the value, second derivatives against differences
+// of the first along one direction; and the sums that micro-batches and several sweeps promise. Next: fixture.cpp.
 #include <tapedeck/check/check_part.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/tape/gradcheck.h>
 #include <tapedeck/check/replay.h>
+#include <tapedeck/tape/gradcheck.h>
 
 #include "src/check/fixture.h"
 
@@ -19,7 +19,8 @@ using Function = std::function<Tensor(In)>;
 using Values = std::vector<Tensor>;
 
 constexpr double first_limit = 1e-7, second_limit = 1e-6, sum_limit = 1e-10;
-constexpr const char *first_promise = "first derivatives agree with differences", *second_promise = "second derivatives agree with differences";
+constexpr const char *first_promise = "first derivatives agree with differences",
+                     *second_promise = "second derivatives agree with differences";
 
 Tensor random(const Shape& shape, std::string_view what) { return Tensor::normal(shape, root_key(29) / what, 0, 1, DType::f64); }
 
@@ -27,7 +28,8 @@ Tensor random(const Shape& shape, std::string_view what) { return Tensor::normal
 Values gradients_of(const Tensor& y, In x, Order order = Order::first) {
   Values all;
   for (size_t begin = 0; begin < x.size(); begin += max_inputs)
-    for (Tensor& g : gradients(y, x.subspan(begin, std::min<size_t>(max_inputs, x.size() - begin)), order)) all.push_back(std::move(g));
+    for (Tensor& g : gradients(y, x.subspan(begin, std::min<size_t>(max_inputs, x.size() - begin)), order))
+      all.push_back(std::move(g));
   return all;
 }
 
@@ -37,7 +39,9 @@ Values gradients_at(const Function& f, In x, In direction = {}) {
   Values leaves;
   for (const Tensor& t : x) leaves.push_back(tape.leaf(t));
   const Tensor y = f(leaves);
-  if (!y.on_tape()) throw Error(ErrorKind::value, "the value does not depend on any of the inputs", "use ops: what is computed outside them has no gradient");
+  if (!y.on_tape())
+    throw Error(ErrorKind::value, "the value does not depend on any of the inputs",
+                "use ops: what is computed outside them has no gradient");
   if (direction.empty()) return gradients_of(y, leaves);
   const Values g = gradients_of(y, leaves, Order::differentiable);
   Tensor along;
@@ -85,7 +89,8 @@ void check_derivatives(const PartFixture& row, std::vector<PartCheck>& checks) {
     for (size_t k = 0; k < g.size(); ++k) along += sum(g[k] * direction[k]).item();
     return along;
   };
-  const Gap first = differences(row.inputs, gradients_at(f, row.inputs), [&] { return f(row.inputs).item(); }, first_limit);
+  const Gap first = differences(
+      row.inputs, gradients_at(f, row.inputs), [&] { return f(row.inputs).item(); }, first_limit);
   const Gap second = differences(row.inputs, gradients_at(f, row.inputs, direction), slope, second_limit);
   checks.push_back({row.name, first_promise, named(first, row), first_limit});
   checks.push_back({row.name, second_promise, named(second, row), second_limit});
@@ -104,32 +109,38 @@ void check_loss_sums(const PartName& part, std::vector<PartCheck>& checks) {
     const Tensor part = (*loss)(slice(logits, 0, begin, end), texts.batch(begin, end, *loss));
     parts = parts ? parts + part : part;
   }
-  checks.push_back({text(n, " examples"), "micro-batches add up to the batch", testing::compare(parts, (*loss)(logits, texts.batch(*loss))), sum_limit});
+  checks.push_back({text(n, " examples"), "micro-batches add up to the batch",
+                    testing::compare(parts, (*loss)(logits, texts.batch(*loss))), sum_limit});
   if (asked.link == Link::identity) return;
   Batch batch = texts.batch(*loss);
   batch.labels.raw<int32_t>()[1] = -1;
   const Values g = gradients_at([&, &loss = *loss](In x) { return loss(x[0], batch); }, In(&logits, 1));
   const Tensor of_row = slice(g[0], 0, 1, 2);
-  checks.push_back({text(n, " examples, one without label"), "an example without label has no gradient", testing::compare(of_row, Tensor::zeros(of_row.shape(), DType::f64)), 0});
+  checks.push_back({text(n, " examples, one without label"), "an example without label has no gradient",
+                    testing::compare(of_row, Tensor::zeros(of_row.shape(), DType::f64)), 0});
 }
 
 /// One method's update, looked at from all sides.
 class MethodCheck {
  public:
-  MethodCheck(MethodFixture& fixture, PartReport& report) : m_(fixture), report_(report), row_(text(m_.texts->size(), " texts, ", m_.store.count(), " parameters")) {}
+  MethodCheck(MethodFixture& fixture, PartReport& report)
+      : m_(fixture), report_(report), row_(text(m_.texts->size(), " texts, ", m_.store.count(), " parameters")) {}
 
   void run() {
     const Batch batch = m_.batch();
     Tape tape;
     Step step = m_.step(tape, batch);
     const Tensor loss = m_.objective->loss(step);
-    if (!loss.on_tape()) throw Error(ErrorKind::value, "its loss does not depend on the parameters", "compose it of forward() and ops: what is computed outside them has no gradient");
+    if (!loss.on_tape())
+      throw Error(ErrorKind::value, "its loss does not depend on the parameters",
+                  "compose it of forward() and ops: what is computed outside them has no gradient");
     slab_ = step.grad(loss);
     for (const Parameter& p : m_.store.all()) {
       values_.push_back(p.value);
       gradients_.push_back(m_.store.window(slab_, p));
     }
-    Gap gap = differences(values_, gradients_, [&] { return testing::replay(tape, loss).item(); }, first_limit);
+    Gap gap = differences(
+        values_, gradients_, [&] { return testing::replay(tape, loss).item(); }, first_limit);
     for (size_t k = values_.size(); k-- > 0;)
       if (gap.where == text("input ", k)) gap.where = m_.store.all()[k].path;
     add("the gradient agrees with differences, what is off the tape held constant", gap, first_limit);
@@ -139,7 +150,9 @@ class MethodCheck {
   }
 
  private:
-  void add(std::string promise, const Gap& gap, double limit) { report_.checks.push_back({row_, std::move(promise), gap, limit}); }
+  void add(std::string promise, const Gap& gap, double limit) {
+    report_.checks.push_back({row_, std::move(promise), gap, limit});
+  }
   void clear() const { m_.store.gradients().copy_from(Tensor::zeros(m_.store.gradients().shape(), DType::f64)); }
 
   Tensor run_of(const Batch& batch) const {
@@ -165,8 +178,9 @@ class MethodCheck {
       Step step = m_.step(tape, batch);
       return m_.objective->loss(step).item();
     });
-    report_.note = gap.relative < 1e-5 ? "its gradient is that of its value: nothing is held constant"
-                                       : "its gradient is not that of its value: it holds something constant, such as an attack or a teacher";
+    report_.note = gap.relative < 1e-5
+                       ? "its gradient is that of its value: nothing is held constant"
+                       : "its gradient is not that of its value: it holds something constant, such as an attack or a teacher";
   }
 
   MethodFixture& m_;
@@ -206,11 +220,13 @@ PartReport check_part(std::string_view kind, std::string_view name, const std::v
 bool PartReport::sound() const { return std::ranges::all_of(checks, &PartCheck::sound); }
 
 std::string PartReport::str() const {
-  std::string out = text(kind, " ", name, exempt.empty() ? ", in f64\n" : ": not checked, because it cannot be used here: " + exempt + "\n"), row;
+  std::string out = text(kind, " ", name,
+                         exempt.empty() ? ", in f64\n" : ": not checked, because it cannot be used here: " + exempt + "\n"),
+              row;
   for (const PartCheck& check : checks) {
     if (check.row != row) out += text("  ", row = check.row, "\n");
-    out += text("    ", check.sound() ? "" : "FAILED: ", check.promise, ": worst gap ", check.gap.relative, " (limit ", check.limit, ")\n",
-                check.sound() ? "" : "      " + check.gap.str() + "\n");
+    out += text("    ", check.sound() ? "" : "FAILED: ", check.promise, ": worst gap ", check.gap.relative, " (limit ",
+                check.limit, ")\n", check.sound() ? "" : "      " + check.gap.str() + "\n");
   }
   if (!note.empty()) out += "  " + note + "\n";
   return exempt.empty() ? out + (sound() ? "  keeps its promises\n" : "  breaks its promises\n") : out;

@@ -43,7 +43,9 @@ class Defaults {
     if (!f.is_required || !values->empty()) return;
     for (int64_t i = 0; i < FixtureTexts::classes; ++i) values->push_back(double(i + 2));
   }
-  void operator()(Field& f, Path*& path) { if (f.is_required && !*path) path->path = "example"; }
+  void operator()(Field& f, Path*& path) {
+    if (f.is_required && !*path) path->path = "example";
+  }
   void operator()(Field& f, std::string*& words) {
     if (f.is_required && words->empty()) *words = f.choices.empty() ? "example" : f.choices.front();
   }
@@ -57,7 +59,8 @@ class Defaults {
   }
 
   const int64_t* usual(const Field& f) const {
-    static const std::map<std::string_view, int64_t> sizes{{"width", 4}, {"layers", 1}, {"heads", 2}, {"feed_forward", 4}, {"head_size", 4}, {"hidden", 5}, {"out", 3}};
+    static const std::map<std::string_view, int64_t> sizes{{"width", 4},     {"layers", 1}, {"heads", 2}, {"feed_forward", 4},
+                                                           {"head_size", 4}, {"hidden", 5}, {"out", 3}};
     const auto found = size_ == Size::checked ? sizes.find(f.name) : sizes.end();
     return found != sizes.end() && double(found->second) >= f.low && double(found->second) <= f.high ? &found->second : nullptr;
   }
@@ -106,7 +109,7 @@ struct Module {
   std::unique_ptr<Model> model;
 };
 PartFixture case_of(std::string name, std::shared_ptr<const Module> module, std::shared_ptr<const Batch> batch, Mode mode,
-                 std::vector<std::pair<std::string, Tensor>> given, std::function<Tensors(Pass&, In)> call) {
+                    std::vector<std::pair<std::string, Tensor>> given, std::function<Tensors(Pass&, In)> call) {
   PartFixture row{std::move(name), {}, {}, {}};
   const auto add = [&](const std::string& what, const Tensor& value) {
     row.input_names.push_back(what);
@@ -120,8 +123,9 @@ PartFixture case_of(std::string name, std::shared_ptr<const Module> module, std:
   };
   return row;
 }
-std::vector<PartFixture> both_modes(const std::string& what, const std::shared_ptr<const Module>& module, const Batch& batch, Size size,
-                                 const std::vector<std::pair<std::string, Tensor>>& given, const std::function<Tensors(Pass&, In)>& call) {
+std::vector<PartFixture> both_modes(const std::string& what, const std::shared_ptr<const Module>& module, const Batch& batch,
+                                    Size size, const std::vector<std::pair<std::string, Tensor>>& given,
+                                    const std::function<Tensors(Pass&, In)>& call) {
   const auto shared = std::make_shared<const Batch>(batch);
   std::vector<PartFixture> rows{case_of(what + ", training", module, shared, Mode::train, given, call)};
   if (size == Size::checked) rows.push_back(case_of(what + ", evaluating", module, shared, Mode::evaluate, given, call));
@@ -133,8 +137,12 @@ std::vector<PartFixture> loss_cases(const PartName& part, Size size) {
   const FixtureTexts texts(size, 1, task);
   const Batch batch = texts.batch(*loss);
   const Answer asked = batch.answer;
-  const std::string what = asked.rows == Rows::spans ? "scores of spans" : asked.link == Link::identity ? "predictions" : "logits";
-  return {{text(texts.size(), " examples"), {what}, {random(texts.logits(batch), "logits", texts.dtype())},
+  const std::string what = asked.rows == Rows::spans      ? "scores of spans"
+                           : asked.link == Link::identity ? "predictions"
+                                                          : "logits";
+  return {{text(texts.size(), " examples"),
+           {what},
+           {random(texts.logits(batch), "logits", texts.dtype())},
            [loss = loss, batch](In x) { return Tensors{(*loss)(x[0], batch)}; }}};
 }
 
@@ -147,7 +155,7 @@ std::vector<PartFixture> head_cases(const PartName& part, Size size) {
     module->head = spec->build(Params(module->store) / "head", width, texts.classes);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::config) throw;
-    module = std::make_shared<Module>();          // one that decides itself how many values it gives
+    module = std::make_shared<Module>();  // one that decides itself how many values it gives
     module->head = spec->build(Params(module->store) / "head", width, 0);
   }
   draw(module->store, texts.dtype());
@@ -159,7 +167,8 @@ std::vector<PartFixture> head_cases(const PartName& part, Size size) {
 std::vector<PartFixture> encoder_cases(const PartName& part, Size size) {
   const FixtureTexts texts(size);
   auto module = std::make_shared<Module>();
-  module->encoder = filled<EncoderSpec>(part, size)->build(Params(module->store) / "encoder", {texts.vocabulary, texts.longest, texts.classes, true});
+  module->encoder = filled<EncoderSpec>(part, size)
+                        ->build(Params(module->store) / "encoder", {texts.vocabulary, texts.longest, texts.classes, true});
   draw(module->store, texts.dtype());
   return both_modes(text(texts.size(), " texts"), module, texts.batch(), size, {},
                     [encoder = module->encoder.get()](Pass& pass, In) { return Tensors{encoder->forward(pass)}; });
@@ -167,7 +176,8 @@ std::vector<PartFixture> encoder_cases(const PartName& part, Size size) {
 
 std::shared_ptr<Module> built(const ModelSpec& spec, int64_t outputs, DType dtype) {
   auto module = std::make_shared<Module>();
-  module->model = spec.build(Params(module->store), {FixtureTexts::vocabulary, FixtureTexts::longest, outputs, !spec.text_form().separate});
+  module->model =
+      spec.build(Params(module->store), {FixtureTexts::vocabulary, FixtureTexts::longest, outputs, !spec.text_form().separate});
   draw(module->store, dtype);
   return module;
 }
@@ -182,14 +192,16 @@ std::vector<PartFixture> model_cases(const PartName& part, Size size) {
                     [model = module->model.get()](Pass& pass, In) {
                       const Output out = model->forward(pass);
                       Tensors given;
-                      for (const Tensor& t : {out.logits, out.pooled, out.hidden, out.projection, out.transitions}) if (t) given.push_back(t);
+                      for (const Tensor& t : {out.logits, out.pooled, out.hidden, out.projection, out.transitions})
+                        if (t) given.push_back(t);
                       return given;
                     });
 }
 
 }  // namespace
 
-FixtureTexts::FixtureTexts(Size size, int64_t texts, const std::string& task) : dtype_(size == Size::shown ? DType::f32 : DType::f64) {
+FixtureTexts::FixtureTexts(Size size, int64_t texts, const std::string& task)
+    : dtype_(size == Size::shown ? DType::f32 : DType::f64) {
   data_.name = "fixture";
   data_.labels = {"a", "b", "c"};
   const auto asked = make_task(task);
@@ -221,10 +233,14 @@ FixtureTexts::FixtureTexts(Size size, int64_t texts, const std::string& task) : 
 
 Shape FixtureTexts::logits(const Batch& batch) const {
   switch (batch.answer.rows) {
-    case Rows::spans: return batch.cells.shape();
-    case Rows::tokens: return {batch.token_count(), outputs()};
-    case Rows::words: return {batch.words.size(), outputs()};
-    case Rows::sequences: break;
+    case Rows::spans:
+      return batch.cells.shape();
+    case Rows::tokens:
+      return {batch.token_count(), outputs()};
+    case Rows::words:
+      return {batch.words.size(), outputs()};
+    case Rows::sequences:
+      break;
   }
   return {batch.examples(), outputs()};
 }
@@ -237,7 +253,8 @@ Batch FixtureTexts::batch(int64_t begin, int64_t end, const Loss& loss) const {
   batch.targets = Tensor::empty({end - begin}, dtype_);
   for (int64_t i = begin; i < end; ++i) {
     batch.labels.raw<int32_t>()[i - begin] = data_.examples[size_t(i)].label;
-    dispatch(dtype_, [&](auto tag) { batch.targets.raw<decltype(tag)>()[i - begin] = decltype(tag)(data_.examples[size_t(i)].target); });
+    dispatch(dtype_,
+             [&](auto tag) { batch.targets.raw<decltype(tag)>()[i - begin] = decltype(tag)(data_.examples[size_t(i)].target); });
   }
   batch.total_weight = 0;
   for (int64_t i = 0; i < size(); ++i) batch.total_weight += task().weight(loss, data_, i);
@@ -249,7 +266,8 @@ LossFixture fixture_loss(const PartName& part) {
   std::string task = "classification";
   if (!loss->suits({})) {
     task = task_asking(loss->answer())->name;
-    for (const auto& [name, entry] : Registry<Task>::entries()) if (entry.make()->defaults().loss == part.name) task = name;
+    for (const auto& [name, entry] : Registry<Task>::entries())
+      if (entry.make()->defaults().loss == part.name) task = name;
   }
   loss->check(FixtureTexts(Size::checked, 1, task).outputs());
   return {loss, task};
@@ -266,7 +284,9 @@ std::vector<PartFixture> part_fixtures(const PartName& part, Size size) {
 namespace {
 
 /// The objective that uses parts of a kind, and the option that names them.
-struct Around { std::string_view kind, objective; };
+struct Around {
+  std::string_view kind, objective;
+};
 constexpr Around around[] = {{"adversary", "adversarial"}, {"embedding_loss", "metric_learning"}};
 
 const Around* around_kind(std::string_view kind) {
@@ -288,7 +308,8 @@ std::shared_ptr<Objective> filled_method(const PartName& part) {
   if (!outer) return filled<Objective>(part, Size::checked);
   const auto written = std::make_shared<Written<Objective>>();
   written->choice.choose(outer->objective);
-  if (!choice_in(*written->choice, part.kind).choose(part.name)) throw Error(ErrorKind::usage, text("there is no ", part.kind, " \"", part.name, "\""));
+  if (!choice_in(*written->choice, part.kind).choose(part.name))
+    throw Error(ErrorKind::usage, text("there is no ", part.kind, " \"", part.name, "\""));
   complete(*written, text(part.kind, "."), part.sets, Size::checked);
   return {written, written->choice.get()};
 }
@@ -315,7 +336,9 @@ std::unique_ptr<MethodFixture> with_model(const PartName& part, const std::strin
   m->store = std::move(module->store);
   m->model = std::move(module->model);
   // a teacher: the parameters, a little way off
-  const auto load = [&](const std::string&) { return random(m->store.values().shape(), "teacher", m->store.dtype(), 0, 0.1) + m->store.values(); };
+  const auto load = [&](const std::string&) {
+    return random(m->store.values().shape(), "teacher", m->store.dtype(), 0, 0.1) + m->store.values();
+  };
   for (auto& [place, objective] : with_inner(*m->objective)) objective->begin({m->store, m->texts->size(), outputs, load});
   Tape tape;
   const Batch batch = m->batch();
@@ -337,9 +360,12 @@ void require_options(const PartName& part) {
 
 std::unique_ptr<MethodFixture> method_fixture(const PartName& part, Size size) {
   if (part.kind != Objective::kind && !around_kind(part.kind)) return nullptr;
-  const std::string encoder = R"("encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2, "feed_forward": 4, "dropout": 0.2}})";
+  const std::string encoder =
+      R"("encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2, "feed_forward": 4, "dropout": 0.2}})";
   std::optional<Error> refused;
-  for (const char* model : {R"({"type": "text", )", R"({"type": "span", "head_size": 4, )", R"({"type": "sentence", "pooling": "mask", "templates": ["{} [MASK]"], )"}) try {
+  for (const char* model : {R"({"type": "text", )", R"({"type": "span", "head_size": 4, )",
+                            R"({"type": "sentence", "pooling": "mask", "templates": ["{} [MASK]"], )"})
+    try {
       return with_model(part, model + encoder, size);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;

@@ -15,12 +15,14 @@ namespace tapedeck::testing {
 
 struct Findings {
   std::vector<std::string> failures;
-  std::string does_not_apply;                     // why, when the check has no meaning for this row
-  Gap worst;                                      // of the gradchecks
+  std::string does_not_apply;  // why, when the check has no meaning for this row
+  Gap worst;                   // of the gradchecks
   void expect(const Gap& gap, double limit, std::string_view what) {
     if (!(gap.relative <= limit)) failures.push_back(text(what, ": ", gap.str(), " (limit ", limit, ")"));
   }
-  void expect(bool holds, const std::string& what) { if (!holds) failures.push_back(what); }
+  void expect(bool holds, const std::string& what) {
+    if (!holds) failures.push_back(what);
+  }
 };
 
 /// Finite, and nothing is earned.
@@ -101,7 +103,7 @@ inline Findings check_backward(const OpRow& row) {
     if (!node->traits.has_backward || !node->traits.differentiable) continue;
     const Tensors in = detached(node->in), out = detached(node->out);
     const int outputs = int(differentiable_outputs(*node));
-    for (int only = -1; only < (outputs > 1 ? outputs : 0); ++only) {         // all outputs have a gradient, then one of several
+    for (int only = -1; only < (outputs > 1 ? outputs : 0); ++only) {  // all outputs have a gradient, then one of several
       const Tensors dy = output_gradients(*node, only);
       const WantedInputs all(in);
       const auto kernel = kernel_gradients(*node, in, out, dy, all);
@@ -114,7 +116,8 @@ inline Findings check_backward(const OpRow& row) {
       for (const Tensor& t : rule) scale = std::max(scale, largest_entry(t));
       Tensors start;
       start.resize(in.size());
-      for (size_t k = 0; k < in.size(); ++k) if (all.flags[k]) start[k] = random_like(in[k], "start", int(k));
+      for (size_t k = 0; k < in.size(); ++k)
+        if (all.flags[k]) start[k] = random_like(in[k], "start", int(k));
       const Tensors added = *kernel_gradients(*node, in, out, dy, all, start);
       for (size_t k = 0; k < in.size(); ++k) {
         if (!all.flags[k]) continue;
@@ -135,7 +138,10 @@ inline Findings check_gradcheck(const OpRow& row) {
   Findings found;
   const Tensors x = copies(row.row->inputs);
   Play play(*row.row, x);
-  if (!play.differentiable()) { found.does_not_apply = "no floating output depends on a floating input"; return found; }
+  if (!play.differentiable()) {
+    found.does_not_apply = "no floating output depends on a floating input";
+    return found;
+  }
   found.worst = gradcheck(x, play.gradients(), [&] { return loss_of(row.row->call(x)).item(); });
   found.expect(found.worst, 1e-8, "first derivative");
   return found;
@@ -148,7 +154,10 @@ inline Findings check_gradcheck2(const OpRow& row) {
   Tensors v;
   for (size_t k = 0; k < x.size(); ++k) v.push_back(random_like(x[k], "direction", int(k)));
   Play play(*row.row, x);
-  if (!play.differentiable()) { found.does_not_apply = "no floating output depends on a floating input"; return found; }
+  if (!play.differentiable()) {
+    found.does_not_apply = "no floating output depends on a floating input";
+    return found;
+  }
   Tensor along;
   const Tensors g = play.gradients(Order::differentiable);
   for (size_t k = 0; k < g.size(); ++k) {
@@ -172,7 +181,11 @@ inline Findings check_gradcheck2(const OpRow& row) {
 }
 
 /// What a call computes, and the entry that gaps are relative to: each value it left on the tape, then the first gradients.
-struct Computed { std::string what; Tensor value; double scale = 0; };
+struct Computed {
+  std::string what;
+  Tensor value;
+  double scale = 0;
+};
 inline std::vector<Computed> everything(const OpRow& row) {
   std::vector<Computed> all;
   Play play(*row.row, row.row->inputs);
@@ -184,7 +197,8 @@ inline std::vector<Computed> everything(const OpRow& row) {
   const Tensors g = play.gradients();
   double scale = 0;
   for (const Tensor& t : g) scale = std::max(scale, largest_entry(t));
-  for (size_t k = 0; k < g.size(); ++k) if (g[k]) all.push_back({text("gradient of input ", k), g[k].clone(), scale});
+  for (size_t k = 0; k < g.size(); ++k)
+    if (g[k]) all.push_back({text("gradient of input ", k), g[k].clone(), scale});
   return all;
 }
 
@@ -236,8 +250,8 @@ inline Findings check_instruction_sets(const OpRow& row) {
   return found;
 }
 
-/// Other elements, which no kernel may trip over: NaN; the other condition; indices that trade places; offsets of the sequences in
-/// reverse order. Negative indices mean none and stay.
+/// Other elements, which no kernel may trip over: NaN; the other condition; indices that trade places; offsets of the sequences
+/// in reverse order. Negative indices mean none and stay.
 inline void spoil(const Tensor& t) {
   if (is_floating(t.dtype())) return poison(t);
   if (t.dtype() == DType::u8) {
@@ -259,7 +273,10 @@ inline void spoil(const Tensor& t) {
 }
 
 /// Values that some row's saves() lists, and whether spoiling any of them was ever noticed: by op, then "input 2".
-struct SaveUse { bool noticed = false; const char* why = ""; };
+struct SaveUse {
+  bool noticed = false;
+  const char* why = "";
+};
 inline std::map<std::string, std::map<std::string, SaveUse>> save_uses;
 
 /// Whether restore() brings back every output that it promises, bit for bit.
@@ -287,16 +304,20 @@ inline Findings check_saves(const OpRow& row) {
     const Tensors expected = first_order(*node, copies(node->in), copies(node->out), dy, wanted);
     const auto unchanged = [&](const Tensors& in, const Tensors& out) {
       const Tensors now = first_order(*node, in, out, dy, wanted);
-      for (size_t k = 0; k < expected.size(); ++k) if (!same_bits(now[k], expected[k])) return false;
+      for (size_t k = 0; k < expected.size(); ++k)
+        if (!same_bits(now[k], expected[k])) return false;
       return restores_outputs(*node, in, out);
     };
     Tensors in = copies(node->in), out = copies(node->out);
     const auto listed = [&](Save::Kind kind, size_t k) {
-      for (const Save& s : saves) if (s.kind == kind && size_t(s.index) == k) return true;
+      for (const Save& s : saves)
+        if (s.kind == kind && size_t(s.index) == k) return true;
       return false;
     };
-    for (size_t k = 0; k < in.size(); ++k) if (in[k] && !listed(Save::input, k)) poison(in[k]);
-    for (size_t k = 0; k < out.size(); ++k) if (!listed(Save::output, k)) poison(out[k]);
+    for (size_t k = 0; k < in.size(); ++k)
+      if (in[k] && !listed(Save::input, k)) poison(in[k]);
+    for (size_t k = 0; k < out.size(); ++k)
+      if (!listed(Save::output, k)) poison(out[k]);
     found.expect(unchanged(in, out), "backward or restore reads a value that saves() does not list, or restore gives other bits");
     for (const Save& s : saves) {
       const size_t k = size_t(s.index), count = s.kind == Save::input ? node->in.size() : node->out.size();
@@ -327,9 +348,7 @@ inline Findings check_misuse(std::string_view op, const OpMisuse& misuse) {
                  text("raised an error of kind ", int(e.kind()), " instead of ", int(misuse.kind), ": ", what));
     found.expect(what.find(misuse.expect) != std::string::npos, text("the message lacks \"", misuse.expect, "\": ", what));
     found.expect(what.find(op) != std::string::npos, text("the message does not name the op: ", what));
-  } catch (const std::exception& e) {
-    found.failures.push_back(text("raised something that is not an Error: ", e.what()));
-  }
+  } catch (const std::exception& e) { found.failures.push_back(text("raised something that is not an Error: ", e.what())); }
   return found;
 }
 

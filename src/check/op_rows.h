@@ -16,7 +16,7 @@ struct OpRow {
   std::string op;
   DType dtype;
   const OpCase* row;
-  const OpCase* twin;                             // the same row in the other floating dtype
+  const OpCase* twin;  // the same row in the other floating dtype
   std::string label() const { return text(op, " [", row->name, "] ", name_of(dtype)); }
   /// Loosest relative gap between two f32 ways (or two f64 ways) of computing the same thing.
   double tolerance() const { return row->scale * (dtype == DType::f64 ? 1e-11 : 2e-5); }
@@ -26,7 +26,7 @@ struct OpRow {
 inline std::set<std::string, std::less<>> recorded_ops;
 
 inline Tensor random_like(const Tensor& t, std::string_view what, int k) {
-  return Tensor::normal(t.shape(), root_key(11) / what / k, 0, 1).to(t.dtype());       // equal numbers in f32 and f64
+  return Tensor::normal(t.shape(), root_key(11) / what / k, 0, 1).to(t.dtype());  // equal numbers in f32 and f64
 }
 
 /// sum_k <r_k, y_k> + 1/2 <y_k, y_k> over the floating outputs, r_k random: its gradient in y depends on y, so that second
@@ -46,7 +46,7 @@ struct Play {
   Tape tape;
   Tensors inputs, outputs;
   Tensor loss;
-  NodeId end_of_call = 0;                         // rows above belong to the loss
+  NodeId end_of_call = 0;  // rows above belong to the loss
 
   Play(const OpCase& row, In x) {
     for (const Tensor& t : x) inputs.push_back(is_floating(t.dtype()) ? tape.leaf(t) : t);
@@ -61,14 +61,16 @@ struct Play {
   bool differentiable() const { return loss && loss.on_tape(); }
   Tensors leaves() const {
     Tensors t;
-    for (const Tensor& x : inputs) if (x.on_tape()) t.push_back(x);
+    for (const Tensor& x : inputs)
+      if (x.on_tape()) t.push_back(x);
     return t;
   }
   /// One gradient per input; undefined for integers.
   Tensors spread(const Tensors& of_leaves) const {
     Tensors g;
     g.resize(inputs.size());
-    for (size_t k = 0, leaf = 0; k < inputs.size(); ++k) if (inputs[k].on_tape()) g[k] = of_leaves[leaf++];
+    for (size_t k = 0, leaf = 0; k < inputs.size(); ++k)
+      if (inputs[k].on_tape()) g[k] = of_leaves[leaf++];
     return g;
   }
   Tensors gradients(Order order = Order::first) const { return spread(tapedeck::gradients(loss, leaves(), order)); }
@@ -136,7 +138,7 @@ inline std::optional<Tensors> kernel_gradients(const Node& node, In in, In out, 
     if (g.wanted && !g.accumulate) poison(g.into);
     dx.push_back(g);
   }
-  Tensors up;                                     // nobody else's, which a kernel may write over, or (accumulating) shared
+  Tensors up;  // nobody else's, which a kernel may write over, or (accumulating) shared
   for (auto& t : dy) up.push_back(t && start.empty() ? t.clone() : t);
   if (!node.op->backward(in, out, up, dx)) return {};
   Tensors result;

@@ -25,7 +25,7 @@ Json without_later_sections(const Json& tree, Diagnostics& diagnostics) {
     const bool later = member.key == "sweep";
     if (later)
       diagnostics.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
-                      "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
+                       "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
     return later;
   });
   return kept;
@@ -37,7 +37,8 @@ class ConfigCheck {
       : tree_(tree), config_(config), diagnostics_(diagnostics) {}
 
   void run() {
-    if (const Json* stages = value_at(tree_, "stages"); stages && !stages->is(Json::Kind::null)) check_stages(*stages, diagnostics_);
+    if (const Json* stages = value_at(tree_, "stages"); stages && !stages->is(Json::Kind::null))
+      check_stages(*stages, diagnostics_);
     seeds();
     metrics();
     batches();
@@ -72,35 +73,34 @@ class ConfigCheck {
       const std::string path = text("evaluation.metrics.", i);
       if (!Registry<Metric>::find(metric))
         report_at("TD0313", "there is no metric " + in_quotes(metric), path.c_str(), suggest(metric, known),
-                    "known: " + join(known));
+                  "known: " + join(known));
       if (!seen.insert(metric).second)
         report_at("TD0322", "evaluation.metrics holds " + in_quotes(metric) + " twice", path.c_str(), "every metric once");
     }
     for (const Choice<Metric>& probe : evaluation.probes) seen.emplace(probe.name());
     std::string best = metric_name(evaluation.best);
-    best = best.substr(0, best.find('@'));        // one of several values of a metric
+    best = best.substr(0, best.find('@'));  // one of several values of a metric
     if (best.empty() || best == "loss" || (evaluation.metrics.empty() && Registry<Metric>::find(best)) || seen.contains(best))
       return;
     const std::vector<std::string> measured(seen.begin(), seen.end());
     report_at("TD0315", "evaluation.best is " + in_quotes(best) + ", which is not among evaluation.metrics", "evaluation.best",
-                suggest(best, measured.empty() ? known : measured),
-                "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
+              suggest(best, measured.empty() ? known : measured),
+              "measured: " + (measured.empty() ? join(known) : join(measured) + ", loss"));
   }
 
   void batches() {
     const TrainingOptions& training = config_.training;
     const int64_t micro = training.micro_batch_size.value_or(training.batch_size);
     if (micro > training.batch_size)
-      report_at("TD0316",
-                  text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
-                  "training.micro_batch_size", text("at most ", training.batch_size));
+      report_at("TD0316", text("training.micro_batch_size ", micro, " is larger than training.batch_size ", training.batch_size),
+                "training.micro_batch_size", text("at most ", training.batch_size));
     else if (config_.objective)
-      attempt(tree_, "training.micro_batch_size", "TD0316", diagnostics_, [&] { check_micro_batches(training, *config_.objective); });
+      attempt(tree_, "training.micro_batch_size", "TD0316", diagnostics_,
+              [&] { check_micro_batches(training, *config_.objective); });
   }
 
   void positive(const Duration& duration, const char* path, const char* meaning) {
-    if (duration && duration.amount <= 0)
-      report_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
+    if (duration && duration.amount <= 0) report_at("TD0317", text(path, " is ", in_quotes(duration.str()), ": ", meaning), path);
   }
 
   void durations() {
@@ -116,8 +116,8 @@ class ConfigCheck {
     const bool whole_run = warmup.unit == Unit::percent && warmup.amount >= 100;
     if (whole_run || (warmup.unit == whole.unit && warmup.amount > whole.amount && whole.amount > 0))
       report_at("TD0317",
-                  "schedule.warmup " + in_quotes(warmup.str()) + " leaves nothing of training.duration " + in_quotes(whole.str()),
-                  "schedule.warmup", "shorten the warm-up");
+                "schedule.warmup " + in_quotes(warmup.str()) + " leaves nothing of training.duration " + in_quotes(whole.str()),
+                "schedule.warmup", "shorten the warm-up");
   }
 
   void runtime() {
@@ -131,10 +131,11 @@ class ConfigCheck {
       report_at("TD0303", "runtime.threads must be a whole number or \"auto\"", "runtime.threads");
     }
     if (config_.runtime.precision == "bf16" && config_.runtime.dtype == DType::f64)
-      report_at("TD0325", "runtime.precision bf16 has no meaning with runtime.dtype f64", "runtime.precision", "remove one of them");
+      report_at("TD0325", "runtime.precision bf16 has no meaning with runtime.dtype f64", "runtime.precision",
+                "remove one of them");
     if (!config_.runtime.deterministic)
       report_at("TD0306", "runtime.deterministic cannot be false: equal seeds always give equal bits", "runtime.deterministic",
-                  "remove it");
+                "remove it");
   }
 
   const Json& tree_;
@@ -144,8 +145,11 @@ class ConfigCheck {
 
 /// Whether the place is that of a value or key in the section.
 bool speaks_of(const Json& section, const Location& where) {
-  const auto here = [&](const Location& l) { return l.source == where.source && l.line == where.line && l.column == where.column; };
-  return here(section.where) || std::any_of(section.items.begin(), section.items.end(), [&](const Json& item) { return speaks_of(item, where); }) ||
+  const auto here = [&](const Location& l) {
+    return l.source == where.source && l.line == where.line && l.column == where.column;
+  };
+  return here(section.where) ||
+         std::any_of(section.items.begin(), section.items.end(), [&](const Json& item) { return speaks_of(item, where); }) ||
          std::any_of(section.members.begin(), section.members.end(),
                      [&](const Json::Member& member) { return here(member.where) || speaks_of(member.value, where); });
 }
@@ -163,7 +167,8 @@ void make_paths_absolute(Part& part) {
     else if (auto** paths = std::get_if<std::vector<Path>*>(&field.target))
       std::for_each((*paths)->begin(), (*paths)->end(), make_absolute);
     else if (Part** group = std::get_if<Part*>(&field.target)) make_paths_absolute(**group);
-    else if (AnyList* list = std::get_if<AnyList>(&field.target)) for (size_t i = 0; i < list->size(); ++i) make_paths_absolute(*list->at(i));
+    else if (AnyList* list = std::get_if<AnyList>(&field.target))
+      for (size_t i = 0; i < list->size(); ++i) make_paths_absolute(*list->at(i));
     else if (AnyChoice** choice = std::get_if<AnyChoice*>(&field.target); choice && (*choice)->part())
       make_paths_absolute(*(*choice)->part());
   }

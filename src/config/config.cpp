@@ -51,7 +51,8 @@ void ExperimentConfig::describe(Fields& f) {
   f("logging", logging, "records of the run");
   f("freeze", freeze, "patterns over parameter names; what they match does not train");
   f("runtime", runtime, "threads, precision, libraries");
-  f("stages", stages, "a list of overrides, each with a name, that run one after the other, each from the parameters of the one before");
+  f("stages", stages,
+    "a list of overrides, each with a name, that run one after the other, each from the parameters of the one before");
 }
 
 PreparationCounts& preparation_counts() {

@@ -113,7 +113,8 @@ class Collector {
 
   void choice(const AnyChoice& choice) {
     if (!known_.insert(choice.kind()).second) return;
-    for (const std::string& name : choice.names()) group(choice.kind(), name, choice.doc(name), *choice.example(name), choice.method(name));
+    for (const std::string& name : choice.names())
+      group(choice.kind(), name, choice.doc(name), *choice.example(name), choice.method(name));
   }
 
  private:
@@ -162,8 +163,8 @@ std::string option_lines(const OptionDoc& option, size_t width) {
 // Equation, source, cost and pitfalls, each under its name; a pitfall a line.
 std::string method_lines(const Method& method) {
   if (!method) return "";
-  std::string out = "\nEquation:\n" + wrapped(method.equation, 2) + "\nSource:\n" + wrapped(method.source, 2) + "\nCost of an update:\n" +
-                    wrapped(method.cost, 2);
+  std::string out = "\nEquation:\n" + wrapped(method.equation, 2) + "\nSource:\n" + wrapped(method.source, 2) +
+                    "\nCost of an update:\n" + wrapped(method.cost, 2);
   if (method.pitfalls.empty()) return out;
   out += "\nPitfalls:\n";
   std::istringstream lines(method.pitfalls);

@@ -81,7 +81,8 @@ std::vector<std::pair<std::string, std::string>> places_of_parts(const Json& tre
   };
   const Json* model = value_at(tree, "model");
   add("model", "model", model);
-  if (model) for (const Json::Member& part : model->members) add(part.key, "model." + part.key, &part.value);
+  if (model)
+    for (const Json::Member& part : model->members) add(part.key, "model." + part.key, &part.value);
   for (const char* name : {"objective", "optimizer"}) add(name, name, value_at(tree, name));
   return places;
 }
@@ -94,13 +95,14 @@ Location locate(const Json& tree, std::string_view path) {
 
 Location locate_mentioned(const Json& tree, std::string_view path, std::string_view message) {
   const Json* named = value_at(tree, path);
-  const Json& section = named ? *named : tree;    // a part that the file left out: the message may name what asked for it
+  const Json& section = named ? *named : tree;  // a part that the file left out: the message may name what asked for it
   const Json* found = named ? find_mentioned(section, message) : nullptr;
   if (!found) found = find_quoted(section, message);
   return found ? found->where : locate(tree, path);
 }
 
-bool attempt(const Json& tree, std::string_view path, const char* code, Diagnostics& diagnostics, const std::function<void()>& body) {
+bool attempt(const Json& tree, std::string_view path, const char* code, Diagnostics& diagnostics,
+             const std::function<void()>& body) {
   try {
     body();
     return true;

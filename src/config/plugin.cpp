@@ -50,7 +50,8 @@ bool read_at(const std::string& bytes, uint64_t at, T& value) {
 /// Whether all that the loader will map is in the file: reading beyond its end would end the process.
 bool complete_library(const std::string& bytes, uint16_t machine) {
   Elf64_Ehdr header{};
-  if (!read_at(bytes, 0, header) || header.e_type != ET_DYN || header.e_machine != machine || header.e_phentsize != sizeof(Elf64_Phdr))
+  if (!read_at(bytes, 0, header) || header.e_type != ET_DYN || header.e_machine != machine ||
+      header.e_phentsize != sizeof(Elf64_Phdr))
     return false;
   bool dynamic = false;
   for (uint64_t i = 0; i < header.e_phnum; ++i) {
@@ -134,7 +135,8 @@ class NewEntries {
     for (auto& mine : From::table())
       for (auto& other : before_)
         if (From::name(mine) == From::name(other))
-          return text("brings the ", From::kind(), " ", in_quotes(From::name(mine)), ", which exists already (", From::origin(other), ")");
+          return text("brings the ", From::kind(), " ", in_quotes(From::name(mine)), ", which exists already (",
+                      From::origin(other), ")");
     return "";
   }
 
@@ -149,16 +151,19 @@ void open(const std::string& path, const fs::path& library) {
   std::tuple<NewEntries<Ops>, NewEntries<Parts<Kinds>>...> all;
   if (!dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     const char* reason = dlerror();
-    throw refusal(path, text("cannot be loaded: ", reason ? reason : "no reason given"), "build it again with the headers of this tapedeck");
+    throw refusal(path, text("cannot be loaded: ", reason ? reason : "no reason given"),
+                  "build it again with the headers of this tapedeck");
   }
   if (const auto inside = take_name_clashes(); !inside.empty())
     throw refusal(path, "contradicts itself: " + inside.front().str(), "give one of them another name and build it again");
-  std::apply([&](auto&... newcomers) {
-    std::string taken;
-    ((taken = taken.empty() ? newcomers.clash() : taken), ...);
-    if (!taken.empty()) throw refusal(path, taken, "give it another name");
-    (newcomers.accept(path), ...);
-  }, all);
+  std::apply(
+      [&](auto&... newcomers) {
+        std::string taken;
+        ((taken = taken.empty() ? newcomers.clash() : taken), ...);
+        if (!taken.empty()) throw refusal(path, taken, "give it another name");
+        (newcomers.accept(path), ...);
+      },
+      all);
 }
 
 }  // namespace
@@ -177,8 +182,8 @@ void load_plugin(const std::string& path) {
   if (!file) throw refusal(path, "cannot be read", "see who may read it");
   judge(path, bytes);
   require_different_names();
-  open<Reader, Task, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule, Metric>(
-      path, whole);
+  open<Reader, Task, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule,
+       Metric>(path, whole);
   loaded.insert(whole.string());
 }
 
@@ -188,14 +193,12 @@ void load_plugins(const Json& tree, Diagnostics& diagnostics) {
   Json section = Json::dict();
   section.set("plugins", given->value);
   PluginSection wanted;
-  Diagnostics when_bound;                          // what is no list of paths is said when the experiment is bound
+  Diagnostics when_bound;  // what is no list of paths is said when the experiment is bound
   read_fields(wanted, section, "", when_bound);
   if (!when_bound.empty()) return;
   for (size_t i = 0; i < wanted.plugins.size(); ++i) try {
       load_plugin(wanted.plugins[i].path);
-    } catch (const Error& e) {
-      diagnostics.add({"TD0326", e.message(), given->value.items[i].where, e.hint(), ""});
-    }
+    } catch (const Error& e) { diagnostics.add({"TD0326", e.message(), given->value.items[i].where, e.hint(), ""}); }
 }
 
 }  // namespace tapedeck

@@ -40,7 +40,8 @@ void flatten(const Json& json, const std::string& path, std::map<std::string, st
 void put_seed_back(const Json& tree, Json& resolved) {
   namespace fs = std::filesystem;
   if (tree.is(Json::Kind::string) && tree.string.find("${seed}") != std::string::npos) {
-    const bool made_absolute = resolved.is(Json::Kind::string) && fs::path(resolved.string).is_absolute() && !fs::path(tree.string).is_absolute();
+    const bool made_absolute =
+        resolved.is(Json::Kind::string) && fs::path(resolved.string).is_absolute() && !fs::path(tree.string).is_absolute();
     const fs::path folder = made_absolute && tree.where.source ? tree.where.source->directory : "";
     resolved = Json::of(made_absolute ? fs::absolute(folder / tree.string).lexically_normal().string() : tree.string);
   }

@@ -163,7 +163,7 @@ void check_name(const Json& tree, Diagnostics& diagnostics) {
     const std::string& s = name->value.string;
     if (s.find_first_not_of('.') == std::string::npos || s.find_first_not_of(allowed) != std::string::npos || s.size() > 200) {
       diagnostics.add({"TD0210", in_quotes(s) + " cannot be the name of an experiment", name->value.where,
-                      "letters, digits, dot, dash and underscore", ""});
+                       "letters, digits, dot, dash and underscore", ""});
     }
   }
 }
@@ -179,7 +179,7 @@ void check_format(const Json& tree, Diagnostics& diagnostics) {
   if (!format || format->value.is(Kind::null)) return;
   if (!format->value.is(Kind::integer) || format->value.integer != 1) {
     diagnostics.add({"TD0209", "this program reads format 1, not " + format->value.dump(-1).substr(0, 40), format->value.where,
-                    "write 1", ""});
+                     "write 1", ""});
   }
 }
 

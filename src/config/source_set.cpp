@@ -91,7 +91,7 @@ class Assignment {
     const bool number = key.size() < 10 && key.find_first_not_of("0123456789") == std::string::npos;
     if (number && std::stoul(key) < list.items.size()) return &list.items[std::stoul(key)];
     report(joined_path(keys_, i) + " has no entry " + in_quotes(key),
-             text("it is a list of ", list.items.size(), ", counted from 0"));
+           text("it is a list of ", list.items.size(), ", counted from 0"));
     return nullptr;
   }
 

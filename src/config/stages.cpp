@@ -15,10 +15,13 @@ namespace {
 void check_name(const Json& stage, std::set<std::string>& seen, Diagnostics& diagnostics) {
   constexpr const char* allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   const Json::Member* name = stage.find("name");
-  if (!name || !name->value.is(Json::Kind::string) || name->value.string.empty() || name->value.string.find_first_not_of(allowed) != std::string::npos)
-    diagnostics.add({"TD0307", "a stage needs \"name\": letters, digits, dash and underscore", name ? name->where : stage.where, "", ""});
+  if (!name || !name->value.is(Json::Kind::string) || name->value.string.empty() ||
+      name->value.string.find_first_not_of(allowed) != std::string::npos)
+    diagnostics.add(
+        {"TD0307", "a stage needs \"name\": letters, digits, dash and underscore", name ? name->where : stage.where, "", ""});
   else if (!seen.insert(name->value.string).second)
-    diagnostics.add({"TD0322", "two stages are called " + in_quotes(name->value.string), name->value.where, "every name once", ""});
+    diagnostics.add(
+        {"TD0322", "two stages are called " + in_quotes(name->value.string), name->value.where, "every name once", ""});
 }
 
 }  // namespace
@@ -26,7 +29,7 @@ void check_name(const Json& stage, std::set<std::string>& seen, Diagnostics& dia
 void check_stages(const Json& stages, Diagnostics& diagnostics) {
   if (!stages.is(Json::Kind::array) || stages.items.empty() || stages.items.size() > 100)
     return diagnostics.add({"TD0303", "stages must be a list of 1 to 100 groups of overrides", stages.where,
-                           "[{ \"name\": \"first\", ... }, { \"name\": \"second\", ... }]", ""});
+                            "[{ \"name\": \"first\", ... }, { \"name\": \"second\", ... }]", ""});
   std::set<std::string> names;
   for (const Json& stage : stages.items) {
     if (!stage.is(Json::Kind::object)) {

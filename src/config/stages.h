@@ -8,7 +8,10 @@
 namespace tapedeck {
 
 /// One stage: its name, and the experiment with its overrides merged in, called NAME-STAGE.
-struct Stage { std::string name; LoadedExperiment loaded; };
+struct Stage {
+  std::string name;
+  LoadedExperiment loaded;
+};
 /// Empty for an experiment without stages.
 std::vector<Stage> stages_of(const LoadedExperiment& loaded);
 /// What a list of stages must be: diagnostics name what is wrong with it.

@@ -7,8 +7,8 @@
 #include <tapedeck/base/error.h>
 #include <tapedeck/tasks/task.h>
 
-#include "src/data/separate.h"
 #include "src/data/file_reader.h"
+#include "src/data/separate.h"
 
 namespace tapedeck {
 namespace {
@@ -24,7 +24,9 @@ void for_each_sequence(const Dataset& data, int64_t index, Use use) {
   }
 }
 
-struct Totals { int64_t tokens = 0, pairs = 0, words = 0, labelled = 0; };
+struct Totals {
+  int64_t tokens = 0, pairs = 0, words = 0, labelled = 0;
+};
 
 Totals totals(const Dataset& data, std::span<const int64_t> order) {
   const Task& task = task_of(data);
@@ -149,7 +151,8 @@ Dataset encode_texts(const EncodingOptions& how, const std::function<void(const 
   if (how.form.separate) data.texts = separate.emplace(how.table, how.tokenizer, how.form, how.training).sequences();
   data.examples.reserve(how.table.rows.size());
   for (const Row& row : how.table.rows) {
-    Example& example = data.examples.emplace_back(separate ? separate->encode(row) : encode_joint(row, how.tokenizer, data.pairs));
+    Example& example =
+        data.examples.emplace_back(separate ? separate->encode(row) : encode_joint(row, how.tokenizer, data.pairs));
     label(row, example);
   }
   return data;

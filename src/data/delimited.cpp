@@ -23,7 +23,8 @@ class Records {
     while (!rest_.empty()) {
       record = {};
       record.line = line_;
-      if (format_.quotes) quoted(record); else plain(record);
+      if (format_.quotes) quoted(record);
+      else plain(record);
       if (!record.problem.empty() || record.fields.size() > 1 || !record.fields[0].empty()) return true;
     }
     return false;
@@ -73,7 +74,10 @@ class Records {
   bool quoted_field(std::string& field, std::string& problem) {
     for (rest_.remove_prefix(1);;) {
       const size_t quote = rest_.find('"');
-      if (quote == std::string_view::npos) { problem = "a quoted field is never closed"; return false; }
+      if (quote == std::string_view::npos) {
+        problem = "a quoted field is never closed";
+        return false;
+      }
       field += rest_.substr(0, quote);
       line_ += std::count(rest_.begin(), rest_.begin() + std::ptrdiff_t(quote), '\n');
       rest_.remove_prefix(quote + 1);
@@ -173,13 +177,16 @@ void parse_delimited(const TextFile& file, const TableFormat& format, const Colu
       if (format.header) continue;
     }
     if (record.fields.size() != layout->width) {
-      rows.bad(record.line, text(record.fields.size(), record.fields.size() == 1 ? " column" : " columns", " where the ",
-                                 format.header ? "header" : "first row", " has ", layout->width), "");
+      rows.bad(record.line,
+               text(record.fields.size(), record.fields.size() == 1 ? " column" : " columns", " where the ",
+                    format.header ? "header" : "first row", " has ", layout->width),
+               "");
       continue;
     }
     const auto field = [&](int column) { return column < 0 ? std::string() : record.fields[size_t(column)]; };
     Row row{field(layout->text), field(layout->text_b), field(layout->label), record.line, field(layout->text_c)};
-    if (layout->label < 0) rows.unlabelled(std::move(row)); else rows.labelled(std::move(row));
+    if (layout->label < 0) rows.unlabelled(std::move(row));
+    else rows.labelled(std::move(row));
   }
 }
 

@@ -96,8 +96,9 @@ void FileReader::describe_rows(Fields& f, bool labels) {
   f("limit", limit_, "read only so many rows of each file").at_least(1);
   if (!labels) return;
   f("labels", labels_, "the classes in index order; default: those of train, sorted");
-  f.names<std::string>("label_type", label_type_, {{"class", "classification"}, {"number", "regression"}, {"set", "multi_label"}},
-                       "a class name, a number to regress on, or several classes: a list, keys of an object, or names with commas between");
+  f.names<std::string>(
+      "label_type", label_type_, {{"class", "classification"}, {"number", "regression"}, {"set", "multi_label"}},
+      "a class name, a number to regress on, or several classes: a list, keys of an object, or names with commas between");
 }
 
 SplitFiles FileReader::split_files() const {
@@ -157,7 +158,8 @@ Splits FileReader::read(Key key) const {
 std::vector<std::string> FileReader::files() const {
   const SplitFiles files = split_files();
   std::vector<std::string> all;
-  for (const std::string& file : {files.train, files.validation, files.test}) if (!file.empty()) all.push_back(file);
+  for (const std::string& file : {files.train, files.validation, files.test})
+    if (!file.empty()) all.push_back(file);
   return all;
 }
 

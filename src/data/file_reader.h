@@ -23,7 +23,7 @@ struct Columns : Part {
 
 struct RowRules {
   BadRow on_bad_row = BadRow::error;
-  std::shared_ptr<const Task> task;    // knows what a label must be
+  std::shared_ptr<const Task> task;  // knows what a label must be
   Need need = Need::required;
   std::vector<std::string> labels;  // declared; empty: any
   std::optional<int64_t> limit;
@@ -48,7 +48,10 @@ class RowSink {
   const RowRules& rules_;
 };
 
-struct SplitFiles { std::string train, validation, test; double validation_share = 0; };
+struct SplitFiles {
+  std::string train, validation, test;
+  double validation_share = 0;
+};
 
 struct FileReader : Reader {
   Splits read(Key key) const override;
@@ -59,7 +62,7 @@ struct FileReader : Reader {
  protected:
   void describe_files(Fields& f);
   void describe_encoding(Fields& f);
-  void describe_rows(Fields& f, bool labels = true);      // encoding included
+  void describe_rows(Fields& f, bool labels = true);  // encoding included
   /// Turns the text of one file into rows.
   virtual void parse(const TextFile& file, RowSink& rows) const = 0;
   virtual SplitFiles split_files() const;

@@ -10,19 +10,25 @@ namespace tapedeck {
 namespace {
 
 using Words = std::span<const std::string_view>;
-template <size_t n> using List = std::array<std::string_view, n>;
+template <size_t n>
+using List = std::array<std::string_view, n>;
 
-constexpr List<14> good = {"good", "great", "superb", "lovely", "brilliant", "charming", "delightful", "excellent",
-                           "wonderful", "pleasant", "clever", "fine", "enjoyable", "perfect"};
-constexpr List<14> bad = {"bad", "dull", "awful", "boring", "terrible", "clumsy", "dreadful", "poor",
-                          "horrible", "tedious", "weak", "ugly", "annoying", "lousy"};
-struct Verb { std::string_view past, base; };
-constexpr std::array<Verb, 5> likes = {{{"loved", "love"}, {"liked", "like"}, {"enjoyed", "enjoy"}, {"adored", "adore"},
-                                        {"admired", "admire"}}};
-constexpr std::array<Verb, 5> dislikes = {{{"hated", "hate"}, {"disliked", "dislike"}, {"regretted", "regret"},
-                                           {"loathed", "loathe"}, {"resented", "resent"}}};
+constexpr List<14> good = {"good",      "great",     "superb",   "lovely", "brilliant", "charming",  "delightful",
+                           "excellent", "wonderful", "pleasant", "clever", "fine",      "enjoyable", "perfect"};
+constexpr List<14> bad = {"bad",  "dull",     "awful",   "boring", "terrible", "clumsy",   "dreadful",
+                          "poor", "horrible", "tedious", "weak",   "ugly",     "annoying", "lousy"};
+struct Verb {
+  std::string_view past, base;
+};
+constexpr std::array<Verb, 5> likes = {
+    {{"loved", "love"}, {"liked", "like"}, {"enjoyed", "enjoy"}, {"adored", "adore"}, {"admired", "admire"}}};
+constexpr std::array<Verb, 5> dislikes = {
+    {{"hated", "hate"}, {"disliked", "dislike"}, {"regretted", "regret"}, {"loathed", "loathe"}, {"resented", "resent"}}};
 
-struct Domain { List<8> things; List<3> whole; };
+struct Domain {
+  List<8> things;
+  List<3> whole;
+};
 constexpr std::array<Domain, 7> domains = {{
     {{"plot", "acting", "ending", "soundtrack", "cast", "dialogue", "camera work", "opening scene"}, {"film", "movie", "series"}},
     {{"soup", "service", "waiter", "dessert", "menu", "wine", "bread", "main course"}, {"dinner", "lunch", "restaurant"}},
@@ -39,16 +45,19 @@ constexpr List<6> links = {"was", "seemed", "felt", "looked", "remained", "prove
 constexpr List<6> turning_links = {"was not", "was never", "was hardly", "was anything but", "was far from", "was by no means"};
 constexpr List<4> turning_frames = {"i would not say that", "nobody would claim that", "it is not true that", "i doubt that"};
 constexpr List<4> plain_frames = {"i would say that", "everybody would claim that", "it is true that", "i believe that"};
-constexpr List<10> remarks = {"we went on a tuesday", "it rained all day", "my sister came along", "we had booked ahead",
-                              "the train was on time", "we did not book ahead", "it was not raining",
-                              "we had lunch before", "my phone was off", "the sun was out"};
+constexpr List<10> remarks = {"we went on a tuesday",  "it rained all day",     "my sister came along", "we had booked ahead",
+                              "the train was on time", "we did not book ahead", "it was not raining",   "we had lunch before",
+                              "my phone was off",      "the sun was out"};
 constexpr List<5> joints = {", and", ". also ,", "; besides ,", ", while", "."};
 
 /// Draws along one key.
 class Dice {
  public:
   explicit Dice(Key key) : key_(key) {}
-  template <class List> const auto& pick(const List& list) { return list[random_below(key_, drawn_++, list.size())]; }
+  template <class List>
+  const auto& pick(const List& list) {
+    return list[random_below(key_, drawn_++, list.size())];
+  }
   bool chance(double p) { return random_unit(key_, drawn_++) < p; }
 
  private:
@@ -73,8 +82,10 @@ std::string make_clause(Dice& dice, bool positive_word, bool turned) {
   const std::string_view adjective = dice.pick(positive_word ? good : bad);
   const std::string_view very = dice.chance(0.4) ? dice.pick(intensifiers) : "";
   switch (dice.pick(std::array{0, 0, 1, 2, 3})) {
-    case 0: return join({"the", thing, dice.pick(turned ? Words(turning_links) : Words(links)), very, adjective});
-    case 1: return join({who, turned ? "did not find" : "found", "the", thing, very, adjective});
+    case 0:
+      return join({"the", thing, dice.pick(turned ? Words(turning_links) : Words(links)), very, adjective});
+    case 1:
+      return join({who, turned ? "did not find" : "found", "the", thing, very, adjective});
     case 2: {
       const char first = very.empty() ? adjective[0] : very[0];
       const bool vowel = std::string_view("aeiou").find(first) != std::string_view::npos;

@@ -7,7 +7,10 @@
 
 namespace tapedeck {
 
-struct Opinion { std::string text; bool positive = false; };
+struct Opinion {
+  std::string text;
+  bool positive = false;
+};
 /// A sentence that depends on the key alone.
 Opinion make_opinion(Key key);
 

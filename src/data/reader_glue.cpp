@@ -19,22 +19,40 @@ struct GlueTask {
 
 const std::vector<GlueTask>& tasks() {
   static const std::vector<GlueTask> all = {
-      {"cola", "sentence", "", "label", {"0", "1"},
+      {"cola",
+       "sentence",
+       "",
+       "label",
+       {"0", "1"},
        {"train.tsv", "in_domain_train.tsv", "raw/in_domain_train.tsv"},
        {"dev.tsv", "in_domain_dev.tsv", "raw/in_domain_dev.tsv"},
        {"out_of_domain_dev.tsv", "raw/out_of_domain_dev.tsv", "test.tsv"}},
       {"sst2", "sentence", "", "label", {"0", "1"}},
-      {"mrpc", "#1 String", "#2 String", "Quality", {"0", "1"},
+      {"mrpc",
+       "#1 String",
+       "#2 String",
+       "Quality",
+       {"0", "1"},
        {"train.tsv", "msr_paraphrase_train.txt", "msr-para-train.tsv"},
        {"dev.tsv", "msr-para-val.tsv"},
        {"msr_paraphrase_test.txt", "msr-para-test.tsv", "test.tsv"}},
       {"qqp", "question1", "question2", "is_duplicate", {"0", "1"}},
-      {"stsb", "sentence1", "sentence2", "score", {},
+      {"stsb",
+       "sentence1",
+       "sentence2",
+       "score",
+       {},
        {"train.tsv", "stsb-en-train.csv", "stsb-zh-train.csv"},
        {"dev.tsv", "stsb-en-dev.csv", "stsb-zh-dev.csv"},
        {"test.tsv", "stsb-en-test.csv", "stsb-zh-test.csv"}},
-      {"mnli", "sentence1", "sentence2", "gold_label", {"entailment", "neutral", "contradiction"},
-       {"train.tsv"}, {"dev_matched.tsv"}, {"dev_mismatched.tsv"}},
+      {"mnli",
+       "sentence1",
+       "sentence2",
+       "gold_label",
+       {"entailment", "neutral", "contradiction"},
+       {"train.tsv"},
+       {"dev_matched.tsv"},
+       {"dev_mismatched.tsv"}},
       {"qnli", "question", "sentence", "label", {"entailment", "not_entailment"}},
       {"rte", "sentence1", "sentence2", "label", {"entailment", "not_entailment"}},
       {"wnli", "sentence1", "sentence2", "label", {"0", "1"}},
@@ -57,7 +75,8 @@ struct GlueReader final : FileReader {
 
  private:
   const GlueTask& task() const {
-    for (const GlueTask& t : tasks()) if (t.name == task_) return t;
+    for (const GlueTask& t : tasks())
+      if (t.name == task_) return t;
     throw Error(ErrorKind::config, text("there is no GLUE task \"", task_, "\""), text("tasks: ", quoted_list(task_names())));
   }
 

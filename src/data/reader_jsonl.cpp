@@ -9,11 +9,15 @@ namespace {
 /// The value as text, as it would stand in a table; nothing for objects, arrays and null.
 std::optional<std::string> scalar_text(const Json& value) {
   switch (value.kind) {
-    case Json::Kind::string: return value.string;
-    case Json::Kind::boolean: return value.boolean ? "true" : "false";
+    case Json::Kind::string:
+      return value.string;
+    case Json::Kind::boolean:
+      return value.boolean ? "true" : "false";
     case Json::Kind::integer:
-    case Json::Kind::number: return value.dump(-1);
-    default: return std::nullopt;
+    case Json::Kind::number:
+      return value.dump(-1);
+    default:
+      return std::nullopt;
   }
 }
 

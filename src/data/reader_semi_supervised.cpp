@@ -18,11 +18,12 @@ struct SemiSupervisedReader final : Reader {
 
   Splits read(Key key) const override {
     if (!unlabelled_ && keep_ == 1)
-      throw Error(ErrorKind::config, "data: semi_supervised has no rows without labels", "give data.unlabelled, or a share data.keep below 1");
+      throw Error(ErrorKind::config, "data: semi_supervised has no rows without labels",
+                  "give data.unlabelled, or a share data.keep below 1");
     Splits splits = labelled_->read(key);
     const auto task = make_task(splits.task);
     task->fit(splits);
-    if (splits.labels.empty()) splits.labels = task->labels;            // all classes, also those whose every label is hidden
+    if (splits.labels.empty()) splits.labels = task->labels;  // all classes, also those whose every label is hidden
     hide(splits.train.rows, *task, key / "keep");
     if (!unlabelled_) return splits;
     Splits more = unlabelled_->read(key / "unlabelled");
@@ -42,7 +43,8 @@ struct SemiSupervisedReader final : Reader {
   Table read_file(const std::string& path) const override { return labelled_->read_file(path); }
   std::vector<std::string> files() const override {
     std::vector<std::string> all = labelled_->files();
-    if (unlabelled_) for (std::string& file : unlabelled_->files()) all.push_back(std::move(file));
+    if (unlabelled_)
+      for (std::string& file : unlabelled_->files()) all.push_back(std::move(file));
     return all;
   }
 
@@ -64,7 +66,8 @@ struct SemiSupervisedReader final : Reader {
   Choice<Reader> labelled_, unlabelled_;
   double keep_ = 1;
 };
-TAPEDECK_PART(Reader, SemiSupervisedReader, "semi_supervised", "Few rows with labels and many without: two sources, or one whose labels are partly hidden.");
+TAPEDECK_PART(Reader, SemiSupervisedReader, "semi_supervised",
+              "Few rows with labels and many without: two sources, or one whose labels are partly hidden.");
 
 }  // namespace
 }  // namespace tapedeck

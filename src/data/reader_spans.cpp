@@ -1,5 +1,5 @@
-// "spans": texts with labelled pieces, as annotation tools export them; "bio": a word and its tag per line, as CoNLL shared tasks publish
-// them. Next: src/tasks/spans.cpp, which finds the tokens of a piece.
+// "spans": texts with labelled pieces, as annotation tools export them; "bio": a word and its tag per line, as CoNLL shared tasks
+// publish them. Next: src/tasks/spans.cpp, which finds the tokens of a piece.
 #include <tapedeck/base/json.h>
 
 #include "src/data/file_reader.h"
@@ -16,7 +16,8 @@ struct SpanReader final : FileReader {
     describe_files(f);
     f("text", text_key, "key of the text");
     f("spans", spans_key, "key of the list of {\"start\", \"end\", \"label\"}, counted in characters from 0");
-    f.names("end", inclusive, {{"exclusive", false}, {"inclusive", true}}, "exclusive: end is one past the last character; inclusive: it is the last");
+    f.names("end", inclusive, {{"exclusive", false}, {"inclusive", true}},
+            "exclusive: end is one past the last character; inclusive: it is the last");
     describe_rows(f, /*labels=*/false);
   }
 
@@ -32,17 +33,19 @@ struct SpanReader final : FileReader {
     Json object;
     try {
       object = parse_json(line.text, "");
-    } catch (const Error& e) {                    // ":1:COLUMN: what", of which the column is news
+    } catch (const Error& e) {  // ":1:COLUMN: what", of which the column is news
       return rows.bad(line.number, text("column ", e.message().substr(3)), "");
     }
     if (!object.is(Json::Kind::object)) return rows.bad(line.number, "the line is not a JSON object", "");
     const Json::Member *words = object.find(text_key), *spans = object.find(spans_key);
-    if (!words || !words->value.is(Json::Kind::string)) return rows.bad(line.number, text("there is no text under the key \"", text_key, "\""), "");
+    if (!words || !words->value.is(Json::Kind::string))
+      return rows.bad(line.number, text("there is no text under the key \"", text_key, "\""), "");
     Row row;
     row.line = line.number;
     row.text = words->value.string;
     if (!spans && rows.labels_needed()) return rows.bad(line.number, text("there is no key \"", spans_key, "\""), "");
-    if (spans && !take(spans->value, row)) return rows.bad(line.number, "a span is not {\"start\": number, \"end\": number, \"label\": text}", "");
+    if (spans && !take(spans->value, row))
+      return rows.bad(line.number, "a span is not {\"start\": number, \"end\": number, \"label\": text}", "");
     rows.unlabelled(std::move(row));
   }
 
@@ -60,7 +63,8 @@ struct SpanReader final : FileReader {
     return true;
   }
 };
-TAPEDECK_PART(Reader, SpanReader, "spans", "One JSON object per line: a text and its labelled pieces, {\"start\", \"end\", \"label\"}.");
+TAPEDECK_PART(Reader, SpanReader, "spans",
+              "One JSON object per line: a text and its labelled pieces, {\"start\", \"end\", \"label\"}.");
 
 struct BioReader final : FileReader {
   int64_t tag_column = 1;
@@ -116,13 +120,15 @@ struct BioReader final : FileReader {
     const int64_t end = start + int64_t(unicode::count(cells[0]));
     if (tag == "O") return true;
     const std::string label = tag.substr(2);
-    const bool goes_on = (tag[0] == 'I' || tag[0] == 'E') && !row.spans->empty() && row.spans->back().end + 1 == start && row.spans->back().label == label;
+    const bool goes_on = (tag[0] == 'I' || tag[0] == 'E') && !row.spans->empty() && row.spans->back().end + 1 == start &&
+                         row.spans->back().label == label;
     if (goes_on) row.spans->back().end = end;
     else row.spans->push_back({start, end, label});
     return true;
   }
 };
-TAPEDECK_PART(Reader, BioReader, "bio", "A word and its BIO (or BIOES) tag per line, an empty line after each text: CoNLL columns.");
+TAPEDECK_PART(Reader, BioReader, "bio",
+              "A word and its BIO (or BIOES) tag per line, an empty line after each text: CoNLL columns.");
 
 }  // namespace
 }  // namespace tapedeck

@@ -1,5 +1,5 @@
-// The order of examples: "shuffle", "sequential", "length_buckets", "balanced", "semi_supervised". Each epoch is a pure function of
-// (key, epoch), so a resumed run computes its order instead of remembering it. Next: tapedeck/train.
+// The order of examples: "shuffle", "sequential", "length_buckets", "balanced", "semi_supervised". Each epoch is a pure function
+// of (key, epoch), so a resumed run computes its order instead of remembering it. Next: tapedeck/train.
 #include <algorithm>
 #include <cmath>
 
@@ -107,7 +107,8 @@ struct Balanced final : Sampler {
   static std::vector<std::vector<int64_t>> members(const Dataset& data) {
     std::vector<std::vector<int64_t>> classes(data.labels.size());
     for (int64_t i = 0; i < std::ssize(data.examples); ++i)
-      if (const int32_t label = data.examples[size_t(i)].label; label >= 0 && size_t(label) < classes.size()) classes[size_t(label)].push_back(i);
+      if (const int32_t label = data.examples[size_t(i)].label; label >= 0 && size_t(label) < classes.size())
+        classes[size_t(label)].push_back(i);
     std::erase_if(classes, [](const auto& c) { return c.empty(); });
     return classes;
   }
@@ -121,15 +122,18 @@ TAPEDECK_PART(Sampler, Balanced, "balanced",
 struct SemiSupervised final : Sampler {
   void describe(Fields& f) override {
     f("labelled", labelled_, "examples with a label in a batch; default: half of it").at_least(1);
-    f("alternate", alternate_, "batches of labelled and of unlabelled examples in turn (Su 2021), instead of both in every batch");
+    f("alternate", alternate_,
+      "batches of labelled and of unlabelled examples in turn (Su 2021), instead of both in every batch");
   }
   void check(const Dataset& data, int64_t batch_size) const override {
     if (members(data, true).empty() || members(data, false).empty())
-      throw Error(ErrorKind::config, text("the semi_supervised sampler needs examples with and without labels; all have ",
-                                          members(data, true).empty() ? "none" : "one"),
+      throw Error(ErrorKind::config,
+                  text("the semi_supervised sampler needs examples with and without labels; all have ",
+                       members(data, true).empty() ? "none" : "one"),
                   "use the sampler \"shuffle\", or data of the type \"semi_supervised\"");
     if (!alternate_ && labelled(batch_size) >= batch_size)
-      throw Error(ErrorKind::config, text("sampler.labelled ", labelled(batch_size), " leaves no place in a batch of ", batch_size),
+      throw Error(ErrorKind::config,
+                  text("sampler.labelled ", labelled(batch_size), " leaves no place in a batch of ", batch_size),
                   "lower labelled, or raise batch_size");
   }
   /// An epoch shows every labelled example once; the unlabelled ones go on where the last epoch ended, in a new order each round.
@@ -148,7 +152,8 @@ struct SemiSupervised final : Sampler {
       if (alternate_) batches.emplace_back();
       for (int64_t i = 0; i < fill; ++i, ++dealt) {
         const int64_t place = dealt % std::ssize(without);
-        if (deck.empty() || place == 0) deck = random_permutation(key / "unlabelled" / (dealt / std::ssize(without)), std::ssize(without));
+        if (deck.empty() || place == 0)
+          deck = random_permutation(key / "unlabelled" / (dealt / std::ssize(without)), std::ssize(without));
         batches.back().push_back(without[size_t(deck[size_t(place)])]);
       }
     }

@@ -31,14 +31,16 @@ Template parse(const std::string& source, const Tokenizer& tokenizer) {
   const size_t text_at = source.find(place_of_text), mask_at = source.find(place_of_mask);
   if (text_at == source.npos || mask_at == source.npos || source.find(place_of_text, text_at + 1) != source.npos ||
       source.find(place_of_mask, mask_at + 1) != source.npos)
-    throw refuse("needs {} once, for the text, and [MASK] once, for the token that stands for it", "write it like \"This sentence : {} means [MASK] .\"");
+    throw refuse("needs {} once, for the text, and [MASK] once, for the token that stands for it",
+                 "write it like \"This sentence : {} means [MASK] .\"");
   const int32_t mask = tokenizer.id(place_of_mask);
   if (mask < 0) throw refuse("asks for [MASK], which the vocabulary does not have", "use a vocabulary with the token [MASK]");
   Template made;
   made.ids.push_back(tokenizer.id("[CLS]"));
   std::string_view rest = source;
   while (!rest.empty()) {
-    const size_t text_here = rest.find(place_of_text), mask_here = rest.find(place_of_mask), next = std::min(text_here, mask_here);
+    const size_t text_here = rest.find(place_of_text), mask_here = rest.find(place_of_mask),
+                 next = std::min(text_here, mask_here);
     append_ids(tokenizer, rest.substr(0, next), made.ids);
     if (next == rest.npos) break;
     if (next == text_here) made.text = made.ids.size();
@@ -47,7 +49,8 @@ Template parse(const std::string& source, const Tokenizer& tokenizer) {
   }
   made.ids.push_back(tokenizer.id("[SEP]"));
   if (std::ssize(made.ids) >= tokenizer.max_length())
-    throw refuse(text("has ", made.ids.size(), " tokens, so that tokenizer.max_length ", tokenizer.max_length(), " leaves no room for a text"),
+    throw refuse(text("has ", made.ids.size(), " tokens, so that tokenizer.max_length ", tokenizer.max_length(),
+                      " leaves no room for a text"),
                  "raise tokenizer.max_length");
   return made;
 }

@@ -9,8 +9,8 @@ namespace tapedeck {
 
 /// "[CLS] This sentence of {} means [MASK] . [SEP]" as ids, and where text and [MASK] belong.
 struct Template {
-  std::vector<int32_t> ids;                       // without the text
-  size_t text = 0, mask = 0;                      // places in ids: the text goes before ids[text]
+  std::vector<int32_t> ids;   // without the text
+  size_t text = 0, mask = 0;  // places in ids: the text goes before ids[text]
 };
 
 class SeparateEncoder {
@@ -26,7 +26,7 @@ class SeparateEncoder {
   const Table& table_;
   const Tokenizer& tokenizer_;
   std::vector<Template> templates_;
-  int64_t texts_ = 1, copies_ = 1;                // texts of a row; templates that each goes into
+  int64_t texts_ = 1, copies_ = 1;  // texts of a row; templates that each goes into
 };
 
 }  // namespace tapedeck

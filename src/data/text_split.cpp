@@ -34,7 +34,8 @@ class Splitter {
   void lower(uint32_t point) {
     const bool punctuation = unicode::classes(point) & unicode::punctuation;
     if (punctuation) end_word();
-    if (rules_.lowercase) unicode::append_lower(word_, point); else unicode::append(word_, point);
+    if (rules_.lowercase) unicode::append_lower(word_, point);
+    else unicode::append(word_, point);
     if (punctuation) end_word();
   }
 

@@ -56,7 +56,8 @@ struct CharacterTokenizer final : CountingTokenizer {
     for (size_t at = 0; at < text.size();) {
       std::string& c = characters.emplace_back();
       const uint32_t point = unicode::next(text, at);
-      if (lowercase_) unicode::append_lower(c, point); else unicode::append(c, point);
+      if (lowercase_) unicode::append_lower(c, point);
+      else unicode::append(c, point);
     }
     return characters;
   }

@@ -57,14 +57,18 @@ struct WordPieceTokenizer final : VocabularyTokenizer {
   /// The longest known piece from the left, then the longest that continues it; a word that cannot be covered is unknown.
   void append_word(std::string_view word, std::string& piece, std::vector<int32_t>& ids) const {
     const size_t before = ids.size();
-    if (word.size() > longest_word && unicode::count(word) > longest_word) { ids.push_back(unknown()); return; }
+    if (word.size() > longest_word && unicode::count(word) > longest_word) {
+      ids.push_back(unknown());
+      return;
+    }
     for (size_t start = 0; start < word.size();) {
       piece = start ? "##" : "";
       const size_t prefix = piece.size();
       piece += word.substr(start);
       int32_t id = id_of(piece);
       while (id < 0 && piece.size() > prefix) {
-        do piece.pop_back(); while (piece.size() > prefix && (uint8_t(word[start + piece.size() - prefix]) & 0xC0) == 0x80);
+        do piece.pop_back();
+        while (piece.size() > prefix && (uint8_t(word[start + piece.size() - prefix]) & 0xC0) == 0x80);
         if (piece.size() > prefix) id = id_of(piece);
       }
       if (id < 0) {

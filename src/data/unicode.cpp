@@ -10,7 +10,9 @@
 namespace tapedeck::unicode {
 namespace {
 
-struct Range { uint32_t first, last; };
+struct Range {
+  uint32_t first, last;
+};
 
 template <size_t n>
 bool within(const Range (&ranges)[n], uint32_t point) {
@@ -71,7 +73,8 @@ size_t sequence_length(std::string_view text, size_t at) {
   const uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;   // shorter forms exist below
   const uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;  // surrogates, beyond U+10FFFF
   if (length && (byte(1) < low || byte(1) > high)) return 0;
-  for (size_t i = 2; i < length; ++i) if ((byte(i) & 0xC0) != 0x80) return 0;
+  for (size_t i = 2; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
   return length;
 }
 
@@ -162,18 +165,33 @@ bool word(uint32_t point) {
   const int category = property(point).category;
   return is_letter(category) || is_mark(category) || category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL ||
          category == UTF8PROC_CATEGORY_PC || point == 0x200C || point == 0x200D || point - 0x24B6 < 52 ||  // circled letters
-         point - 0x1F130 < 26 || point - 0x1F150 < 26 || point - 0x1F170 < 26 ||                            // boxed ones
+         point - 0x1F130 < 26 || point - 0x1F150 < 26 || point - 0x1F170 < 26 ||                           // boxed ones
          within(letters_of_16, point) || within(numbers_of_16, point) || within(marks_of_16, point);
 }
 
 void append_lower(std::string& text, uint32_t point) {
-  if (point < 0x80) { text += char(point - 'A' < 26 ? point + 32 : point); return; }
-  if (point == 0x130) { text += "i\u0307"; return; }  // the one capital with a lower case of two code points
-  switch (point) {                                     // Unicode 16 and 17
-    case 0x1C89: case 0xA7CC: case 0xA7CE: case 0xA7D2: case 0xA7D4: case 0xA7DA: return append(text, point + 1);
-    case 0xA7CB: return append(text, 0x264);
-    case 0xA7DC: return append(text, 0x19B);
-    default: break;
+  if (point < 0x80) {
+    text += char(point - 'A' < 26 ? point + 32 : point);
+    return;
+  }
+  if (point == 0x130) {
+    text += "i\u0307";
+    return;
+  }                 // the one capital with a lower case of two code points
+  switch (point) {  // Unicode 16 and 17
+    case 0x1C89:
+    case 0xA7CC:
+    case 0xA7CE:
+    case 0xA7D2:
+    case 0xA7D4:
+    case 0xA7DA:
+      return append(text, point + 1);
+    case 0xA7CB:
+      return append(text, 0x264);
+    case 0xA7DC:
+      return append(text, 0x19B);
+    default:
+      break;
   }
   if (point - 0x10D50 < 22) return append(text, point + 32);
   if (point - 0x16EA0 < 25) return append(text, point + 27);
@@ -183,7 +201,8 @@ void append_lower(std::string& text, uint32_t point) {
 void append_bare(std::string& text, uint32_t point) {
   uint32_t to[longest_decomposition];
   const int count = decompose(point, false, to);
-  for (int i = 0; i < count; ++i) if (!nonspacing_mark(to[i])) append(text, to[i]);
+  for (int i = 0; i < count; ++i)
+    if (!nonspacing_mark(to[i])) append(text, to[i]);
 }
 
 int decompose(uint32_t point, bool compatibility, uint32_t* to) {
@@ -217,7 +236,7 @@ bool combining_mark(uint32_t point) {
 }
 
 bool grapheme_break(uint32_t first, uint32_t second, int32_t& state) {
-  const auto known = [](uint32_t point) {              // a mark for the marks of Unicode 16 and 17
+  const auto known = [](uint32_t point) {  // a mark for the marks of Unicode 16 and 17
     const bool newer = point == 0x897 || point - 0x1ACF < 15 || point - 0x1AE0 < 12;
     return utf8proc_int32_t(newer ? 0x300 : point);
   };

@@ -22,11 +22,11 @@ size_t count(std::string_view text);
 enum Class : uint32_t { space = 1, control = 2, punctuation = 4, ideograph = 8 };
 /// Bits of Class as BERT has them (Unicode 8); letters, digits and symbols have none.
 uint32_t classes(uint32_t point);
-bool nonspacing_mark(uint32_t point);        // Mn of Unicode 8
-bool white_space(uint32_t point);            // \s
-bool letter(uint32_t point);                 // \p{L} of Unicode 16
-bool number(uint32_t point);                 // \p{N} of Unicode 16
-bool word(uint32_t point);                   // \w
+bool nonspacing_mark(uint32_t point);  // Mn of Unicode 8
+bool white_space(uint32_t point);      // \s
+bool letter(uint32_t point);           // \p{L} of Unicode 16
+bool number(uint32_t point);           // \p{N} of Unicode 16
+bool word(uint32_t point);             // \w
 /// Appends the lower case, one code point at a time (no final sigma).
 void append_lower(std::string& text, uint32_t point);
 /// Appends the canonical decomposition without its nonspacing marks: e for é, nothing for a mark of its own.
@@ -39,7 +39,7 @@ int decompose(uint32_t point, bool compatibility, uint32_t* to);
 /// The code point that two compose to; 0 when there is none.
 uint32_t compose(uint32_t first, uint32_t second);
 int combining_class(uint32_t point);
-bool combining_mark(uint32_t point);         // \p{M}
+bool combining_mark(uint32_t point);  // \p{M}
 /// Whether one user-perceived character ends between two code points; `state` starts at 0 and goes from pair to pair.
 bool grapheme_break(uint32_t first, uint32_t second, int32_t& state);
 

@@ -68,7 +68,8 @@ Json VocabularyTokenizer::state() const {
 void VocabularyTokenizer::restore(const Json& state) {
   const Json::Member* saved = state.is(Json::Kind::object) ? state.find("tokens") : nullptr;
   std::vector<std::string> tokens;
-  if (saved) for (const Json& item : saved->value.items) tokens.push_back(item.string);
+  if (saved)
+    for (const Json& item : saved->value.items) tokens.push_back(item.string);
   std::string missing;
   if (!set_tokens(std::move(tokens), missing))
     throw Error(ErrorKind::checkpoint, text("the saved vocabulary has no ", missing),
@@ -80,7 +81,10 @@ bool VocabularyTokenizer::set_tokens(std::vector<std::string> tokens, std::strin
   index.reserve(tokens.size());
   for (size_t i = 0; i < tokens.size(); ++i) index.insert_or_assign(tokens[i], int32_t(i));
   for (std::string_view name : special_names)
-    if (!index.contains(name) && name != "[MASK]") { missing = name; return false; }
+    if (!index.contains(name) && name != "[MASK]") {
+      missing = name;
+      return false;
+    }
   tokens_ = std::move(tokens);
   index_ = std::move(index);
   unknown_ = id_of("[UNK]"), first_ = id_of("[CLS]"), separator_ = id_of("[SEP]");
@@ -89,7 +93,8 @@ bool VocabularyTokenizer::set_tokens(std::vector<std::string> tokens, std::strin
 
 void VocabularyTokenizer::set_counted(const std::map<std::string, int64_t>& counts, int64_t min_count, int64_t max_size) {
   std::vector<std::pair<std::string, int64_t>> found;
-  for (const auto& [token, n] : counts) if (n >= min_count) found.emplace_back(token, n);
+  for (const auto& [token, n] : counts)
+    if (n >= min_count) found.emplace_back(token, n);
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<std::string> tokens(std::begin(special_names), std::end(special_names));
   for (auto& [token, n] : found) {
@@ -101,7 +106,8 @@ void VocabularyTokenizer::set_counted(const std::map<std::string, int64_t>& coun
 }
 
 void VocabularyTokenizer::describe_length(Fields& f) {
-  f("max_length", max_length_, "longest sequence of tokens, special ones included; longer texts are cut, running text into windows of it")
+  f("max_length", max_length_,
+    "longest sequence of tokens, special ones included; longer texts are cut, running text into windows of it")
       .range(3, 1 << 20);
 }
 

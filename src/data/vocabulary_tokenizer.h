@@ -41,7 +41,10 @@ struct VocabularyTokenizer : Tokenizer {
   bool set_tokens(std::vector<std::string> tokens, std::string& missing);
   /// The special tokens, then `counts` by descending count, equal counts by text.
   void set_counted(const std::map<std::string, int64_t>& counts, int64_t min_count, int64_t max_size);
-  int32_t id_of(std::string_view token) const { const auto it = index_.find(token); return it == index_.end() ? -1 : it->second; }
+  int32_t id_of(std::string_view token) const {
+    const auto it = index_.find(token);
+    return it == index_.end() ? -1 : it->second;
+  }
   int32_t unknown() const { return unknown_; }
 
   void describe_length(Fields& f);

@@ -15,7 +15,7 @@ std::vector<uint32_t> sums_before(const Recording& r) {
       if (record.in[0].value < record.out[0]) before[record.out[0]] = record.in[0].value;
       continue;
     }
-    std::span<const Use> in = record.in;          // sums are read in the order in which they are written
+    std::span<const Use> in = record.in;  // sums are read in the order in which they are written
     for (uint32_t v : record.out)
       for (size_t k = 0; k < in.size(); ++k) {
         const RecordedValue &sum = r.values[in[k].value], &made = r.values[v];
@@ -40,12 +40,13 @@ std::vector<Contribution> contributions(const Recording& r) {
     c.number = c.before != nothing ? all[c.before].number + 1 : r.values[v].made_by != nothing;
     last[v] = v;
   }
-  for (uint32_t v = uint32_t(all.size()); v-- > 0;) {   // what a chain ends with is known at its end
+  for (uint32_t v = uint32_t(all.size()); v-- > 0;) {  // what a chain ends with is known at its end
     all[v].total = all[last[v]].number;
     all[v].into = r.values[last[v]].gradient_of;
     if (before[v] != nothing) last[before[v]] = last[v];
   }
-  for (auto& c : all) if (c.total < 2 || c.number == 0) c = {};
+  for (auto& c : all)
+    if (c.total < 2 || c.number == 0) c = {};
   return all;
 }
 

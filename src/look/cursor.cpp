@@ -33,7 +33,8 @@ std::string joined(const std::vector<std::string>& words, size_t from) {
 int64_t count_in(const std::vector<std::string>& words) {
   if (words.empty()) return 1;
   const auto n = number_of(words[0]);
-  if (!n || *n < 1 || words.size() > 1) mistake("a number of records is a whole number from 1 on, not " + in_quotes(joined(words, 0)));
+  if (!n || *n < 1 || words.size() > 1)
+    mistake("a number of records is a whole number from 1 on, not " + in_quotes(joined(words, 0)));
   return *n;
 }
 
@@ -42,7 +43,9 @@ constexpr uint32_t lines_around = 5;
 }  // namespace
 
 Cursor::Cursor(Recording recording, Recompute recompute) : recompute_(std::move(recompute)) {
-  if (recording.records.empty()) throw Error(ErrorKind::usage, "the recording holds no records", "record a step: tapedeck look list EXPERIMENT --save tape.tdt");
+  if (recording.records.empty())
+    throw Error(ErrorKind::usage, "the recording holds no records",
+                "record a step: tapedeck look list EXPERIMENT --save tape.tdt");
   levels_.push_back({std::move(recording), 0});
 }
 
@@ -50,20 +53,24 @@ const std::vector<Cursor::Command>& Cursor::commands() {
   using C = Cursor&;
   using W = const Words&;
   static const std::vector<Command> all = {
-      {"next", "[N]", "the next record, or the Nth from here", [](C c, W words) {
+      {"next", "[N]", "the next record, or the Nth from here",
+       [](C c, W words) {
          if (c.at() == c.last()) return text("this is the last record, #", c.last(), "\n");
          return c.move(std::min<int64_t>(c.last() - c.at(), count_in(words)) + c.at());
        }},
-      {"back", "[N]", "the record before, or the Nth before", [](C c, W words) {
+      {"back", "[N]", "the record before, or the Nth before",
+       [](C c, W words) {
          return c.at() == 0 ? "this is the first record, #0\n" : c.move(c.at() - std::min<int64_t>(c.at(), count_in(words)));
        }},
-      {"goto", "#N", "that record", [](C c, W words) {
+      {"goto", "#N", "that record",
+       [](C c, W words) {
          const auto n = words.size() == 1 ? number_of(words[0], '#') : std::nullopt;
          if (!n) mistake("goto takes the number of a record", text("#0 to #", c.last()));
          return c.move(*n);
        }},
       {"into", "", "the op's reference: the smaller ops, computed on this record's own inputs", [](C c, W) { return c.into(); }},
-      {"out", "", "back from an op's smaller ops to the op", [](C c, W) {
+      {"out", "", "back from an op's smaller ops to the op",
+       [](C c, W) {
          if (c.levels_.size() == 1) return std::string("this is the step itself: nothing was entered\n");
          c.levels_.pop_back();
          return record_text(c.r(), c.at());
@@ -77,24 +84,29 @@ const std::vector<Cursor::Command>& Cursor::commands() {
       {"break", "op GLOB, scope GLOB, nan", "a place to stop at: ops or scopes that match, numbers that are none",
        [](C c, W words) { return c.set_break(words); }},
       {"breaks", "", "the places to stop at", [](C c, W) { return c.breaks(); }},
-      {"delete", "N", "forgets a place to stop at", [](C c, W words) {
+      {"delete", "N", "forgets a place to stop at",
+       [](C c, W words) {
          const auto n = words.size() == 1 ? number_of(words[0]) : std::nullopt;
          const size_t before = c.breaks_.size();
          if (n) std::erase_if(c.breaks_, [&](auto& b) { return b.number == *n; });
-         if (c.breaks_.size() == before) mistake("delete takes the number of a place to stop at", before ? "breaks lists them" : "there are none");
+         if (c.breaks_.size() == before)
+           mistake("delete takes the number of a place to stop at", before ? "breaks lists them" : "there are none");
          return c.breaks();
        }},
-      {"continue", "[back]", "to the next place to stop at, or the one before", [](C c, W words) {
+      {"continue", "[back]", "to the next place to stop at, or the one before",
+       [](C c, W words) {
          const bool backwards = words == Words{"back"};
          if (!words.empty() && !backwards) mistake("continue takes nothing or `back`, not " + in_quotes(joined(words, 0)));
          return c.proceed(backwards);
        }},
-      {"list", "", "the records around this one", [](C c, W) {
+      {"list", "", "the records around this one",
+       [](C c, W) {
          return lines_text(c.r(), c.at() - std::min(c.at(), lines_around), std::min(c.last(), c.at() + lines_around), c.at());
        }},
       {"where", "", "position, phase, what it belongs to, memory alive", [](C c, W) { return c.position(); }},
       {"memory", "", "bytes alive by purpose, and the largest buffers", [](C c, W) { return memory_text(c.r(), c.at()); }},
-      {"phase", "", "the first record of the next phase", [](C c, W) {
+      {"phase", "", "the first record of the next phase",
+       [](C c, W) {
          for (uint32_t i = c.at() + 1; i <= c.last(); ++i)
            if (phase(c.r().records[i]) != phase(c.record())) return c.move(i);
          return text("#", c.at(), " is in the last phase, ", phase(c.record()), "\n");
@@ -102,8 +114,10 @@ const std::vector<Cursor::Command>& Cursor::commands() {
       {"find", "TEXT", "the next record with it in the name of its op, of its place or of a value it uses",
        [](C c, W words) { return c.find(joined(words, 0)); }},
       {"explain", "", "what the op computes", [](C c, W) { return c.explain(); }},
-      {"checkgrad", "", "the op's derivatives against differences, on this record's own inputs", [](C c, W) { return c.checkgrad(); }},
-      {"help", "", "this list", [](C, W) {
+      {"checkgrad", "", "the op's derivatives against differences, on this record's own inputs",
+       [](C c, W) { return c.checkgrad(); }},
+      {"help", "", "this list",
+       [](C, W) {
          TableRows rows;
          for (auto& command : commands()) rows.push_back({text("  ", command.name, " ", command.arguments), command.doc});
          return table(rows, "ll") + "the beginning of a word is enough; an empty line repeats the last command\n";
@@ -121,7 +135,8 @@ std::string Cursor::answer(const std::string& line) {
   std::vector<std::string> names;
   for (auto& command : commands()) names.push_back(command.name);
   auto found = std::find(names.begin(), names.end(), words[0]);
-  if (found == names.end()) found = std::find_if(names.begin(), names.end(), [&](auto& name) { return name.starts_with(words[0]); });
+  if (found == names.end())
+    found = std::find_if(names.begin(), names.end(), [&](auto& name) { return name.starts_with(words[0]); });
   try {
     if (found == names.end()) {
       const std::string near = suggest(words[0], names);
@@ -132,13 +147,12 @@ std::string Cursor::answer(const std::string& line) {
     words.erase(words.begin());
     if (*command.arguments == 0 && !words.empty()) mistake(text(command.name, " takes nothing, not ", in_quotes(words[0])));
     return command.run(*this, words);
-  } catch (const Error& error) {
-    return text("error: ", error.what(), "\n");
-  }
+  } catch (const Error& error) { return text("error: ", error.what(), "\n"); }
 }
 
 std::string Cursor::greeting() const {
-  return title(r()) + text(r().records.size(), " records, ", r().values.size(), " values; help lists the commands\n") + record_text(r(), at());
+  return title(r()) + text(r().records.size(), " records, ", r().values.size(), " values; help lists the commands\n") +
+         record_text(r(), at());
 }
 
 std::string Cursor::prompt() const {
@@ -157,7 +171,8 @@ std::string Cursor::move(int64_t to) {
 uint32_t Cursor::value_named(const std::string& name) const {
   if (name.empty()) mistake("which value?", text("%0 to %", r().values.size() - 1, ", or a name"));
   if (const auto n = number_of(name, '%')) {
-    if (*n < 0 || *n >= int64_t(r().values.size())) mistake(text("there is no value %", *n, ": the values are %0 to %", r().values.size() - 1));
+    if (*n < 0 || *n >= int64_t(r().values.size()))
+      mistake(text("there is no value %", *n, ": the values are %0 to %", r().values.size() - 1));
     return uint32_t(*n);
   }
   uint32_t found = nothing;
@@ -174,7 +189,8 @@ uint32_t Cursor::value_named(const std::string& name) const {
 std::string Cursor::set_break(const Words& words) {
   const std::string what = words.empty() ? "" : words[0], pattern = joined(words, 1);
   const bool nan = what == "nan" && words.size() == 1;
-  if (!nan && ((what != "op" && what != "scope") || words.size() != 2)) mistake("break takes `op GLOB`, `scope GLOB` or `nan`", "e.g. break op attention*");
+  if (!nan && ((what != "op" && what != "scope") || words.size() != 2))
+    mistake("break takes `op GLOB`, `scope GLOB` or `nan`", "e.g. break op attention*");
   const Break b{nan ? Break::not_finite : what == "op" ? Break::op : Break::scope, pattern, ++break_count_};
   int64_t count = 0;
   for (uint32_t i = 0; i <= last(); ++i) count += stops(i, b);
@@ -201,16 +217,20 @@ std::string Cursor::proceed(bool backwards) {
   for (int64_t i = at() + by; i >= 0 && i <= int64_t(last()); i += by)
     for (auto& b : breaks_)
       if (stops(uint32_t(i), b)) return text("break ", b.number, "\n") + move(i);
-  return text(breaks_.empty() ? "no places to stop at" : "nowhere to stop", backwards ? " before here: the first record\n" : " after here: the last record\n") +
+  return text(breaks_.empty() ? "no places to stop at" : "nowhere to stop",
+              backwards ? " before here: the first record\n" : " after here: the last record\n") +
          move(backwards ? 0 : last());
 }
 
 std::string Cursor::position() const {
   std::string out;
   for (auto& [recording, i] : levels_)
-    out += text(out.empty() ? "" : "inside it: ", "#", i, " of ", recording.records.size(), ", ", phase(recording.records[i]), ": ", where(recording, i), "\n");
-  if (const std::string place = asked_for(levels_[0].recording, levels_[0].recording.records[levels_[0].at]); !place.empty()) out += "asked for at " + place + "\n";
-  return out + text(total(record().alive), " bytes (", bytes_text(double(total(record().alive))), ") alive after it, at most ", record().peak, " while it ran\n");
+    out += text(out.empty() ? "" : "inside it: ", "#", i, " of ", recording.records.size(), ", ", phase(recording.records[i]),
+                ": ", where(recording, i), "\n");
+  if (const std::string place = asked_for(levels_[0].recording, levels_[0].recording.records[levels_[0].at]); !place.empty())
+    out += "asked for at " + place + "\n";
+  return out + text(total(record().alive), " bytes (", bytes_text(double(total(record().alive))), ") alive after it, at most ",
+                    record().peak, " while it ran\n");
 }
 
 std::string Cursor::find(const std::string& wanted) {
@@ -231,9 +251,11 @@ std::string Cursor::explain() const {
   const std::string& op = record().op;
   const auto entry = std::find_if(op_table().begin(), op_table().end(), [&](auto& e) { return e.name == op; });
   if (entry == op_table().end())
-    return record().kind == OpRecord::Kind::update ? "the optimizer's update: see `tapedeck explain` of its type\n" : plain(op) + " is not in the table of ops\n";
+    return record().kind == OpRecord::Kind::update ? "the optimizer's update: see `tapedeck explain` of its type\n"
+                                                   : plain(op) + " is not in the table of ops\n";
   std::string out = text(op, ": ", entry->doc, "\n");
-  if (record().kind == OpRecord::Kind::backward) out += "this record is its derivative: from gradients of the outputs to gradients of the inputs\n";
+  if (record().kind == OpRecord::Kind::backward)
+    out += "this record is its derivative: from gradients of the outputs to gradients of the inputs\n";
   return out + text("`tapedeck explain ", op, "` shows its reference, its backward in ops, cost and checks\n");
 }
 

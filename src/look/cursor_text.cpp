@@ -10,7 +10,7 @@ constexpr int64_t few = 8, row_length = 16;
 std::string elements_text(const RecordedValue& v) {
   const int64_t n = v.shape.size(), shown = int64_t(v.sample.size());
   std::string out;
-  if (shown < n) {                                // evenly spaced: element i n / shown
+  if (shown < n) {  // evenly spaced: element i n / shown
     for (int64_t i = 0; i < shown; i += std::max<int64_t>(1, shown / few))
       out += text(i ? "  " : "", "[", i * n / shown, "] ", number(double(v.sample[size_t(i)])));
     return out;
@@ -26,8 +26,8 @@ std::string elements_text(const RecordedValue& v) {
 std::string summary_text(const Recording& r, uint32_t id) {
   const RecordedValue& v = r.values[id];
   if (!is_floating(v.dtype)) return text("min ", number(v.summary.min), "  max ", number(v.summary.max));
-  std::string out = text("min ", number(v.summary.min), "  max ", number(v.summary.max), "  mean ", number(v.summary.mean), "  rms ",
-                         number(root_mean_square(v)), "  zeros ", v.summary.zeros, " of ", v.shape.size());
+  std::string out = text("min ", number(v.summary.min), "  max ", number(v.summary.max), "  mean ", number(v.summary.mean),
+                         "  rms ", number(root_mean_square(v)), "  zeros ", v.summary.zeros, " of ", v.shape.size());
   if (v.summary.finite()) return out;
   return out + text("  NaN ", v.summary.nan, "  infinite ", v.summary.infinite, ", ", first_bad_text(r, id));
 }
@@ -37,7 +37,8 @@ uint32_t differentiated(const Recording& r, uint32_t g) {
   for (uint32_t v = g; v != nothing;) {
     if (r.values[v].gradient_of != nothing) return r.values[v].gradient_of;
     const uint32_t i = r.values[v].made_by;
-    if (i == nothing || r.records[i].kind != OpRecord::Kind::add || r.records[i].in.empty() || r.records[i].in[0].value >= v) break;
+    if (i == nothing || r.records[i].kind != OpRecord::Kind::add || r.records[i].in.empty() || r.records[i].in[0].value >= v)
+      break;
     v = r.records[i].in[0].value;
   }
   return nothing;
@@ -46,13 +47,15 @@ uint32_t differentiated(const Recording& r, uint32_t g) {
 /// What sweep a record belongs to: the value it started from.
 std::string loss_label(const Recording& r, uint32_t i) {
   uint32_t loss = nothing;
-  for (auto& s : r.sweeps) if (s.at <= i) loss = s.value;
+  for (auto& s : r.sweeps)
+    if (s.at <= i) loss = s.value;
   return loss == nothing ? "loss" : label(loss);
 }
 
 std::string saved_because(const Recording& r, const OpRecord& x, uint32_t v) {
   if (x.origin == nothing) return "";
-  for (auto& save : r.records[x.origin].saves) if (save.value == v) return " (" + plain(save.why) + ")";
+  for (auto& save : r.records[x.origin].saves)
+    if (save.value == v) return " (" + plain(save.why) + ")";
   return "";
 }
 
@@ -67,19 +70,22 @@ std::string chain_text(const Recording& r, uint32_t v, uint32_t of) {
     if (use.role == Use::Role::gradient) {
       const uint32_t y = r.values[use.value].gradient_of;
       sum += text(sum.empty() ? "" : " + ", "(d ", label(y), " / d ", label(of), ")^T d ", loss, " / d ", label(y));
-      from += text("    ", label(use.value), " = d ", loss, " / d ", label(y), ", from ", where(r, r.values[use.value].made_by), "\n");
+      from += text("    ", label(use.value), " = d ", loss, " / d ", label(y), ", from ", where(r, r.values[use.value].made_by),
+                   "\n");
     }
-    if (use.role == Use::Role::saved) from += text("    ", shown(r, use.value), ", kept since forward", saved_because(r, x, use.value), "\n");
+    if (use.role == Use::Role::saved)
+      from += text("    ", shown(r, use.value), ", kept since forward", saved_because(r, x, use.value), "\n");
     if (use.role == Use::Role::sum) from += text("    added to ", label(use.value), ", what other records gave before\n");
   }
   if (x.kind == OpRecord::Kind::add) {
     for (size_t k = 0; k < x.in.size(); ++k) sum += text(k ? " + " : "", label(x.in[k].value));
-    return text("  it is the gradient of ", shown(r, of), ": gradients that meet are added up\n  d ", loss, " / d ", label(of), " = ", sum, "\n");
+    return text("  it is the gradient of ", shown(r, of), ": gradients that meet are added up\n  d ", loss, " / d ", label(of),
+                " = ", sum, "\n");
   }
   std::string out = text("  it is the gradient of ", shown(r, of), "\n");
   if (sum.empty()) return out + text("  computed in the rule of ", where(r, x.origin), ", by ", call(x), "\n");
-  return out + text("  d ", loss, " / d ", label(of), " = ", sum, "\n  by ", short_name(r, i), x.origin == nothing ? "" : " (the derivative of " + where(r, x.origin) + ")",
-                    ", which read\n", from);
+  return out + text("  d ", loss, " / d ", label(of), " = ", sum, "\n  by ", short_name(r, i),
+                    x.origin == nothing ? "" : " (the derivative of " + where(r, x.origin) + ")", ", which read\n", from);
 }
 
 std::string life_text(const Recording& r, uint32_t at, uint32_t v) {
@@ -88,8 +94,9 @@ std::string life_text(const Recording& r, uint32_t at, uint32_t v) {
   const uint32_t born = r.values[v].made_by;
   uint32_t overwritten = nothing;
   for (uint32_t w = v + 1; w < r.values.size() && overwritten == nothing; ++w)
-    if (r.values[w].buffer == r.values[v].buffer && r.values[w].made_by != nothing && r.values[w].made_by != born && r.values[w].hash != r.values[v].hash &&
-        (born == nothing || r.values[w].made_by > born) && original(r, w) != original(r, v) && r.values[w].shape == r.values[v].shape)
+    if (r.values[w].buffer == r.values[v].buffer && r.values[w].made_by != nothing && r.values[w].made_by != born &&
+        r.values[w].hash != r.values[v].hash && (born == nothing || r.values[w].made_by > born) &&
+        original(r, w) != original(r, v) && r.values[w].shape == r.values[v].shape)
       overwritten = w;
   std::string out = text("  its buffer: ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)], ", taken ",
                          b.taken == nothing ? "before the recording" : text("for #", b.taken), ", given back ",
@@ -97,7 +104,8 @@ std::string life_text(const Recording& r, uint32_t at, uint32_t v) {
   const bool future = born != nothing && born > at;
   if (future) out += text("; it does not exist yet at #", at);
   else out += b.given != nothing && b.given <= at ? text("; gone at #", at) : text("; alive at #", at);
-  if (overwritten != nothing) out += text("; ", short_name(r, r.values[overwritten].made_by), " writes ", label(overwritten), " in its place");
+  if (overwritten != nothing)
+    out += text("; ", short_name(r, r.values[overwritten].made_by), " writes ", label(overwritten), " in its place");
   return out + "\n";
 }
 
@@ -105,17 +113,21 @@ std::string life_text(const Recording& r, uint32_t at, uint32_t v) {
 
 std::string record_text(const Recording& r, uint32_t i) {
   const OpRecord& x = r.records[i];
-  std::string out = text("#", i, " of ", r.records.size(), "  ", phase(x), "  ", x.scope.empty() ? "" : plain(x.scope) + "\n  ", call(x), "\n");
+  std::string out =
+      text("#", i, " of ", r.records.size(), "  ", phase(x), "  ", x.scope.empty() ? "" : plain(x.scope) + "\n  ", call(x), "\n");
   for (uint32_t v : x.out)
-    out += text("  makes  ", shown(r, v), r.statistics ? text(", rms ", number(root_mean_square(r.values[v]))) : "", bad(r.values[v]) ? "  NOT FINITE" : "", "\n");
+    out += text("  makes  ", shown(r, v), r.statistics ? text(", rms ", number(root_mean_square(r.values[v]))) : "",
+                bad(r.values[v]) ? "  NOT FINITE" : "", "\n");
   constexpr std::string_view roles[] = {"  reads  ", "  reads  gradient ", "  reads  saved ", "  adds to  "};
   for (auto& use : x.in) {
     const uint32_t of = use.role == Use::Role::gradient ? differentiated(r, use.value) : nothing;
-    out += text(roles[size_t(use.role)], shown(r, use.value), of == nothing ? "" : " of " + label(of), ", ",
-                r.values[use.value].made_by == nothing ? "made outside the tape" : "from " + where(r, r.values[use.value].made_by), "\n");
+    out += text(
+        roles[size_t(use.role)], shown(r, use.value), of == nothing ? "" : " of " + label(of), ", ",
+        r.values[use.value].made_by == nothing ? "made outside the tape" : "from " + where(r, r.values[use.value].made_by), "\n");
   }
   for (auto& save : x.saves) out += text("  keeps  ", label(save.value), ": ", plain(save.why), "\n");
-  if (x.origin != nothing && x.kind != OpRecord::Kind::again && x.kind != OpRecord::Kind::restore) out += text("  for the gradient of ", where(r, x.origin), "\n");
+  if (x.origin != nothing && x.kind != OpRecord::Kind::again && x.kind != OpRecord::Kind::restore)
+    out += text("  for the gradient of ", where(r, x.origin), "\n");
   std::string cost = time_text(x.ns);
   if (x.flops > 0) cost += ", " + count_text(x.flops) + " flops";
   return out + text("  ", cost, ", ", bytes_text(double(total(x.alive))), " alive afterwards\n");
@@ -123,11 +135,13 @@ std::string record_text(const Recording& r, uint32_t i) {
 
 std::string value_text(const Recording& r, uint32_t at, uint32_t v) {
   const RecordedValue& x = r.values[v];
-  std::string out = text(shown(r, v), ", ", made_by(r, x.made_by), x.made_by != nothing && x.made_by > at ? " (later)" : "", "\n");
+  std::string out =
+      text(shown(r, v), ", ", made_by(r, x.made_by), x.made_by != nothing && x.made_by > at ? " (later)" : "", "\n");
   if (const uint32_t of = differentiated(r, v); of != nothing) out += text("  the gradient of ", shown(r, of), "\n");
   if (x.copy_of != nothing) out += text("  the same elements as ", shown(r, x.copy_of), "\n");
   if (!r.statistics) return out + "  this recording has no statistics\n";
-  return out + text("  summary   ", summary_text(r, v), "\n  elements  ", x.sample.empty() ? "none were kept" : elements_text(x), "\n");
+  return out +
+         text("  summary   ", summary_text(r, v), "\n  elements  ", x.sample.empty() ? "none were kept" : elements_text(x), "\n");
 }
 
 std::string gradient_text(const Recording& r, uint32_t at, uint32_t v) {
@@ -148,9 +162,12 @@ std::string gradient_text(const Recording& r, uint32_t at, uint32_t v) {
     const bool added = std::any_of(x.in.begin(), x.in.end(), [&](auto& use) {
       return use.role == Use::Role::sum && r.values[use.value].buffer == r.values[g].buffer;
     });
-    out += text("  ", k + 1, i > at ? " later: " : ": ", where(r, i), added ? " adds: " : " writes: ", typed(r, g), ", rms ", number(root_mean_square(r.values[g])), "\n");
+    out += text("  ", k + 1, i > at ? " later: " : ": ", where(r, i), added ? " adds: " : " writes: ", typed(r, g), ", rms ",
+                number(root_mean_square(r.values[g])), "\n");
     if (i > at) continue;
-    for (auto& use : x.in) if (use.role == Use::Role::gradient) out += text("     from ", shown(r, use.value), ", the gradient of ", shown(r, differentiated(r, use.value)), "\n");
+    for (auto& use : x.in)
+      if (use.role == Use::Role::gradient)
+        out += text("     from ", shown(r, use.value), ", the gradient of ", shown(r, differentiated(r, use.value)), "\n");
     if (r.statistics && !r.values[g].sample.empty()) out += "  elements  " + elements_text(r.values[g]) + "\n";
   }
   return out;
@@ -163,7 +180,8 @@ std::string why_text(const Recording& r, uint32_t at, uint32_t v) {
   std::string kept, read;
   for (uint32_t i = 0; i < r.records.size(); ++i) {
     const OpRecord& x = r.records[i];
-    for (auto& save : x.saves) if (save.value == v) kept += text("  kept for backward by ", where(r, i), ": ", plain(save.why), "\n");
+    for (auto& save : x.saves)
+      if (save.value == v) kept += text("  kept for backward by ", where(r, i), ": ", plain(save.why), "\n");
     const auto use = std::find_if(x.in.begin(), x.in.end(), [&](auto& u) { return u.value == v; });
     if (use != x.in.end()) read += (read.empty() ? "" : ", ") + short_name(r, i);
   }
@@ -190,7 +208,8 @@ std::string memory_text(const Recording& r, uint32_t at) {
 std::string lines_text(const Recording& r, uint32_t first, uint32_t last, uint32_t at) {
   TableRows rows;
   for (uint32_t i = first; i <= last; ++i)
-    rows.push_back({i == at ? ">" : "", std::to_string(i), std::string(phase(r.records[i])), line(r, r.records[i]), plain(r.records[i].scope)});
+    rows.push_back({i == at ? ">" : "", std::to_string(i), std::string(phase(r.records[i])), line(r, r.records[i]),
+                    plain(r.records[i].scope)});
   return table(rows, "lrlll");
 }
 

@@ -19,7 +19,8 @@ std::string difference(const Recording& a, const Recording& b, uint32_t i) {
     const RecordedValue &v = a.values[x.out[k]], &w = b.values[y.out[k]];
     if (v.shape != w.shape || v.dtype != w.dtype) return text("output ", k, " has another shape");
     if (v.hash != w.hash)
-      return text("output ", k, v.name.empty() ? "" : " (" + plain(v.name) + ")", " has other bits: rms ", number(root_mean_square(v)), " and ", number(root_mean_square(w)));
+      return text("output ", k, v.name.empty() ? "" : " (" + plain(v.name) + ")", " has other bits: rms ",
+                  number(root_mean_square(v)), " and ", number(root_mean_square(w)));
   }
   return "";
 }
@@ -42,8 +43,9 @@ std::string look_diff(const Recording& a, const Recording& b) {
     const std::string what = difference(a, b, i);
     if (what.empty()) continue;
     if (count++ == 0)
-      first = text("first difference at ", where(a, i), ", ", phase(a.records[i]), ": ", what, "\n  A  ", call(a.records[i]), "\n  B  ",
-                   where(b, i), ": ", call(b.records[i]), "\n  its inputs ", same_inputs(a, b, i) ? "are the same bits" : "differ already", "\n");
+      first = text("first difference at ", where(a, i), ", ", phase(a.records[i]), ": ", what, "\n  A  ", call(a.records[i]),
+                   "\n  B  ", where(b, i), ": ", call(b.records[i]), "\n  its inputs ",
+                   same_inputs(a, b, i) ? "are the same bits" : "differ already", "\n");
   }
   std::string out = "A  " + title(a) + "B  " + title(b);
   if (a.records.size() != b.records.size()) out += text("A has ", a.records.size(), " records, B has ", b.records.size(), "\n");

@@ -15,14 +15,16 @@ Tensors copies(In side) {
 
 Tensors fresh_outputs(const Op& op, In x) {
   Tensors y;
-  for (auto& spec : op.infer(x)) y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].detach().view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
+  for (auto& spec : op.infer(x))
+    y.push_back(spec.shares >= 0 ? x[size_t(spec.shares)].detach().view(spec.shape) : Tensor::empty(spec.shape, spec.dtype));
   return y;
 }
 
 Tensors pull_back(const Op& op, In in, In out, In dy, Wanted wanted) {
-  const Tensors given = copies(dy);               // the kernel may write over it
+  const Tensors given = copies(dy);  // the kernel may write over it
   Few<Grad, max_inputs> dx;
-  for (size_t k = 0; k < in.size(); ++k) dx.push_back({wanted[k] ? Tensor::empty(in[k].shape(), in[k].dtype()) : Tensor{}, wanted[k], false});
+  for (size_t k = 0; k < in.size(); ++k)
+    dx.push_back({wanted[k] ? Tensor::empty(in[k].shape(), in[k].dtype()) : Tensor{}, wanted[k], false});
   if (!op.backward(in, out, given, dx)) return op.vjp(in, out, dy, wanted);
   Tensors made;
   for (auto& g : dx) made.push_back(g.into);

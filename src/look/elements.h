@@ -1,5 +1,5 @@
-// What is done with the elements of tensors beside tensor/inspect.h: copies and fresh buffers to compute in once more, a sample, how far
-// two tensors differ. Next: record_again.cpp, local_derivative.cpp and expansion.cpp, which compute again.
+// What is done with the elements of tensors beside tensor/inspect.h: copies and fresh buffers to compute in once more, a sample,
+// how far two tensors differ. Next: record_again.cpp, local_derivative.cpp and expansion.cpp, which compute again.
 #pragma once
 #include <vector>
 
@@ -17,7 +17,9 @@ Tensors pull_back(const Op& op, In in, In out, In dy, Wanted wanted);
 std::vector<float> sample(const Tensor& t);
 
 /// relative: largest |got - exact| by the largest |exact|; ulp: largest difference in units of the last place of f32 there.
-struct Difference { double relative = 0, ulp = 0; };
+struct Difference {
+  double relative = 0, ulp = 0;
+};
 Difference difference(const Tensor& got, const Tensor& exact);
 
 }  // namespace tapedeck::look

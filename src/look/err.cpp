@@ -12,13 +12,16 @@ std::string look_err(const Recording& r, const LookOptions& o) {
     if (r.records[i].error >= 0 && selected(r.records[i], o)) ids.push_back(i);
   largest_first(ids, o.json ? 0 : o.top, [&](uint32_t i) { return r.records[i].error; });
   if (o.json)
-    return json_list(ids, [&](uint32_t i) {
-             return json_object({{"record", i}, {"error", r.records[i].error}, {"ulp", r.records[i].error_ulp}});
-           }).dump() + "\n";
+    return json_list(ids,
+                     [&](uint32_t i) {
+                       return json_object({{"record", i}, {"error", r.records[i].error}, {"ulp", r.records[i].error_ulp}});
+                     })
+               .dump() +
+           "\n";
   if (ids.empty()) return title(r) + "nothing was computed in f64 as well: record with look err EXPERIMENT, in f32\n";
   const OpRecord& worst = r.records[ids[0]];
-  const std::string headline = text("furthest off: ", where(r, ids[0]), ", ", phase(worst), ": ", number(worst.error), " of the largest element, at most ",
-                                    number(worst.error_ulp), " units in the last place\n");
+  const std::string headline = text("furthest off: ", where(r, ids[0]), ", ", phase(worst), ": ", number(worst.error),
+                                    " of the largest element, at most ", number(worst.error_ulp), " units in the last place\n");
   TableRows rows{{"#", "phase", "op", "error", "worst ulp", "rms", "scope"}};
   for (uint32_t i : ids) {
     const OpRecord& x = r.records[i];

@@ -13,7 +13,7 @@
 namespace tapedeck::look {
 namespace {
 
-constexpr double limit = 1e-6;                    // of a gap between derivatives, in f64
+constexpr double limit = 1e-6;  // of a gap between derivatives, in f64
 
 /// A computation that just happened. dy: empty for a forward one. results: what it wrote.
 struct CapturedCall {
@@ -35,14 +35,16 @@ Tensors in_smaller_ops(const CapturedCall& m) {
   if (m.dy.empty()) return m.op.reference(m.in);
   const Tensors y = outputs_of(m.op, m.in), all = m.op.vjp(m.in, y, m.dy, m.wanted);
   Tensors wanted;
-  for (size_t k = 0; k < all.size() && k < m.wanted.size(); ++k) if (m.wanted[k]) wanted.push_back(all[k]);
+  for (size_t k = 0; k < all.size() && k < m.wanted.size(); ++k)
+    if (m.wanted[k]) wanted.push_back(all[k]);
   return wanted;
 }
 
 Recording record_smaller_ops(const CapturedCall& m, const RecorderOptions& options, Tensors& results) {
   Recorder recorder(options);
   const auto name = [&](In side, const char* what) {
-    for (size_t k = 0; k < side.size(); ++k) if (side[k]) recorder.name_parameter(side[k], {}, text(what, " ", k), false);
+    for (size_t k = 0; k < side.size(); ++k)
+      if (side[k]) recorder.name_parameter(side[k], {}, text(what, " ", k), false);
   };
   name(m.in, "input");
   name(m.dy, "gradient of output");
@@ -56,7 +58,7 @@ class CaptureVisitor final : public RecordVisitor {
 
   void before(uint32_t record, const OpCall& call) override {
     if (record != path_[0].record || call.kind != OpCall::Kind::backward) return;
-    dy_ = copies(call.dy);                        // the kernel may write over it
+    dy_ = copies(call.dy);  // the kernel may write over it
     before_ = {};
     for (auto& g : call.dx) before_.push_back(g.wanted && g.accumulate ? g.into.clone() : Tensor{});
   }
@@ -75,10 +77,11 @@ class CaptureVisitor final : public RecordVisitor {
 
  private:
   void backward(const OpCall& call, CapturedCall& m) const {
-    for (size_t k = 0; k < m.in.size(); ++k)      // what the kernel does not read may be gone: the forward record had it
+    for (size_t k = 0; k < m.in.size(); ++k)  // what the kernel does not read may be gone: the forward record had it
       if (!m.in[k] && call.in[k] && origin_ == call.op.name() && k < inputs_.size()) m.in[k] = inputs_[k];
     for (size_t k = 0; k < m.in.size(); ++k)
-      if (!m.in[k] && call.in[k]) throw Error(ErrorKind::value, text("input ", k, " of ", call.op.name(), " was not kept up to here"));
+      if (!m.in[k] && call.in[k])
+        throw Error(ErrorKind::value, text("input ", k, " of ", call.op.name(), " was not kept up to here"));
     m.dy = dy_;
     for (size_t k = 0; k < call.dx.size(); ++k) {
       m.wanted.push_back(call.dx[k].wanted);
@@ -109,7 +112,7 @@ struct Projection {
   explicit Projection(const CapturedCall& m) : op(m.op) {
     for (auto& t : m.in) in.push_back(t && is_floating(t.dtype()) ? t.to(DType::f64) : t);
     y = outputs_of(op, in);
-    const size_t asked = m.traits.has_reference ? op.reference(in).size() : y.size();       // what comes after these has no derivative
+    const size_t asked = m.traits.has_reference ? op.reference(in).size() : y.size();  // what comes after these has no derivative
     for (size_t i = 0; i < y.size(); ++i) {
       if (i >= asked || !is_floating(y[i].dtype())) dy.push_back({});
       else if (m.dy.empty()) dy.push_back(Tensor::normal(y[i].shape(), root_key(17) / "seed" / int(i), 0, 1, DType::f64));
@@ -120,7 +123,9 @@ struct Projection {
     op.forward(in, y);
     return sum([](double term) { return term; });
   }
-  double size() const { return sum([](double term) { return std::fabs(term); }); }
+  double size() const {
+    return sum([](double term) { return std::fabs(term); });
+  }
   /// Of what is finite: a masked score stays minus infinity.
   template <class F>
   double sum(F&& of) const {
@@ -142,9 +147,12 @@ struct Projection {
 };
 
 /// The derivative along one direction: exact by the op's backward; numeric by the two step lengths that agree best.
-struct DirectionalDerivative { double exact = 0, numeric = 0, doubt = HUGE_VAL; };
+struct DirectionalDerivative {
+  double exact = 0, numeric = 0, doubt = HUGE_VAL;
+};
 
-/// A step moves each element by a share of itself, so that none leaves the op's domain or crosses 0; zeros by a share of the rest.
+/// A step moves each element by a share of itself, so that none leaves the op's domain or crosses 0; zeros by a share of the
+/// rest.
 DirectionalDerivative along_direction(Projection& f, In start, In gradient, Key key) {
   Tensors u;
   DirectionalDerivative result;
@@ -164,11 +172,13 @@ DirectionalDerivative along_direction(Projection& f, In start, In gradient, Key 
   }
   const auto moved = [&](double t) {
     for (size_t k = 0; k < u.size(); ++k)
-      for (int64_t e = 0; u[k] && e < u[k].size(); ++e) f.in[k].raw<double>()[e] = start[k].raw<double>()[e] + t * u[k].raw<double>()[e];
+      for (int64_t e = 0; u[k] && e < u[k].size(); ++e)
+        f.in[k].raw<double>()[e] = start[k].raw<double>()[e] + t * u[k].raw<double>()[e];
     return f.value();
   };
   for (double h : {1e-3, 1e-4, 1e-5, 1e-6}) {
-    const double whole = testing::central_difference(moved, h), half = testing::central_difference(moved, h / 2), doubt = std::fabs(whole - half);
+    const double whole = testing::central_difference(moved, h), half = testing::central_difference(moved, h / 2),
+                 doubt = std::fabs(whole - half);
     if (doubt < result.doubt) result.numeric = half, result.doubt = doubt;
     if (result.doubt <= 1e-9 * std::fabs(half)) break;
   }
@@ -183,10 +193,11 @@ std::string verdict(const CapturedCall& m) {
   Projection f(m);
   const Tensors start = copies(f.in), gradient = f.gradient();
   int64_t elements = 0;
-  for (auto& t : f.in) if (t && is_floating(t.dtype())) elements += t.size();
+  for (auto& t : f.in)
+    if (t && is_floating(t.dtype())) elements += t.size();
   if (elements == 0) return text(m.op.name(), " reads no floating values\n");
   std::vector<DirectionalDerivative> slopes;
-  double scale = 1e-5 * f.size();                  // less is lost in the rounding of the sum
+  double scale = 1e-5 * f.size();  // less is lost in the rounding of the sum
   for (int d = 0; d < testing::directions; ++d) {
     slopes.push_back(along_direction(f, start, gradient, root_key(7) / "direction" / d));
     scale = std::max(scale, std::fabs(slopes.back().exact));
@@ -194,13 +205,16 @@ std::string verdict(const CapturedCall& m) {
   double gap = 0;
   const auto kinked = std::erase_if(slopes, [&](auto& s) { return std::isfinite(s.exact) && !(s.doubt <= limit * scale / 4); });
   for (auto& s : slopes)
-    if (const double off = std::fabs(s.exact - s.numeric); !(off == 0)) gap = std::isfinite(off) ? std::max(gap, off / scale) : HUGE_VAL;
-  std::string out = text(m.op.name(), " in f64 on this record's inputs, ", m.dy.empty() ? "with a random gradient from above" : "with the gradient that arrived",
-                         ", ", testing::directions, " random directions through ", elements, " elements:\n");
+    if (const double off = std::fabs(s.exact - s.numeric); !(off == 0))
+      gap = std::isfinite(off) ? std::max(gap, off / scale) : HUGE_VAL;
+  std::string out = text(m.op.name(), " in f64 on this record's inputs, ",
+                         m.dy.empty() ? "with a random gradient from above" : "with the gradient that arrived", ", ",
+                         testing::directions, " random directions through ", elements, " elements:\n");
   if (kinked) out += text("  ", kinked, " of them cross a kink, where differences say nothing\n");
   if (slopes.empty()) return out;
-  return out + text("  analytic and numeric derivatives ", gap <= limit ? "agree" : "DIFFER", ", worst gap ", number(gap), " of the largest (limit ", limit, ")",
-                    gap <= limit ? "" : ": they are wrong, or an input is on a kink", "\n");
+  return out + text("  analytic and numeric derivatives ", gap <= limit ? "agree" : "DIFFER", ", worst gap ", number(gap),
+                    " of the largest (limit ", limit, ")", gap <= limit ? "" : ": they are wrong, or an input is on a kink",
+                    "\n");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Folding: what the layers of one stack ("encoder.layers.0", ".1", ...) have in common is drawn once, and all updates are one. What
-// flows from one layer to the next then leads from the folded layer to what follows the last. Next: svg.cpp.
+// Folding: what the layers of one stack ("encoder.layers.0", ".1", ...) have in common is drawn once, and all updates are one.
+// What flows from one layer to the next then leads from the folded layer to what follows the last. Next: svg.cpp.
 #include "src/look/graph.h"
 
 #include <algorithm>
@@ -64,7 +64,10 @@ Graph graph_of(const Recording& r, const LookOptions& o) {
   size_t left_out = 0;
   for (uint32_t i : chosen) {
     if (folding.stands_for[i] != i) continue;
-    if (g.nodes.size() == most_nodes) { ++left_out; continue; }
+    if (g.nodes.size() == most_nodes) {
+      ++left_out;
+      continue;
+    }
     g.node_of[i] = uint32_t(g.nodes.size());
     const int times = folding.times.at(i);
     const Layer l = layer_of(r.records[i].scope);
@@ -79,7 +82,8 @@ Graph graph_of(const Recording& r, const LookOptions& o) {
       const uint32_t value = original(r, use.value), maker = r.values[value].made_by;
       if (maker == nothing) continue;
       const uint32_t from = g.node_of[maker], to = g.node_of[i];
-      if (from != nothing && to != nothing && from < to && seen.emplace(from, to).second) g.edges.push_back({from, to, value, use.role});
+      if (from != nothing && to != nothing && from < to && seen.emplace(from, to).second)
+        g.edges.push_back({from, to, value, use.role});
     }
   return g;
 }

@@ -7,13 +7,20 @@
 
 namespace tapedeck::look {
 
-struct GraphNode { uint32_t record; int times = 1; std::string scope = {}; };   // times: so many layers have it, then their scope has a *
-struct GraphEdge { uint32_t from, to, value; Use::Role role; };   // places in the list of nodes; from < to
+struct GraphNode {
+  uint32_t record;
+  int times = 1;
+  std::string scope = {};
+};  // times: so many layers have it, then their scope has a *
+struct GraphEdge {
+  uint32_t from, to, value;
+  Use::Role role;
+};  // places in the list of nodes; from < to
 struct Graph {
-  std::vector<GraphNode> nodes;                             // in the order of execution
+  std::vector<GraphNode> nodes;  // in the order of execution
   std::vector<GraphEdge> edges;
-  std::vector<uint32_t> node_of;                            // by record; nothing: not drawn
-  std::string notice;                                       // what was folded or left out, for the reader
+  std::vector<uint32_t> node_of;  // by record; nothing: not drawn
+  std::string notice;             // what was folded or left out, for the reader
 };
 Graph graph_of(const Recording& r, const LookOptions& o);
 

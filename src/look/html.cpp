@@ -32,9 +32,10 @@ std::string json_array(const Items& items, F&& write) {
 
 /// "sha256-" and the digest in base64 (RFC 4648), as content security policies want it.
 std::string policy_hash(const EmbeddedFile& file) {
-  constexpr std::string_view hex = "0123456789abcdef", base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view hex = "0123456789abcdef",
+                             base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out = "sha256-";
-  for (size_t i = 0; i < file.sha256.size(); i += 3) {           // three digits are two letters: 64 of them leave one over
+  for (size_t i = 0; i < file.sha256.size(); i += 3) {  // three digits are two letters: 64 of them leave one over
     unsigned bits = 0;
     for (size_t k = i; k < i + 3; ++k) bits = bits << 4 | (k < file.sha256.size() ? unsigned(hex.find(file.sha256[k])) : 0u);
     out += {base64[bits >> 6], base64[bits & 63]};
@@ -47,7 +48,7 @@ class PageData {
  public:
   explicit PageData(const Recording& r) : r_(r), sums_(contributions(r)) {}
   std::string json() {
-    const std::string values = value_list(), records = json_array(r_.records, [&](auto& x) { return "\n" + record(x); });
+    const std::string values = value_list(), records = json_array(r_.records, [&](auto&x) { return "\n" + record(x); });
     std::string about = title(r_);
     about.erase(about.find_last_not_of('\n') + 1);
     size_t sampled = 1;
@@ -68,7 +69,9 @@ class PageData {
     const RecordedValue& v = r_.values[id];
     const ValueSummary& s = v.summary;
     std::string out = text("{\"type\":", say(std::string(name_of(v.dtype)) + v.shape.str()));
-    const auto given = [&](const char* key, uint32_t i) { if (i != nothing) out += text(",\"", key, "\":", i); };
+    const auto given = [&](const char* key, uint32_t i) {
+      if (i != nothing) out += text(",\"", key, "\":", i);
+    };
     if (!v.name.empty()) given("name", say(v.name));
     given("buffer", v.buffer), given("by", v.made_by), given("of", v.gradient_of), given("copy", v.copy_of);
     if (v.offset > 0) out += text(",\"at\":", v.offset);
@@ -86,8 +89,8 @@ class PageData {
 
   /// Phase, place and memory only where they differ from those of the record before.
   std::string record(const OpRecord& x) {
-    std::string out = text("{\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes_text(x)), ",\"ns\":", x.ns, ",\"flops\":",
-                           digits(x.flops, "%.0f"), ",\"bytes\":", digits(x.bytes, "%.0f"));
+    std::string out = text("{\"op\":", say(x.op), ",\"kind\":", int(x.kind), ",\"with\":", say(attributes_text(x)),
+                           ",\"ns\":", x.ns, ",\"flops\":", digits(x.flops, "%.0f"), ",\"bytes\":", digits(x.bytes, "%.0f"));
     const auto news = [&](const std::string& key, uint64_t now) {
       const auto [at, fresh] = last_.try_emplace(key, now);
       if (fresh || at->second != now) out += text(",\"", key, "\":", now);
@@ -98,7 +101,8 @@ class PageData {
     if (x.origin != nothing) out += text(",\"from\":", x.origin);
     out += ",\"in\":" + json_array(x.in, [](const Use& u) { return text("[", int(u.role), ",", u.value, "]"); });
     out += ",\"out\":" + json_array(x.out, [](uint32_t v) { return std::to_string(v); });
-    if (!x.saves.empty()) out += ",\"saves\":" + json_array(x.saves, [&](auto& s) { return text("[", s.value, ",", say(s.why), "]"); });
+    if (!x.saves.empty())
+      out += ",\"saves\":" + json_array(x.saves, [&](auto& s) { return text("[", s.value, ",", say(s.why), "]"); });
     if (!x.derivatives.empty()) out += ",\"local\":" + json_array(x.derivatives, [&](auto& d) { return local(d); });
     return out + "}";
   }
@@ -120,7 +124,8 @@ class PageData {
   std::string docs() const {
     std::map<std::string, std::string> known;
     for (auto& x : r_.records) known[x.op];
-    for (auto& entry : op_table()) if (known.contains(entry.name)) known[entry.name] = entry.doc;
+    for (auto& entry : op_table())
+      if (known.contains(entry.name)) known[entry.name] = entry.doc;
     std::erase_if(known, [](auto& entry) { return entry.second.empty(); });
     std::string out = "{";
     for (auto& [op, doc] : known) out += (out.size() > 1 ? "," : "") + escaped_json(op) + ":" + escaped_json(doc);
@@ -158,11 +163,12 @@ const EmbeddedFile& page_file(std::string_view name) {
 
 std::string look_html(const Recording& r, const LookOptions&) {
   const EmbeddedFile &style = page_file("style"), &record = page_file("record"), &page = page_file("page");
-  return text("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n<meta "
-              "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '", policy_hash(style), "'; script-src '",
-              policy_hash(record), "' '", policy_hash(page), "'\">\n<style>", style.text, "</style></head><body>\n", page_file("body").text,
-              "<script type=\"application/json\" id=\"data\">", PageData(r).json(), "</script>\n<script>", record.text,
-              "</script>\n<script>", page.text, "</script></body></html>\n");
+  return text(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tapedeck look</title>\n<meta "
+      "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '",
+      policy_hash(style), "'; script-src '", policy_hash(record), "' '", policy_hash(page), "'\">\n<style>", style.text,
+      "</style></head><body>\n", page_file("body").text, "<script type=\"application/json\" id=\"data\">", PageData(r).json(),
+      "</script>\n<script>", record.text, "</script>\n<script>", page.text, "</script></body></html>\n");
 }
 
 }  // namespace tapedeck

@@ -26,8 +26,13 @@ class ListJson {
                     return json_object({{"id", save.value}, {"why", plain(save.why)}, {"bytes", r_.values[save.value].bytes()}});
                   })}});
     if (!x.derivatives.empty() && !o_.structure) j.set("derivatives", json_list(x.derivatives, derivative));
-    json_add(j, {{"origin", index_json(x.origin)}, {"row", index_json(x.row)}, {"ns", o_.structure ? Json{} : json_value(x.ns)},
-                 {"flops", x.flops}, {"bytes", x.bytes}, {"alive_bytes", total(x.alive)}, {"alive", std::move(alive)}});
+    json_add(j, {{"origin", index_json(x.origin)},
+                 {"row", index_json(x.row)},
+                 {"ns", o_.structure ? Json{} : json_value(x.ns)},
+                 {"flops", x.flops},
+                 {"bytes", x.bytes},
+                 {"alive_bytes", total(x.alive)},
+                 {"alive", std::move(alive)}});
     return j;
   }
 
@@ -37,12 +42,23 @@ class ListJson {
     const ValueSummary& s = v.summary;
     Json j = json_object({{"id", id}}), shape = Json::list();
     for (int i = 0; i < v.shape.rank(); ++i) shape.items.push_back(Json::of(v.shape[i]));
-    json_add(j, {{"name", text_json(v.name)}, {"dtype", name_of(v.dtype)}, {"shape", std::move(shape)}, {"buffer", index_json(v.buffer)},
-                 {"offset", v.buffer == nothing ? Json{} : json_value(v.offset)}, {"copy_of", index_json(v.copy_of)},
-                 {"gradient_of", index_json(v.gradient_of)}, {"made_by", index_json(v.made_by)}});
+    json_add(j, {{"name", text_json(v.name)},
+                 {"dtype", name_of(v.dtype)},
+                 {"shape", std::move(shape)},
+                 {"buffer", index_json(v.buffer)},
+                 {"offset", v.buffer == nothing ? Json{} : json_value(v.offset)},
+                 {"copy_of", index_json(v.copy_of)},
+                 {"gradient_of", index_json(v.gradient_of)},
+                 {"made_by", index_json(v.made_by)}});
     if (r_.statistics && !o_.structure)
-      json_add(j, {{"min", s.min}, {"max", s.max}, {"mean", s.mean}, {"norm", s.norm}, {"zeros", s.zeros}, {"nan", s.nan},
-                   {"infinite", s.infinite}, {"hash", std::to_string(v.hash)}});
+      json_add(j, {{"min", s.min},
+                   {"max", s.max},
+                   {"mean", s.mean},
+                   {"norm", s.norm},
+                   {"zeros", s.zeros},
+                   {"nan", s.nan},
+                   {"infinite", s.infinite},
+                   {"hash", std::to_string(v.hash)}});
     return j;
   }
 
@@ -67,7 +83,8 @@ class ListJson {
     Json slopes = json_list(d.slopes, [](auto& s) {
       return json_object({{"at", s.at}, {"slope", s.slope}, {"value", s.value}, {"before", s.before}});
     });
-    return json_object({{"of", d.of}, {"by", d.by}, {"at", d.at}, {"value", d.value}, {"depends", d.depends}, {"slopes", std::move(slopes)}});
+    return json_object(
+        {{"of", d.of}, {"by", d.by}, {"at", d.at}, {"value", d.value}, {"depends", d.depends}, {"slopes", std::move(slopes)}});
   }
 
   const Recording& r_;

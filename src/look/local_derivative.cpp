@@ -45,9 +45,13 @@ Tensors derivatives(const OpCall& call, size_t output, int64_t at) {
 /// How many elements are not 0, and the largest of them in size.
 std::pair<int64_t, std::vector<int64_t>> steepest(const Tensor& slopes) {
   std::vector<int64_t> all;
-  for (int64_t i = 0; i < slopes.size(); ++i) if (slopes.item(i) != 0) all.push_back(i);
+  for (int64_t i = 0; i < slopes.size(); ++i)
+    if (slopes.item(i) != 0) all.push_back(i);
   const auto n = std::ptrdiff_t(std::min(all.size(), most_slopes));
-  const auto size = [&](int64_t i) { const double s = std::fabs(slopes.item(i)); return std::isnan(s) ? HUGE_VAL : s; };
+  const auto size = [&](int64_t i) {
+    const double s = std::fabs(slopes.item(i));
+    return std::isnan(s) ? HUGE_VAL : s;
+  };
   const auto steeper = [&](int64_t a, int64_t b) { return size(a) != size(b) ? size(a) > size(b) : a < b; };
   std::partial_sort(all.begin(), all.begin() + n, all.end(), steeper);
   const auto count = int64_t(all.size());
@@ -64,23 +68,23 @@ void Recorder::differentiate(const OpCall& call) {
   const size_t output = size_t(std::find_if(tops.begin(), tops.end(), is_differentiated) - tops.begin());
   const int64_t at = output < tops.size() ? typical(tops[output]) : -1;
   if (at < 0) return;
-  TapeListener nobody;                            // what is computed here is no part of the step
+  TapeListener nobody;  // what is computed here is no part of the step
   const ScopedListener quiet(nobody);
   Tensors slopes;
   try {
     slopes = derivatives(call, output, at);
-  } catch (const Error&) {                        // it has no derivative of this kind: nothing is claimed
+  } catch (const Error&) {  // it has no derivative of this kind: nothing is claimed
     return;
   }
   const auto defined = [](In side, size_t end) {  // of the handles before it: the others are not in the record
     return size_t(std::count_if(side.begin(), side.begin() + std::ptrdiff_t(end), [](auto& t) { return bool(t); }));
   };
   const auto input = [&](size_t k) { return pending_.in[defined(call.in, k)].value; };
-  size_t made = 0;                                // gradients that are wanted so far
+  size_t made = 0;  // gradients that are wanted so far
   for (size_t k = 0; k < slopes.size(); ++k) {
     const size_t gradient = back && call.dx[k].wanted ? made++ : 0;
     if (!slopes[k]) continue;
-    for (size_t j = k + 1; !back && j < slopes.size(); ++j)      // a value in two places: by both ways
+    for (size_t j = k + 1; !back && j < slopes.size(); ++j)  // a value in two places: by both ways
       if (slopes[j] && input(j) == input(k)) slopes[k] = slopes[k].clone(), add_into(slopes[k], slopes[j]), slopes[j] = {};
     LocalDerivative d;
     d.of = back ? pending_.in[defined(call.dy, output)].value : pending_.out[output];

@@ -38,7 +38,8 @@ std::string series_json(const Recording& r, uint32_t at) {
     j.set("peak", json_value(record.peak));
     return j;
   };
-  return json_object({{"peak_bytes", r.records[at].peak}, {"peak_record", at}, {"records", json_list(r.records, row)}}).dump(-1) + "\n";
+  return json_object({{"peak_bytes", r.records[at].peak}, {"peak_record", at}, {"records", json_list(r.records, row)}}).dump(-1) +
+         "\n";
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ std::vector<Owner> alive_at(const Recording& r, uint32_t at) {
 
 std::string owner_text(const Recording& r, const Owner& owner) {
   const Memory purpose = r.buffers[owner.buffer].purpose;
-  if (purpose == Memory::parameters || purpose == Memory::gradients || purpose == Memory::moments) return "(one block for all parameters)";
+  if (purpose == Memory::parameters || purpose == Memory::gradients || purpose == Memory::moments)
+    return "(one block for all parameters)";
   return owner.value == nothing ? "(no value was seen in it)" : shown(r, owner.value);
 }
 
@@ -76,9 +78,10 @@ std::string largest_text(const Recording& r, uint32_t at) {
   const auto largest = std::find_if(all.begin(), all.end(), is_tensor);
   if (largest == all.end()) return "";
   const RecordedBuffer& b = r.buffers[largest->buffer];
-  const auto others = std::count_if(largest + 1, all.end(), [&](auto& o) { return is_tensor(o) && r.buffers[o.buffer].bytes == b.bytes; });
-  return text("the largest tensor then: ", shown(r, largest->value), ", ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)], ", ",
-              made_by(r, r.values[largest->value].made_by), others ? text(" (", others, " more of that size)") : "", "\n");
+  const auto others =
+      std::count_if(largest + 1, all.end(), [&](auto& o) { return is_tensor(o) && r.buffers[o.buffer].bytes == b.bytes; });
+  return text("the largest tensor then: ", shown(r, largest->value), ", ", b.bytes, " bytes of ", memory_names[size_t(b.purpose)],
+              ", ", made_by(r, r.values[largest->value].made_by), others ? text(" (", others, " more of that size)") : "", "\n");
 }
 
 }  // namespace
@@ -88,7 +91,8 @@ std::string look_mem(const Recording& r, const LookOptions& o) {
   const uint32_t at = peak_record(r);
   if (o.json) return series_json(r, at);
   const OpRecord& top = r.records[at];
-  std::string out = title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n");
+  std::string out =
+      title(r) + text("peak ", top.peak, " bytes (", bytes_text(double(top.peak)), ") at ", where(r, at), ", ", phase(top), "\n");
   out += largest_text(r, at) + "\n|" + spark(r, top.peak) + "|  records 0 to " + std::to_string(r.records.size() - 1) + "\n\n";
   TableRows rows{{"purpose", "at the peak", "most", "at the end"}};
   for (size_t k = 0; k < top.alive.size(); ++k) {

@@ -14,7 +14,8 @@ bool reads_bad(const Recording& r, const OpRecord& x) {
 /// The records that carry what `born` made, to the first loss or gradient of a parameter that it spoils.
 std::vector<uint32_t> path_from(const Recording& r, uint32_t born) {
   std::vector<uint32_t> maker(r.values.size(), nothing), before(r.records.size(), nothing);
-  for (uint32_t v : r.records[born].out) if (bad(r.values[v])) maker[v] = born;
+  for (uint32_t v : r.records[born].out)
+    if (bad(r.values[v])) maker[v] = born;
   uint32_t end = born;
   const auto arrived = [&](const OpRecord& x) {
     return std::any_of(x.out.begin(), x.out.end(), [&](uint32_t v) {
@@ -27,10 +28,14 @@ std::vector<uint32_t> path_from(const Recording& r, uint32_t born) {
     for (auto& use : x.in) {
       uint32_t v = use.value;
       while (maker[v] == nothing && r.values[v].copy_of != nothing) v = r.values[v].copy_of;
-      if (i != born && maker[v] != nothing && maker[v] < i) { before[i] = maker[v]; break; }
+      if (i != born && maker[v] != nothing && maker[v] < i) {
+        before[i] = maker[v];
+        break;
+      }
     }
     if (i != born && (before[i] == nothing || !makes_bad(r, x))) continue;
-    for (uint32_t v : x.out) if (bad(r.values[v])) maker[v] = i;
+    for (uint32_t v : x.out)
+      if (bad(r.values[v])) maker[v] = i;
     end = i;
     if (arrived(x)) break;
   }
@@ -67,7 +72,7 @@ NonFinite find_non_finite(const Recording& r) {
     const auto bad_output = std::find_if(x.out.begin(), x.out.end(), [&](uint32_t v) { return bad(r.values[v]); });
     return {path_from(r, i), *bad_output};
   }
-  for (uint32_t v = 0; v < r.values.size(); ++v)       // it came from outside: a parameter, the data
+  for (uint32_t v = 0; v < r.values.size(); ++v)  // it came from outside: a parameter, the data
     if (r.values[v].made_by == nothing && bad(r.values[v])) return {{}, v};
   return {};
 }
@@ -86,20 +91,26 @@ std::string look_nan(const Recording& r, const LookOptions& o) {
   if (!r.statistics) return title(r) + "this recording has no statistics: record it again\n";
   if (found.value == nothing) return title(r) + "every value is finite\n";
   const RecordedValue& v = r.values[found.value];
-  const std::string what =
-      text(v.summary.nan, " NaN and ", v.summary.infinite, " infinities among ", v.shape.size(), " elements, ", first_bad_text(r, found.value));
-  if (found.path.empty()) return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n") + reader_text(r, found.value);
+  const std::string what = text(v.summary.nan, " NaN and ", v.summary.infinite, " infinities among ", v.shape.size(),
+                                " elements, ", first_bad_text(r, found.value));
+  if (found.path.empty())
+    return title(r) + text(shown(r, found.value), " came in with ", what, ": it was made outside the tape\n") +
+           reader_text(r, found.value);
   const OpRecord& x = r.records[found.path[0]];
-  std::string out = title(r) + text("born in ", where(r, found.path[0]), ", ", phase(x), ": ", shown(r, found.value), " holds ", what, "\n");
+  std::string out =
+      title(r) + text("born in ", where(r, found.path[0]), ", ", phase(x), ": ", shown(r, found.value), " holds ", what, "\n");
   if (const std::string place = asked_for(r, x); !place.empty()) out += "  asked for at " + place + "\n";
   for (auto& use : x.in) {
     const RecordedValue& in = r.values[use.value];
-    out += text("  read ", shown(r, use.value), " from ", where(r, in.made_by), ": ", number(in.summary.min), " to ", number(in.summary.max), "\n");
+    out += text("  read ", shown(r, use.value), " from ", where(r, in.made_by), ": ", number(in.summary.min), " to ",
+                number(in.summary.max), "\n");
   }
   if (x.origin != nothing) out += "  as the gradient of " + where(r, x.origin) + "\n";
   for (size_t k = 1; k < found.path.size(); ++k) {
-    if (found.path.size() > 24 && k == 12) out += text("  ... ", found.path.size() - 24, " more ...\n"), k = found.path.size() - 12;
-    out += text(k + 1 == found.path.size() ? "  arrives in " : "  carried by ", where(r, found.path[k]), ", ", phase(r.records[found.path[k]]), "\n");
+    if (found.path.size() > 24 && k == 12)
+      out += text("  ... ", found.path.size() - 24, " more ...\n"), k = found.path.size() - 12;
+    out += text(k + 1 == found.path.size() ? "  arrives in " : "  carried by ", where(r, found.path[k]), ", ",
+                phase(r.records[found.path[k]]), "\n");
   }
   const std::string advice = hint(x, v);
   return out + (advice.empty() ? "" : "advice: " + advice + "\n");

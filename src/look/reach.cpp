@@ -17,11 +17,13 @@ bool passes(const Recording& r, const OpRecord& x, const Use& use) {
 /// By value: does it influence a loss?
 std::vector<char> leading_to_loss(const Recording& r) {
   std::vector<char> leads(r.values.size(), 0);
-  for (auto& s : r.sweeps) if (s.fill) leads[s.value] = 1;
+  for (auto& s : r.sweeps)
+    if (s.fill) leads[s.value] = 1;
   const auto spread = [&](uint32_t v) {
     for (; leads[v] && r.values[v].copy_of != nothing; v = r.values[v].copy_of) leads[r.values[v].copy_of] = 1;
   };
-  for (auto& s : r.sweeps) if (s.fill) spread(s.value);
+  for (auto& s : r.sweeps)
+    if (s.fill) spread(s.value);
   for (uint32_t i = uint32_t(r.records.size()); i-- > 0;) {
     const OpRecord& x = r.records[i];
     if (!computes_forward(x)) continue;
@@ -67,7 +69,8 @@ Reach follow(const Recording& r, uint32_t parameter, const std::vector<char>& le
 std::string reason(const Recording& r, const OpRecord& x) {
   if (!x.differentiable) return "the op is not differentiable";
   if (x.row == nothing) return "none of its inputs was on the tape: a detach(), or a pass that records nothing";
-  for (auto& use : x.in) if (use.stopped) return "its rule passes no gradient on: the derivative is 0";
+  for (auto& use : x.in)
+    if (use.stopped) return "its rule passes no gradient on: the derivative is 0";
   for (auto& use : x.in)
     if (!is_floating(r.values[use.value].dtype)) return "it reads integers, or a handle that was taken off the tape";
   return "a handle that was taken off the tape: detach()";
@@ -80,7 +83,8 @@ std::vector<Reach> find_reach(const Recording& r) {
   std::vector<Reach> all;
   for (uint32_t v = 0; v < r.values.size(); ++v) {
     const RecordedValue& value = r.values[v];
-    if (value.trainable && value.made_by == nothing && value.copy_of == nothing && !value.name.empty()) all.push_back(follow(r, v, leads));
+    if (value.trainable && value.made_by == nothing && value.copy_of == nothing && !value.name.empty())
+      all.push_back(follow(r, v, leads));
   }
   return all;
 }
@@ -89,9 +93,15 @@ std::string look_reach(const Recording& r, const LookOptions& o) {
   const std::vector<Reach> all = find_reach(r);
   const auto reached = std::count_if(all.begin(), all.end(), [](auto& x) { return x.reached; });
   if (o.json)
-    return json_list(all, [&](auto& x) {
-             return json_object({{"parameter", plain(r.values[x.parameter].name)}, {"reached", x.reached}, {"used", x.used}, {"cut_by", json_list(x.cuts)}});
-           }).dump() + "\n";
+    return json_list(all,
+                     [&](auto& x) {
+                       return json_object({{"parameter", plain(r.values[x.parameter].name)},
+                                           {"reached", x.reached},
+                                           {"used", x.used},
+                                           {"cut_by", json_list(x.cuts)}});
+                     })
+               .dump() +
+           "\n";
   const bool any = std::any_of(r.sweeps.begin(), r.sweeps.end(), [](auto& s) { return s.fill; });
   if (!any) return title(r) + "no backward sweep into parameters was recorded\n";
   std::string out = title(r) + text("the loss reaches ", reached, " of ", all.size(), " trainable parameters\n");

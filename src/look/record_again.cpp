@@ -19,7 +19,9 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 Tensors doubled(In side) {
   Tensors out;
   for (auto& t : side)
-    out.push_back(!t || !is_floating(t.dtype()) ? t.detach() : t.has_data() ? t.to(DType::f64) : Tensor::empty(t.shape(), DType::f64).released());
+    out.push_back(!t || !is_floating(t.dtype()) ? t.detach()
+                  : t.has_data()                ? t.to(DType::f64)
+                                                : Tensor::empty(t.shape(), DType::f64).released());
   return out;
 }
 
@@ -29,7 +31,8 @@ Few<Grad, max_inputs> fresh_gradients(const OpCall& call, In entries, bool f64) 
   for (size_t k = 0; k < call.dx.size(); ++k) {
     Grad g{{}, call.dx[k].wanted, call.dx[k].accumulate};
     const DType dtype = f64 ? DType::f64 : call.dx[k].into.dtype();
-    if (g.wanted) g.into = !g.accumulate ? Tensor::empty(call.dx[k].into.shape(), dtype) : f64 ? entries[k].to(dtype) : entries[k].clone();
+    if (g.wanted)
+      g.into = !g.accumulate ? Tensor::empty(call.dx[k].into.shape(), dtype) : f64 ? entries[k].to(dtype) : entries[k].clone();
     dx.push_back(std::move(g));
   }
   return dx;
@@ -56,7 +59,8 @@ void Recorder::compute_again(const OpCall& call) {
     const Tensors dy = copies(dy_copies_);
     Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, false);
     call.op.backward(call.in, call.out, dy, dx);
-    for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(dx[k].into, call.dx[k].into);
+    for (size_t k = 0; k < dx.size(); ++k)
+      if (dx[k].wanted) compare(dx[k].into, call.dx[k].into);
   } else if (call.kind == OpCall::Kind::add) {
     const Tensors in{dx_copies_[0], call.in[1]}, y{Tensor::empty(call.in[0].shape(), call.in[0].dtype())};
     Tensors made = y;
@@ -88,7 +92,8 @@ void Recorder::compute_in_f64(const OpCall& call) {
       const Tensors in = doubled(call.in), out = doubled(call.out), dy = doubled(dy_copies_);
       Few<Grad, max_inputs> dx = fresh_gradients(call, dx_copies_, true);
       if (!call.op.backward(in, out, dy, dx)) return;
-      for (size_t k = 0; k < dx.size(); ++k) if (dx[k].wanted) compare(call.dx[k].into, dx[k].into);
+      for (size_t k = 0; k < dx.size(); ++k)
+        if (dx[k].wanted) compare(call.dx[k].into, dx[k].into);
     } else if (call.kind == OpCall::Kind::forward || call.kind == OpCall::Kind::recompute) {
       const Tensors in = doubled(call.in);
       Tensors y = fresh_outputs(call.op, in);
@@ -96,7 +101,7 @@ void Recorder::compute_in_f64(const OpCall& call) {
       for (size_t k = 0; k < y.size(); ++k) compare(call.out[k], y[k]);
     }
   } catch (const Error&) {
-    pending_.error = pending_.error_ulp = -1;     // the op has no f64 form: nothing is claimed
+    pending_.error = pending_.error_ulp = -1;  // the op has no f64 form: nothing is claimed
   }
 }
 

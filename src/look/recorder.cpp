@@ -10,11 +10,13 @@
 
 namespace tapedeck {
 Recorder::Recorder(RecorderOptions options)
-    : options_(options), tape_before_(std::exchange(tape_listener, this)), pool_before_(std::exchange(pool_listener, this)),
+    : options_(options),
+      tape_before_(std::exchange(tape_listener, this)),
+      pool_before_(std::exchange(pool_listener, this)),
       start_(Clock::now()) {
   recording_.statistics = options.statistics;
   alive_ = memory_use().now;
-  alive_[size_t(Memory::scratch)] = 0;            // of the kernels, not of the pool
+  alive_[size_t(Memory::scratch)] = 0;  // of the kernels, not of the pool
   live_ = most_ = total(alive_);
 }
 
@@ -40,8 +42,8 @@ void Recorder::use(const Tensor& t, Use::Role role) {
 void Recorder::begin(const OpCall& call) {
   pending_ = {};
   using Kind = OpCall::Kind;
-  constexpr OpRecord::Kind kinds[] = {OpRecord::Kind::forward, OpRecord::Kind::backward, OpRecord::Kind::again, OpRecord::Kind::restore,
-                                      OpRecord::Kind::add};
+  constexpr OpRecord::Kind kinds[] = {OpRecord::Kind::forward, OpRecord::Kind::backward, OpRecord::Kind::again,
+                                      OpRecord::Kind::restore, OpRecord::Kind::add};
   pending_.kind = kinds[size_t(call.kind)];
   pending_.op = call.op.name();
   pending_.scope = scope_path(call.scope);
@@ -62,7 +64,8 @@ void Recorder::begin(const OpCall& call) {
     if (call.dy[i] && call.out[i]) recording_.values[pending_.in.back().value].gradient_of = value_of(call.out[i]);
   }
   if (call.kind != Kind::backward && call.kind != Kind::recompute_output) {
-    for (size_t k = 0; k < call.in.size(); ++k) use(call.in[k], call.kind == Kind::add && k == 0 ? Use::Role::sum : Use::Role::input);
+    for (size_t k = 0; k < call.in.size(); ++k)
+      use(call.in[k], call.kind == Kind::add && k == 0 ? Use::Role::sum : Use::Role::input);
   } else {
     for (auto& save : call.op.saves()) {
       const In side = save.kind == Save::input ? call.in : call.out;
@@ -70,7 +73,8 @@ void Recorder::begin(const OpCall& call) {
       const bool target = call.kind == Kind::recompute_output && save.kind == Save::output && k == call.output;
       if (k < side.size() && side[k] && side[k].has_data() && !target) use(side[k], Use::Role::saved);
     }
-    for (auto& g : call.dx) if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
+    for (auto& g : call.dx)
+      if (g.wanted && g.accumulate) use(g.into, Use::Role::sum);
   }
   price(call);
   if (options_.replay || options_.shadow || options_.derivatives) keep_copies(call);
@@ -83,9 +87,9 @@ void Recorder::begin(const OpCall& call) {
 
 void Recorder::price(const OpCall& call) {
   using Kind = OpCall::Kind;
-  const Cost cost = call.kind == Kind::backward  ? call.op.backward_cost(call.in, call.out, call.dy, call.dx)
+  const Cost cost = call.kind == Kind::backward           ? call.op.backward_cost(call.in, call.out, call.dy, call.dx)
                     : call.kind == Kind::recompute_output ? call.op.recompute_cost(call.in, call.out, call.output)
-                                                 : call.op.cost(call.in);
+                                                          : call.op.cost(call.in);
   pending_.flops = cost.flops;
   pending_.bytes = cost.bytes;
 }
@@ -100,7 +104,8 @@ void Recorder::end(const OpCall& call, bool done) {
   const auto id = uint32_t(recording_.records.size());
   const auto make = [&](const Tensor& t, uint32_t gradient_of) {
     uint32_t name_from = nothing;
-    if (const auto old = values_.find(key_of(t)); old != values_.end() && recording_.values[old->second].gradient_buffer) name_from = old->second;
+    if (const auto old = values_.find(key_of(t)); old != values_.end() && recording_.values[old->second].gradient_buffer)
+      name_from = old->second;
     const uint32_t v = new_value(t, id);
     RecordedValue& value = recording_.values[v];
     value.gradient_of = gradient_of;
@@ -113,7 +118,8 @@ void Recorder::end(const OpCall& call, bool done) {
     pending_.out.push_back(v);
   };
   if (call.kind == OpCall::Kind::backward) {
-    for (size_t k = 0; k < call.dx.size(); ++k) if (call.dx[k].wanted) make(call.dx[k].into, value_of(call.in[k]));
+    for (size_t k = 0; k < call.dx.size(); ++k)
+      if (call.dx[k].wanted) make(call.dx[k].into, value_of(call.in[k]));
   } else if (call.kind == OpCall::Kind::recompute_output) {
     make(call.out[call.output], nothing);
   } else {
@@ -173,7 +179,8 @@ void Recorder::note_saves(const Tape& tape) {
     const auto add = [&](const Tensor& t, Save::Kind kind, size_t k) {
       if (!t || !t.has_data()) return;
       const bool kept = node.keeps & (uint32_t{1} << (kind == Save::input ? k : max_inputs + k));
-      const auto reason = std::find_if(reasons.begin(), reasons.end(), [&](auto& s) { return s.kind == kind && size_t(s.index) == k; });
+      const auto reason =
+          std::find_if(reasons.begin(), reasons.end(), [&](auto& s) { return s.kind == kind && size_t(s.index) == k; });
       const bool reads = node.traits.has_saves && reason != reasons.end();
       if (!kept || (!reads && node.keeps == Node::everything && node.traits.has_saves)) return;
       record.saves.push_back({value_of(t), reads ? reason->why : "held for other rows"});
@@ -192,7 +199,8 @@ void Recorder::sweep_started(const Tape& tape, const Tensor& value, const Tensor
   v.gradient_of = value_of(value);
   recording_.sweeps.push_back({v.gradient_of, uint32_t(recording_.records.size()), fill, order == Order::differentiable, {}, 0});
   auto& alive = recording_.sweeps.back().activations;
-  for (auto& [storage, buffer] : buffers_) if (recording_.buffers[buffer].purpose == Memory::activations) alive.push_back(buffer);
+  for (auto& [storage, buffer] : buffers_)
+    if (recording_.buffers[buffer].purpose == Memory::activations) alive.push_back(buffer);
   std::sort(alive.begin(), alive.end());
   recording_.sweeps.back().bytes = alive_[size_t(Memory::activations)];
   note_saves(tape);
@@ -204,7 +212,7 @@ void Recorder::pulled() { pulls_.pop_back(); }
 void Recorder::stopped(const Tape& tape, NodeId row, size_t input) {
   const uint32_t id = record_of(tape, row);
   if (id == nothing) return;
-  const Node& node = tape.node(row);              // undefined inputs are not in the record
+  const Node& node = tape.node(row);  // undefined inputs are not in the record
   const auto k = size_t(std::count_if(node.in.begin(), node.in.begin() + std::ptrdiff_t(input), [](auto& t) { return bool(t); }));
   if (k < recording_.records[id].in.size()) recording_.records[id].in[k].stopped = true;
 }

@@ -28,7 +28,7 @@ void Recorder::given(const Storage& s) {
 }
 
 uint32_t Recorder::buffer_of(const Storage* s) {
-  while (s->parent) s = s->parent;                // a window lies in its slab
+  while (s->parent) s = s->parent;  // a window lies in its slab
   const auto [at, fresh] = buffers_.try_emplace(s, uint32_t(recording_.buffers.size()));
   if (fresh) recording_.buffers.push_back({s->bytes, s->purpose, nothing, nothing});
   return at->second;
@@ -78,7 +78,7 @@ uint32_t Recorder::value_of(const Tensor& t) {
   const uint32_t same = options_.statistics && twin != by_hash_.end() ? twin->second : nothing;
   const uint32_t id = new_value(t, nothing);
   RecordedValue& v = recording_.values[id];
-  if (before != nothing) {                        // the same place: reshaped, or written to by something that is no op
+  if (before != nothing) {  // the same place: reshaped, or written to by something that is no op
     const RecordedValue& old = recording_.values[before];
     v.name = old.name;
     v.trainable = old.trainable && old.hash == hash;

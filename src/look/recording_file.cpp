@@ -13,17 +13,18 @@ namespace tapedeck {
 namespace {
 
 constexpr std::string_view magic = "TAPEDECK";
-constexpr size_t header_size = 8 + 4 + 8, footer_size = 8;      // magic, version, length of the content; checksum
+constexpr size_t header_size = 8 + 4 + 8, footer_size = 8;  // magic, version, length of the content; checksum
 static_assert(std::endian::native == std::endian::little, "recordings are little-endian");
 
 class Writer {
  public:
   std::string out;
   static constexpr bool reading = false;
-  template <class T> requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  template <class T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void operator()(T& v) { out.append(reinterpret_cast<const char*>(&v), sizeof v); }
   void operator()(bool& v) { out.push_back(v ? 1 : 0); }
-  void operator()(std::string& s) {               // a string is written once, then named by its number
+  void operator()(std::string& s) {  // a string is written once, then named by its number
     auto [at, fresh] = seen_.try_emplace(s, uint32_t(seen_.size()));
     (*this)(at->second);
     if (!fresh) return;
@@ -31,7 +32,8 @@ class Writer {
     (*this)(n);
     out += s;
   }
-  template <class T> void count(std::vector<T>& list, size_t) {
+  template <class T>
+  void count(std::vector<T>& list, size_t) {
     auto n = uint32_t(list.size());
     (*this)(n);
   }
@@ -44,7 +46,8 @@ class Reader {
  public:
   Reader(std::string_view bytes, const std::string& name) : left_(bytes), name_(name) {}
   static constexpr bool reading = true;
-  template <class T> requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  template <class T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void operator()(T& v) { std::memcpy(&v, take(sizeof v), sizeof v); }
   void operator()(bool& v) { v = *take(1) != 0; }
   void operator()(std::string& s) {
@@ -58,7 +61,8 @@ class Reader {
     s = seen_[id];
   }
   /// least: bytes that one element takes at least, so that a wrong count cannot ask for more memory than the file has bytes.
-  template <class T> void count(std::vector<T>& list, size_t least) {
+  template <class T>
+  void count(std::vector<T>& list, size_t least) {
     uint32_t n = 0;
     (*this)(n);
     if (n > left_.size() / least) fail("a list that is longer than the file");
@@ -81,14 +85,36 @@ class Reader {
   std::vector<std::string> seen_;
 };
 
-template <class A> void fields(A& a, std::pair<std::string, std::string>& p) { a(p.first), a(p.second); }
-template <class A> void fields(A& a, float& v) { a(v); }
-template <class A> void fields(A& a, uint32_t& v) { a(v); }
-template <class A> void fields(A& a, Use& u) { a(u.role), a(u.value), a(u.taped), a(u.stopped); }
-template <class A> void fields(A& a, RecordedSave& s) { a(s.value), a(s.why); }
-template <class A> void fields(A& a, PartialDerivative& s) { a(s.at), a(s.slope), a(s.value), a(s.before); }
-template <class A> void fields(A& a, RecordedBuffer& b) { a(b.bytes), a(b.purpose), a(b.taken), a(b.given); }
-template <class A> void fields(A& a, ValueSummary& s) {
+template <class A>
+void fields(A& a, std::pair<std::string, std::string>& p) {
+  a(p.first), a(p.second);
+}
+template <class A>
+void fields(A& a, float& v) {
+  a(v);
+}
+template <class A>
+void fields(A& a, uint32_t& v) {
+  a(v);
+}
+template <class A>
+void fields(A& a, Use& u) {
+  a(u.role), a(u.value), a(u.taped), a(u.stopped);
+}
+template <class A>
+void fields(A& a, RecordedSave& s) {
+  a(s.value), a(s.why);
+}
+template <class A>
+void fields(A& a, PartialDerivative& s) {
+  a(s.at), a(s.slope), a(s.value), a(s.before);
+}
+template <class A>
+void fields(A& a, RecordedBuffer& b) {
+  a(b.bytes), a(b.purpose), a(b.taken), a(b.given);
+}
+template <class A>
+void fields(A& a, ValueSummary& s) {
   a(s.min), a(s.max), a(s.mean), a(s.norm), a(s.zeros), a(s.nan), a(s.infinite), a(s.first_bad);
 }
 
@@ -160,9 +186,15 @@ void fields(A& a, Recording& r) {
 
 /// What views rely on: indices within their lists, names of enumerations that exist.
 void check(const Recording& r, const Reader& reader) {
-  const auto in = [&](uint32_t i, size_t size) { if (i != nothing && i >= size) reader.fail("an index that leads nowhere"); };
-  const auto is_value = [&](uint32_t i) { if (i >= r.values.size()) reader.fail("an index that leads nowhere"); };
-  const auto known = [&](auto kind, auto last) { if (kind > last) reader.fail("a kind that does not exist"); };
+  const auto in = [&](uint32_t i, size_t size) {
+    if (i != nothing && i >= size) reader.fail("an index that leads nowhere");
+  };
+  const auto is_value = [&](uint32_t i) {
+    if (i >= r.values.size()) reader.fail("an index that leads nowhere");
+  };
+  const auto known = [&](auto kind, auto last) {
+    if (kind > last) reader.fail("a kind that does not exist");
+  };
   for (auto& b : r.buffers) known(b.purpose, Memory::scratch);
   for (uint32_t i = 0; i < r.values.size(); ++i) {
     const RecordedValue& v = r.values[i];
@@ -182,7 +214,8 @@ void check(const Recording& r, const Reader& reader) {
   for (auto& s : r.sweeps) {
     is_value(s.value);
     if (s.at > r.records.size()) reader.fail("a sweep beyond the end");
-    for (uint32_t b : s.activations) if (b >= r.buffers.size()) reader.fail("an index that leads nowhere");
+    for (uint32_t b : s.activations)
+      if (b >= r.buffers.size()) reader.fail("an index that leads nowhere");
   }
 }
 
@@ -190,7 +223,7 @@ void check(const Recording& r, const Reader& reader) {
 
 std::string encode(const Recording& recording) {
   Writer content;
-  fields(content, const_cast<Recording&>(recording));           // a Writer reads only
+  fields(content, const_cast<Recording&>(recording));  // a Writer reads only
   Writer file;
   file.out = magic;
   uint32_t version = recording_version;
@@ -210,7 +243,8 @@ Recording decode(std::string_view bytes, const std::string& name) {
   uint64_t length = 0, sum = 0;
   opening(version), opening(length);
   if (version != recording_version)
-    throw Error(ErrorKind::data, text(name, ": a recording of format ", version, "; this program reads format ", recording_version),
+    throw Error(ErrorKind::data,
+                text(name, ": a recording of format ", version, "; this program reads format ", recording_version),
                 "record it again with this program");
   if (length != bytes.size() - header_size - footer_size) opening.fail("it was cut short or grew");
   std::memcpy(&sum, bytes.data() + bytes.size() - footer_size, sizeof sum);
@@ -224,7 +258,8 @@ Recording decode(std::string_view bytes, const std::string& name) {
 }
 
 std::string Recording::about_value(std::string_view key) const {
-  for (auto& [name, value] : about) if (name == key) return value;
+  for (auto& [name, value] : about)
+    if (name == key) return value;
   return {};
 }
 

@@ -9,7 +9,12 @@ namespace {
 
 using namespace look;
 
-struct OpTotals { std::string op, phase; uint64_t ns = 0; double flops = 0, bytes = 0; int64_t count = 0; };
+struct OpTotals {
+  std::string op, phase;
+  uint64_t ns = 0;
+  double flops = 0, bytes = 0;
+  int64_t count = 0;
+};
 
 std::vector<OpTotals> totals(const Recording& r, const LookOptions& o) {
   std::map<std::pair<std::string, std::string>, OpTotals> by_op;
@@ -40,13 +45,15 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
   TableRows lines{{"op", "phase", "times", "flops", "bytes", "flops/byte"}};
   if (!o.structure) lines[0].insert(lines[0].end(), {"time", "Gflop/s", "GB/s", "at best", "share", "bound by"});
   for (auto& x : all) {
-    lines.push_back({x.op, x.phase, std::to_string(x.count), count_text(x.flops), bytes_text(x.bytes), number(x.bytes > 0 ? x.flops / x.bytes : 0)});
+    lines.push_back({x.op, x.phase, std::to_string(x.count), count_text(x.flops), bytes_text(x.bytes),
+                     number(x.bytes > 0 ? x.flops / x.bytes : 0)});
     Json j = json_object({{"op", x.op}, {"phase", x.phase}, {"count", x.count}, {"flops", x.flops}, {"bytes", x.bytes}});
     if (!o.structure) {
       const double seconds = std::max(double(x.ns), 1.0) * 1e-9, share = perfect(x) / seconds;
       const bool by_flops = x.flops / o.flops_per_second > x.bytes / o.bytes_per_second;
-      lines.back().insert(lines.back().end(), {time_text(x.ns), number(x.flops / seconds * 1e-9), number(x.bytes / seconds * 1e-9),
-                                               time_text(uint64_t(perfect(x) * 1e9)), number(100 * share) + " %", by_flops ? "flops" : "bytes"});
+      lines.back().insert(lines.back().end(),
+                          {time_text(x.ns), number(x.flops / seconds * 1e-9), number(x.bytes / seconds * 1e-9),
+                           time_text(uint64_t(perfect(x) * 1e9)), number(100 * share) + " %", by_flops ? "flops" : "bytes"});
       json_add(j, {{"seconds", double(x.ns) * 1e-9}, {"share", share}});
     }
     list.items.push_back(std::move(j));
@@ -54,8 +61,9 @@ std::string look_roof(const Recording& r, const LookOptions& o) {
   if (o.json) return list.dump() + "\n";
   const std::string measured =
       text("most time: ", all[0].op, ", ", all[0].phase, ", ", time_text(all[0].ns), " of ", time_text(ns_of_all), " (",
-           number(100 * double(all[0].ns) / std::max(double(ns_of_all), 1.0)), " %)\nmeasured: ", number(o.flops_per_second * 1e-9),
-           " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9), " GB/s of memory; what fits a cache can be faster than memory\n");
+           number(100 * double(all[0].ns) / std::max(double(ns_of_all), 1.0)),
+           " %)\nmeasured: ", number(o.flops_per_second * 1e-9), " Gflop/s of multiply-adds, ", number(o.bytes_per_second * 1e-9),
+           " GB/s of memory; what fits a cache can be faster than memory\n");
   return title(r) + (o.structure ? "" : measured) + table(lines, "llrrrrrrrrrl");
 }
 

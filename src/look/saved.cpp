@@ -11,11 +11,15 @@ using namespace look;
 
 constexpr std::string_view for_others = "held for other rows";
 
-struct Held { uint32_t buffer, value; std::vector<std::pair<uint32_t, std::string>> holders; };
+struct Held {
+  uint32_t buffer, value;
+  std::vector<std::pair<uint32_t, std::string>> holders;
+};
 
 /// The sweep that fills parameter gradients, or the first one.
 const RecordedSweep* main_sweep(const Recording& r) {
-  for (auto& s : r.sweeps) if (s.fill) return &s;
+  for (auto& s : r.sweeps)
+    if (s.fill) return &s;
   return r.sweeps.empty() ? nullptr : &r.sweeps[0];
 }
 
@@ -36,7 +40,7 @@ std::vector<Held> held_at(const Recording& r, const RecordedSweep& sweep) {
     for (auto& save : r.records[i].saves)
       if (const auto found = by_buffer.find(r.values[save.value].buffer); found != by_buffer.end())
         held[found->second].holders.emplace_back(i, save.why);
-  for (auto& h : held)                            // who reads it first, then who only holds it for them
+  for (auto& h : held)  // who reads it first, then who only holds it for them
     std::stable_partition(h.holders.begin(), h.holders.end(), [](auto& holder) { return holder.second != for_others; });
   largest_first(held, 0, [&](auto& h) { return r.buffers[h.buffer].bytes; });
   return held;
@@ -45,7 +49,8 @@ std::vector<Held> held_at(const Recording& r, const RecordedSweep& sweep) {
 std::string wanted_by(const Recording& r, const Held& h) {
   if (h.holders.empty()) return "no row: a handle outside the tape holds it";
   const auto& [record, why] = h.holders[0];
-  return text(short_name(r, record), ": ", plain(why), h.holders.size() > 1 ? text(" (and ", h.holders.size() - 1, " more)") : "");
+  return text(short_name(r, record), ": ", plain(why),
+              h.holders.size() > 1 ? text(" (and ", h.holders.size() - 1, " more)") : "");
 }
 
 std::string until(const RecordedBuffer& b) { return b.given == nothing ? "the end" : text("#", b.given); }
@@ -63,21 +68,25 @@ std::string kept_for(const Recording& r, uint32_t at, const LookOptions& o) {
       const RecordedValue& v = r.values[save.value];
       if (save.why == for_others || v.buffer == nothing) continue;
       sum += v.bytes();
-      rows.push_back({std::to_string(v.bytes()), shown(r, save.value), where(r, v.made_by), short_name(r, i) + ": " + plain(save.why),
-                      until(r.buffers[v.buffer])});
-      list.items.push_back(json_object({{"record", i}, {"value", typed(r, save.value)}, {"bytes", v.bytes()}, {"why", plain(save.why)}}));
+      rows.push_back({std::to_string(v.bytes()), shown(r, save.value), where(r, v.made_by),
+                      short_name(r, i) + ": " + plain(save.why), until(r.buffers[v.buffer])});
+      list.items.push_back(
+          json_object({{"record", i}, {"value", typed(r, save.value)}, {"bytes", v.bytes()}, {"why", plain(save.why)}}));
     }
   }
   if (o.json) return list.dump() + "\n";
   const std::string whom = (o.op.empty() ? "the ops" : plain(o.op)) + (o.scope.empty() ? "" : " in " + plain(o.scope));
-  return title(r) + text(rows.size() - 1, " values, ", sum, " bytes, are kept for the backward of ", whom, "\n") + table(rows, "rlllr");
+  return title(r) + text(rows.size() - 1, " values, ", sum, " bytes, are kept for the backward of ", whom, "\n") +
+         table(rows, "rlllr");
 }
 
 Json to_json(const Recording& r, const Held& h) {
   const RecordedBuffer& b = r.buffers[h.buffer];
   const auto holder = [](auto& h) { return json_object({{"record", h.first}, {"why", plain(h.second)}}); };
-  return json_object({{"bytes", b.bytes}, {"value", h.value == nothing ? Json{} : Json::of(typed(r, h.value))},
-                      {"made_by", h.value == nothing ? Json{} : index_json(r.values[h.value].made_by)}, {"dies_at", index_json(b.given)},
+  return json_object({{"bytes", b.bytes},
+                      {"value", h.value == nothing ? Json{} : Json::of(typed(r, h.value))},
+                      {"made_by", h.value == nothing ? Json{} : index_json(r.values[h.value].made_by)},
+                      {"dies_at", index_json(b.given)},
                       {"wanted_by", json_list(h.holders, holder)}});
 }
 
@@ -89,7 +98,9 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
   if (!o.op.empty() || !o.scope.empty()) return kept_for(r, sweep->at, o);
   std::vector<Held> held = held_at(r, *sweep);
   if (o.json)
-    return json_object({{"total_bytes", sweep->bytes}, {"saved", json_list(held, [&](auto& h) { return to_json(r, h); })}}).dump() + "\n";
+    return json_object({{"total_bytes", sweep->bytes}, {"saved", json_list(held, [&](auto& h) { return to_json(r, h); })}})
+               .dump() +
+           "\n";
   uint64_t sum = 0, outside = 0;
   for (auto& h : held) {
     sum += r.buffers[h.buffer].bytes;
@@ -101,8 +112,8 @@ std::string look_saved(const Recording& r, const LookOptions& o) {
   for (auto& h : held) {
     const RecordedBuffer& b = r.buffers[h.buffer];
     const bool known = h.value != nothing;
-    rows.push_back({std::to_string(b.bytes), known ? shown(r, h.value) : "(a list of the framework)", known ? where(r, r.values[h.value].made_by) : "",
-                    known ? wanted_by(r, h) : "", until(b)});
+    rows.push_back({std::to_string(b.bytes), known ? shown(r, h.value) : "(a list of the framework)",
+                    known ? where(r, r.values[h.value].made_by) : "", known ? wanted_by(r, h) : "", until(b)});
   }
   return title(r) + table(rows, "rlllr") +
          text(sweep->bytes, " bytes of activations in ", count, " buffers when backward begins at #", sweep->at, "; ", outside,

@@ -16,10 +16,13 @@ constexpr double width = 250, height = 36, gap_x = 90, gap_y = 18, margin = 60, 
 
 std::string escaped(std::string_view s) {
   std::string out;
-  for (char c : plain(s)) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
+  for (char c : plain(s))
+    out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
   return out;
 }
-bool inside_a_character(std::string_view s, size_t at) { return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0u) == 0x80u; }
+bool inside_a_character(std::string_view s, size_t at) {
+  return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0u) == 0x80u;
+}
 /// The last `longest` bytes after "..", which says more of a scope than its first.
 std::string tail(std::string_view s, size_t longest) {
   const std::string whole = plain(s);
@@ -42,8 +45,15 @@ int lane_of(const OpRecord& x) {
   return x.kind == OpRecord::Kind::update ? 2 : x.order == 0 ? 0 : std::min<int>(x.order + 1, 4);
 }
 
-struct BoxPlace { double x = 0, y = 0; int lane = 0; };
-struct Layout { std::vector<BoxPlace> boxes; std::vector<int> lanes; double right = 0, bottom = 0; };
+struct BoxPlace {
+  double x = 0, y = 0;
+  int lane = 0;
+};
+struct Layout {
+  std::vector<BoxPlace> boxes;
+  std::vector<int> lanes;
+  double right = 0, bottom = 0;
+};
 
 /// The forward record (as a row of the drawing) that a node belongs to: its own, its origin's, or that of the node before it.
 std::vector<int> rows_of(const Recording& r, const Graph& g) {
@@ -52,11 +62,15 @@ std::vector<int> rows_of(const Recording& r, const Graph& g) {
   for (uint32_t n = 0; n < g.nodes.size(); ++n) {
     const OpRecord& x = r.records[g.nodes[n].record];
     if (x.kind == OpRecord::Kind::update) continue;
-    if (lane_of(x) == 0) { row[n] = rows++; continue; }
+    if (lane_of(x) == 0) {
+      row[n] = rows++;
+      continue;
+    }
     const uint32_t origin = x.origin == nothing ? nothing : g.node_of[x.origin];
     row[n] = origin != nothing && origin < n ? row[origin] : n > 0 ? row[n - 1] : 0;
   }
-  for (int& one : row) if (one < 0) one = rows;     // updates come last
+  for (int& one : row)
+    if (one < 0) one = rows;  // updates come last
   return row;
 }
 
@@ -69,14 +83,16 @@ Layout place(const Recording& r, const Graph& g) {
   for (uint32_t n = 0; n < g.nodes.size(); ++n) {
     out.boxes[n].lane = lane_of(r.records[g.nodes[n].record]);
     cells[{row[n], out.boxes[n].lane}].push_back(n);
-    if (std::find(out.lanes.begin(), out.lanes.end(), out.boxes[n].lane) == out.lanes.end()) out.lanes.push_back(out.boxes[n].lane);
+    if (std::find(out.lanes.begin(), out.lanes.end(), out.boxes[n].lane) == out.lanes.end())
+      out.lanes.push_back(out.boxes[n].lane);
   }
   std::sort(out.lanes.begin(), out.lanes.end());
   double y = heading;
   for (auto cell = cells.begin(); cell != cells.end();) {
     const int here = cell->first.first;
     size_t highest = 0;
-    for (auto other = cell; other != cells.end() && other->first.first == here; ++other) highest = std::max(highest, other->second.size());
+    for (auto other = cell; other != cells.end() && other->first.first == here; ++other)
+      highest = std::max(highest, other->second.size());
     for (; cell != cells.end() && cell->first.first == here; ++cell) {
       const auto& pile = cell->second;
       const auto column = std::find(out.lanes.begin(), out.lanes.end(), cell->first.second) - out.lanes.begin();
@@ -106,7 +122,8 @@ std::string arrow(const BoxPlace& a, const BoxPlace& b, Use::Role role) {
     path = text("M", a.x + width / 2, " ", down ? a.y + height : a.y, " L", b.x + width / 2, " ", down ? b.y : b.y + height);
   } else {
     const bool left = a.lane == 0;
-    const double side = left ? a.x : a.x + width, reach = std::min(gap_x - 10.0, 14 + 0.04 * std::fabs(a.y - b.y)) * (left ? -0.6 : 1);
+    const double side = left ? a.x : a.x + width,
+                 reach = std::min(gap_x - 10.0, 14 + 0.04 * std::fabs(a.y - b.y)) * (left ? -0.6 : 1);
     const double y1 = a.y + height / 2, y2 = b.y + height / 2;
     path = text("M", side, " ", y1, " C", side + reach, " ", y1, " ", side + reach, " ", y2, " ", side, " ", y2);
   }
@@ -115,12 +132,15 @@ std::string arrow(const BoxPlace& a, const BoxPlace& b, Use::Role role) {
 
 std::string box(const Recording& r, const GraphNode& n, const BoxPlace& at) {
   const OpRecord& record = r.records[n.record];
-  const std::string shape = record.out.empty() ? "" : text(name_of(r.values[record.out[0]].dtype), r.values[record.out[0]].shape.str());
-  return text("<g><title>", escaped(where(r, n.record) + ": " + call(record)), "</title><rect x=\"", at.x, "\" y=\"", at.y, "\" width=\"", width,
-              "\" height=\"", height, "\" rx=\"6\" fill=\"", colour(record), "\" stroke=\"#555\"/><text x=\"", at.x + 8, "\" y=\"", at.y + 15, "\">",
-              head(record.op + (record.kind == OpRecord::Kind::backward ? "'" : ""), shape.size() > 10 ? 19 : 24), n.times > 1 ? text(" ×", n.times) : "",
-              "</text><text x=\"", at.x + width - 8, "\" y=\"", at.y + 15, "\" text-anchor=\"end\" font-size=\"10\">", head(shape, 18), "</text><text x=\"",
-              at.x + 8, "\" y=\"", at.y + 29, "\" fill=\"#555\" font-size=\"10\">", tail(n.scope, 44), "</text></g>\n");
+  const std::string shape =
+      record.out.empty() ? "" : text(name_of(r.values[record.out[0]].dtype), r.values[record.out[0]].shape.str());
+  return text("<g><title>", escaped(where(r, n.record) + ": " + call(record)), "</title><rect x=\"", at.x, "\" y=\"", at.y,
+              "\" width=\"", width, "\" height=\"", height, "\" rx=\"6\" fill=\"", colour(record),
+              "\" stroke=\"#555\"/><text x=\"", at.x + 8, "\" y=\"", at.y + 15, "\">",
+              head(record.op + (record.kind == OpRecord::Kind::backward ? "'" : ""), shape.size() > 10 ? 19 : 24),
+              n.times > 1 ? text(" ×", n.times) : "", "</text><text x=\"", at.x + width - 8, "\" y=\"", at.y + 15,
+              "\" text-anchor=\"end\" font-size=\"10\">", head(shape, 18), "</text><text x=\"", at.x + 8, "\" y=\"", at.y + 29,
+              "\" fill=\"#555\" font-size=\"10\">", tail(n.scope, 44), "</text></g>\n");
 }
 
 }  // namespace
@@ -129,14 +149,19 @@ std::string look_svg(const Recording& r, const LookOptions& o) {
   const Graph g = graph_of(r, o);
   const Layout layout = place(r, g);
   const std::string heading_line = title(r);
-  std::string out = text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", layout.right, "\" height=\"", layout.bottom, "\" viewBox=\"0 0 ", layout.right,
-                         " ", layout.bottom, "\" font-family=\"sans-serif\" font-size=\"12\">\n<defs><marker id=\"tip\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" "
-                         "markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path d=\"M0 0 L6 3 L0 6 Z\" fill=\"#666\"/></marker></defs>\n"
-                         "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"20\" y=\"18\">", escaped(std::string_view(heading_line).substr(0, heading_line.find('\n'))),
-                         "</text>\n<text x=\"20\" y=\"36\" fill=\"#555\">arrows: grey values, orange saved since the forward pass, blue gradients"
-                         "</text>\n<text x=\"20\" y=\"54\" fill=\"#555\">", escaped(g.notice), "</text>\n");
+  std::string out = text(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", layout.right, "\" height=\"", layout.bottom, "\" viewBox=\"0 0 ",
+      layout.right, " ", layout.bottom,
+      "\" font-family=\"sans-serif\" font-size=\"12\">\n<defs><marker id=\"tip\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" "
+      "markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path d=\"M0 0 L6 3 L0 6 Z\" fill=\"#666\"/></marker></defs>\n"
+      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"20\" y=\"18\">",
+      escaped(std::string_view(heading_line).substr(0, heading_line.find('\n'))),
+      "</text>\n<text x=\"20\" y=\"36\" fill=\"#555\">arrows: grey values, orange saved since the forward pass, blue gradients"
+      "</text>\n<text x=\"20\" y=\"54\" fill=\"#555\">",
+      escaped(g.notice), "</text>\n");
   for (size_t k = 0; k < layout.lanes.size(); ++k)
-    out += text("<text x=\"", margin + double(k) * (width + gap_x), "\" y=\"80\" font-weight=\"bold\">", lane_names[size_t(layout.lanes[k])], "</text>\n");
+    out += text("<text x=\"", margin + double(k) * (width + gap_x), "\" y=\"80\" font-weight=\"bold\">",
+                lane_names[size_t(layout.lanes[k])], "</text>\n");
   for (auto& e : g.edges) out += arrow(layout.boxes[e.from], layout.boxes[e.to], e.role);
   for (uint32_t n = 0; n < g.nodes.size(); ++n) out += box(r, g.nodes[n], layout.boxes[n]);
   return out + "</svg>\n";

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 
-
 namespace tapedeck::look {
 namespace {
 
@@ -15,14 +14,20 @@ std::string scaled(double v, double base, std::initializer_list<const char*> uni
   return printed(unit == units.begin() ? "%.0f" : v < 10 ? "%.2f" : v < 100 ? "%.1f" : "%.0f", v) + *unit;
 }
 
-/// Bytes of the character that text begins with; 0: broken UTF-8 (RFC 3629), a control, or a mark that turns the direction of writing.
+/// Bytes of the character that text begins with; 0: broken UTF-8 (RFC 3629), a control, or a mark that turns the direction of
+/// writing.
 size_t harmless(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned first = byte(0), second = byte(1);
   if (first < 0x80) return first >= 0x20 && first != 0x7F ? 1 : 0;
-  const size_t length = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
-  for (size_t k = 1; k < length; ++k) if ((byte(k) & 0xC0u) != 0x80u) return 0;
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90), beyond = first == 0xF4 && second >= 0x90;
+  const size_t length = first >= 0xC2 && first < 0xE0   ? 2
+                        : first >= 0xE0 && first < 0xF0 ? 3
+                        : first >= 0xF0 && first < 0xF5 ? 4
+                                                        : 0;
+  for (size_t k = 1; k < length; ++k)
+    if ((byte(k) & 0xC0u) != 0x80u) return 0;
+  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90),
+             beyond = first == 0xF4 && second >= 0x90;
   const bool surrogate = first == 0xED && second >= 0xA0, control = first == 0xC2 && second < 0xA0;
   const bool turns = (first == 0xE2 && (second == 0x80 || second == 0x81)) || (first == 0xD8 && second == 0x9C);
   return overlong || beyond || surrogate || control || turns ? 0 : length;
@@ -78,7 +83,7 @@ std::string attributes_text(const OpRecord& record) {
 }
 
 std::string call(const OpRecord& record) {
-  constexpr std::string_view kinds[] = {"", "", "'", "", "~", "", ""};           // ' the derivative, ~ a shortened repetition
+  constexpr std::string_view kinds[] = {"", "", "'", "", "~", "", ""};  // ' the derivative, ~ a shortened repetition
   constexpr std::string_view roles[] = {"", "d", "s", "+"};
   std::string out = plain(record.op) + std::string(kinds[size_t(record.kind)]);
   if (!record.attributes.empty()) out += "[" + attributes_text(record) + "]";
@@ -106,12 +111,15 @@ std::string made_by(const Recording& r, uint32_t record) { return (record == not
 
 std::string title(const Recording& r) {
   std::string out;
-  for (auto& [key, value] : r.about) out += (out.empty() ? "" : "  ") + plain(key) + " " + plain(key == "config_hash" ? value.substr(0, 12) : value);
+  for (auto& [key, value] : r.about)
+    out += (out.empty() ? "" : "  ") + plain(key) + " " + plain(key == "config_hash" ? value.substr(0, 12) : value);
   return out + (out.empty() ? "" : "\n");
 }
 
 std::string asked_for(const Recording& r, const OpRecord& record) {
-  const std::string_view scope = record.kind == OpRecord::Kind::update ? "optimizer" : record.scope.empty() ? "objective" : std::string_view(record.scope);
+  const std::string_view scope = record.kind == OpRecord::Kind::update ? "optimizer"
+                                 : record.scope.empty()                ? "objective"
+                                                                       : std::string_view(record.scope);
   const std::pair<std::string, std::string>* best = nullptr;
   for (auto& place : r.places) {
     const bool around = place.first == scope || (scope.starts_with(place.first) && scope[place.first.size()] == '.');
@@ -137,7 +145,9 @@ bool selected(const OpRecord& record, const LookOptions& o) {
          (o.phase.empty() || o.phase == phase(record));
 }
 
-double root_mean_square(const RecordedValue& v) { return v.summary.norm / std::sqrt(double(std::max<int64_t>(1, v.shape.size()))); }
+double root_mean_square(const RecordedValue& v) {
+  return v.summary.norm / std::sqrt(double(std::max<int64_t>(1, v.shape.size())));
+}
 
 double saved_bytes(const Recording& r, const OpRecord& record) {
   double bytes = 0;
@@ -157,7 +167,8 @@ namespace {
 
 /// Sequences begin at 0, at rising places, and end at the last token: [B+1] whole numbers of the batch.
 bool is_offsets(const RecordedValue& v) {
-  return v.dtype == DType::i32 && v.shape.rank() == 1 && v.shape.size() > 1 && int64_t(v.sample.size()) == v.shape.size() && v.sample[0] == 0 &&
+  return v.dtype == DType::i32 && v.shape.rank() == 1 && v.shape.size() > 1 && int64_t(v.sample.size()) == v.shape.size() &&
+         v.sample[0] == 0 &&
          std::is_sorted(v.sample.begin(), v.sample.end(), [](float next, float before) { return !(before < next); });
 }
 
@@ -172,7 +183,8 @@ std::string place_text(const Recording& r, uint32_t value, int64_t element) {
     const RecordedValue& offsets = r.values[k];
     if (!is_offsets(offsets)) continue;
     const auto after = std::upper_bound(offsets.sample.begin(), offsets.sample.end(), float(row));
-    if (double(v.shape[0]) == double(offsets.sample.back())) meaning = text("token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1);
+    if (double(v.shape[0]) == double(offsets.sample.back()))
+      meaning = text("token ", row - int64_t(*(after - 1)), " of example ", after - offsets.sample.begin() - 1);
     else if (v.shape[0] == offsets.shape.size() - 1) meaning = text("example ", row);
   }
   if (v.shape.rank() == 1) return meaning;

@@ -11,7 +11,7 @@ std::string micro(uint64_t ns) { return text(ns / 1000, ".", std::to_string(1000
 class Trace {
  public:
   explicit Trace(const Recording& r) : r_(r), starts_(r.records.size()), ends_(r.records.size()), arrows_(r.records.size()) {
-    uint64_t now = 0;                             // records do not overlap: a clock that stands still is moved on
+    uint64_t now = 0;  // records do not overlap: a clock that stands still is moved on
     for (size_t i = 0; i < r.records.size(); ++i) {
       starts_[i] = std::max(now, r.records[i].start_ns);
       ends_[i] = now = starts_[i] + std::max<uint64_t>(1, r.records[i].ns);
@@ -41,7 +41,9 @@ class Trace {
 
   void record(uint32_t i) {
     const OpRecord& x = r_.records[i];
-    slice(x.op, phase(x), starts_[i], ends_[i], text(R"(,"args":{"record":)", i, R"(,"call":)", json_text(call(x)), R"(,"flops":)", x.flops, R"(,"bytes":)", x.bytes, "}"));
+    slice(x.op, phase(x), starts_[i], ends_[i],
+          text(R"(,"args":{"record":)", i, R"(,"call":)", json_text(call(x)), R"(,"flops":)", x.flops, R"(,"bytes":)", x.bytes,
+               "}"));
     if (has_arrow(i)) arrow("f", i, starts_[i]);
     for (uint32_t later : arrows_[i]) arrow("s", later, starts_[i]);
     std::string alive;
@@ -53,19 +55,19 @@ class Trace {
   bool has_arrow(uint32_t i) const { return r_.records[i].origin != nothing && r_.records[i].kind == OpRecord::Kind::backward; }
   /// "s" starts the arrow numbered by the record it leads to, "f" ends it.
   void arrow(std::string_view end, uint32_t to, uint64_t at) {
-    event(text(R"({"ph":")", end, R"(",)", end == "f" ? R"("bp":"e",)" : "", R"("pid":1,"tid":1,"cat":"gradient","name":"gradient","id":)", to,
-               R"(,"ts":)", micro(at), "}"));
+    event(text(R"({"ph":")", end, R"(",)", end == "f" ? R"("bp":"e",)" : "",
+               R"("pid":1,"tid":1,"cat":"gradient","name":"gradient","id":)", to, R"(,"ts":)", micro(at), "}"));
   }
 
   void slice(std::string_view name, std::string_view category, uint64_t start, uint64_t end, const std::string& more) {
-    event(text(R"({"ph":"X","pid":1,"tid":1,"name":)", json_text(name), R"(,"cat":")", category, R"(","ts":)", micro(start), R"(,"dur":)",
-               micro(end - start), more, "}"));
+    event(text(R"({"ph":"X","pid":1,"tid":1,"name":)", json_text(name), R"(,"cat":")", category, R"(","ts":)", micro(start),
+               R"(,"dur":)", micro(end - start), more, "}"));
   }
   void event(std::string_view line) { out_ += (out_.empty() ? "\n" : ",\n") + std::string(line); }
 
   const Recording& r_;
   std::vector<uint64_t> starts_, ends_;
-  std::vector<std::vector<uint32_t>> arrows_;     // from a record to those that compute its gradient
+  std::vector<std::vector<uint32_t>> arrows_;  // from a record to those that compute its gradient
   std::string out_;
 };
 

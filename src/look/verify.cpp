@@ -16,7 +16,8 @@ std::string look_verify(const Recording& r, const LookOptions& o) {
     if (x.replay == OpRecord::Replay::different) wrong += "  " + where(r, i) + ", " + std::string(phase(x)) + "\n";
   }
   if (o.json) return json_object({{"equal", equal}, {"different", different}, {"not_computed_again", none}}).dump() + "\n";
-  std::string out = title(r) + text(equal, " of ", equal + different + none, " records give the same bits when they are computed again\n");
+  std::string out =
+      title(r) + text(equal, " of ", equal + different + none, " records give the same bits when they are computed again\n");
   if (none) out += text(none, " were not computed again: record with look verify EXPERIMENT\n");
   return out + (different ? "these gave other bits:\n" + wrong : "");
 }

@@ -77,7 +77,8 @@ void best_path(const Tensor& emissions, const Transitions& transitions, int64_t 
       for (size_t to = 0; to < c && local; ++to) sum += std::exp(step[to] - most);
       const double before = state[from] - (local ? most + std::log(sum) : 0);
       for (size_t to = 0; to < c; ++to)
-        if (from == 0 || before + step[to] > next[to]) next[to] = before + step[to], came_from[size_t(row - first) * c + to] = int32_t(from);
+        if (from == 0 || before + step[to] > next[to])
+          next[to] = before + step[to], came_from[size_t(row - first) * c + to] = int32_t(from);
     }
   }
   for (size_t k = 0; k < c; ++k) state[k] += edge(transitions.end, k);
@@ -125,7 +126,8 @@ Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& o
     std::vector<bool> opens(size_t(emissions.shape()[0]) + 1);
     for (int64_t b = 0; b + 1 < offsets.size(); ++b) opens[size_t(begin[b])] = true;
     const int64_t c = emissions.shape()[1];
-    const Tensor halved = emissions.detach() * constant(emissions.shape(), emissions.dtype(), [&](int64_t e) { return opens[size_t(e / c)] ? 1.0 : 0.5; });
+    const Tensor halved = emissions.detach() * constant(emissions.shape(), emissions.dtype(),
+                                                        [&](int64_t e) { return opens[size_t(e / c)] ? 1.0 : 0.5; });
     return memm_best(halved, between.detach() * 0.5, offsets);
   }
   const Tensor tags = Tensor::zeros({emissions.shape()[0]}, DType::i32);
@@ -153,8 +155,8 @@ Tensor memm_nll(const Tensor& emissions, const Tensor& between, const Tensor& ta
   const Tensor table = concat({reversed ? transpose(between) : between, Tensor::zeros({1, c}, between.dtype())}, 0);
   Tensor scores = emissions + gather(table, history);
   if (joined == Joined::mean)
-    scores = scores * constant(scores.shape(), scores.dtype(),
-                               [&](int64_t e) { return history.raw<int32_t>()[e / c] == c ? 1.0 : 0.5; });
+    scores = scores *
+             constant(scores.shape(), scores.dtype(), [&](int64_t e) { return history.raw<int32_t>()[e / c] == c ? 1.0 : 0.5; });
   return cross_entropy(scores, tags, {}, {}, -1, per == PerUnit::sequence ? sequences : 0);
 }
 
@@ -164,19 +166,22 @@ namespace {
 struct ChainLoss : Loss {
   /// Mean over the words of this batch.
   virtual Tensor chain(const Tensor& emissions, const Transitions& transitions, const Batch& batch) const = 0;
-  virtual int64_t edges() const = 0;              // rows of transitions beyond those between tags
+  virtual int64_t edges() const = 0;  // rows of transitions beyond those between tags
 
   Tensor of(const Output& out, const Batch& batch) const override {
     if (!batch.token_labels || !batch.word_offsets)
       throw Error(ErrorKind::config, "the loss needs a tag for every word, but the data have none", "use the task \"tagging\"");
     const auto words = batch.token_labels.data<int32_t>();
     const auto tagged = double(std::count_if(words.begin(), words.end(), [](int32_t tag) { return tag >= 0; }));
-    return chain(out.logits, transitions_of(out), batch) * (tagged / (batch.total_weight > 0 ? batch.total_weight : std::max(1.0, tagged)));
+    return chain(out.logits, transitions_of(out), batch) *
+           (tagged / (batch.total_weight > 0 ? batch.total_weight : std::max(1.0, tagged)));
   }
   /// Without transitions, which is as good as with those that are all 0.
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
     const int64_t tags = logits.shape().cols();
-    return of({.logits = logits, .pooled = {}, .hidden = {}, .transitions = Tensor::zeros({tags + edges(), tags}, logits.dtype())}, batch);
+    return of(
+        {.logits = logits, .pooled = {}, .hidden = {}, .transitions = Tensor::zeros({tags + edges(), tags}, logits.dtype())},
+        batch);
   }
   Answer answer() const override { return {Rows::words, Link::softmax}; }
   bool suits(Answer asked) const override { return asked == answer(); }
@@ -185,8 +190,9 @@ struct ChainLoss : Loss {
   Transitions transitions_of(const Output& out) const {
     const int64_t tags = out.logits.shape().cols();
     if (!out.transitions || out.transitions.shape() != Shape{tags + edges(), tags})
-      throw Error(ErrorKind::config, text("the loss trains scores of one tag after another, ", edges() ? "the first and the last included, " : "",
-                                          "which the model does not give"),
+      throw Error(ErrorKind::config,
+                  text("the loss trains scores of one tag after another, ", edges() ? "the first and the last included, " : "",
+                       "which the model does not give"),
                   text("use the model \"tagger\" with the head ", edges() ? "\"crf\"" : "\"memm\""));
     if (!edges()) return {out.transitions, {}, {}};
     const auto row = [&](int64_t k) { return reshape(slice(out.transitions, 0, tags + k, tags + k + 1), {tags}); };
@@ -199,15 +205,21 @@ struct CrfLoss final : ChainLoss {
     return crf_nll(emissions, transitions, batch.token_labels, batch.word_offsets, PerUnit::token);
   }
   int64_t edges() const override { return 2; }
-  Tensor decode(const Output& out, const Batch& batch) const override { return crf_decode(out.logits, transitions_of(out), batch.word_offsets); }
+  Tensor decode(const Output& out, const Batch& batch) const override {
+    return crf_decode(out.logits, transitions_of(out), batch.word_offsets);
+  }
 };
-TAPEDECK_PART(Loss, CrfLoss, "crf",
-              "log sum_y e^score(y) - score(tags) of whole tag sequences, by words; decodes by Viterbi (Lafferty et al. 2001).",
-              {.equation = "L = (1/n) sum_s log sum_y e^{S(y)} - S(y_s), S(y) = start(y_1) + sum_t e_t(y_t) + sum_t T(y_{t-1}, y_t) + end(y_last), n words",
-               .source = "Lafferty, McCallum and Pereira, Conditional Random Fields, ICML 2001; as a layer: Lample et al. 2016, arXiv 1603.01360",
-               .cost = "1F + 1B; for every word C^2 exponentials, one step of all sequences after another",
-               .pitfalls = "Transitions learn slowly next to a fine-tuned encoder: give them a larger learning rate (kexue.fm/archives/7196).\n"
-                           "The mean is over words, as with softmax; code that divides by sentences needs a smaller learning rate."});
+TAPEDECK_PART(
+    Loss, CrfLoss, "crf",
+    "log sum_y e^score(y) - score(tags) of whole tag sequences, by words; decodes by Viterbi (Lafferty et al. 2001).",
+    {.equation = "L = (1/n) sum_s log sum_y e^{S(y)} - S(y_s), S(y) = start(y_1) + sum_t e_t(y_t) + sum_t T(y_{t-1}, y_t) + "
+                 "end(y_last), n words",
+     .source =
+         "Lafferty, McCallum and Pereira, Conditional Random Fields, ICML 2001; as a layer: Lample et al. 2016, arXiv 1603.01360",
+     .cost = "1F + 1B; for every word C^2 exponentials, one step of all sequences after another",
+     .pitfalls =
+         "Transitions learn slowly next to a fine-tuned encoder: give them a larger learning rate (kexue.fm/archives/7196).\n"
+         "The mean is over words, as with softmax; code that divides by sentences needs a smaller learning rate."});
 
 struct MemmLoss final : ChainLoss {
   Joined joined = Joined::sum;
@@ -219,15 +231,20 @@ struct MemmLoss final : ChainLoss {
     return memm_nll(emissions, transitions.between, batch.token_labels, batch.word_offsets, PerUnit::token, false, joined);
   }
   int64_t edges() const override { return 0; }
-  Tensor decode(const Output& out, const Batch& batch) const override { return memm_best(out.logits, out.transitions, batch.word_offsets, joined); }
+  Tensor decode(const Output& out, const Batch& batch) const override {
+    return memm_best(out.logits, out.transitions, batch.word_offsets, joined);
+  }
 };
-TAPEDECK_PART(Loss, MemmLoss, "memm",
-              "-log softmax(e_t + T(y_{t-1}, .)) of every tag given the one before it; decodes by Viterbi (McCallum et al. 2000).",
-              {.equation = "L = -(1/n) sum_t log softmax(e_t + T(y_{t-1}, .))_{y_t}, n words; joined mean: softmax((e_t + T(y_{t-1}, .)) / 2), t > 1",
-               .source = "McCallum, Freitag and Pereira, Maximum Entropy Markov Models, ICML 2000; kexue.fm/archives/7213",
-               .cost = "1F + 1B; C exponentials a word",
-               .pitfalls = "Differs from bert4keras' layer, which halves emission and transition after the first tag: joined \"mean\" is that.\n"
-                           "It trains on true histories and decodes with its own: early mistakes carry on (exposure and label bias)."});
+TAPEDECK_PART(
+    Loss, MemmLoss, "memm",
+    "-log softmax(e_t + T(y_{t-1}, .)) of every tag given the one before it; decodes by Viterbi (McCallum et al. 2000).",
+    {.equation = "L = -(1/n) sum_t log softmax(e_t + T(y_{t-1}, .))_{y_t}, n words; joined mean: softmax((e_t + T(y_{t-1}, .)) / "
+                 "2), t > 1",
+     .source = "McCallum, Freitag and Pereira, Maximum Entropy Markov Models, ICML 2000; kexue.fm/archives/7213",
+     .cost = "1F + 1B; C exponentials a word",
+     .pitfalls =
+         "Differs from bert4keras' layer, which halves emission and transition after the first tag: joined \"mean\" is that.\n"
+         "It trains on true histories and decodes with its own: early mistakes carry on (exposure and label bias)."});
 
 }  // namespace
 

@@ -113,7 +113,8 @@ struct CrossEntropyLoss final : ClassLoss {
   void options(Fields& f) override {
     f("label_smoothing", label_smoothing, "probability mass moved away from the label").at_least(0).below(1);
     f.names("smoothing", convention, {{"uniform", Convention::uniform}, {"others", Convention::others}},
-            "uniform: spread over all classes (Szegedy et al. 2016, PyTorch, fairseq up to 0.10); others: over the other classes only "
+            "uniform: spread over all classes (Szegedy et al. 2016, PyTorch, fairseq up to 0.10); others: over the other classes "
+            "only "
             "(later fairseq)");
     f.names("smoothing_weight", weighting, {{"label", Weighting::label}, {"class", Weighting::classes}},
             "with class_weights, smoothed mass counts by the weight of: label, the example's own label; class, the class it was "
@@ -137,10 +138,11 @@ TAPEDECK_PART(
      .source = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016, arXiv 1512.00567, section 7; the second "
                "convention is fairseq's",
      .cost = "1F + 1B; C exponentials a row, in one fused op",
-     .pitfalls = "The two conventions of smoothing differ by a factor C/(C - 1) in e: compare numbers under the same one.\n"
-                 "Differs from PyTorch with label_smoothing and class_weights together: smoothing_weight \"class\" is PyTorch's.\n"
-                 "Smoothing hurts perplexity and calibrated probabilities while it helps accuracy.\n"
-                 "A class of logit -inf that smoothing gives mass to costs +inf."});
+     .pitfalls =
+         "The two conventions of smoothing differ by a factor C/(C - 1) in e: compare numbers under the same one.\n"
+         "Differs from PyTorch with label_smoothing and class_weights together: smoothing_weight \"class\" is PyTorch's.\n"
+         "Smoothing hurts perplexity and calibrated probabilities while it helps accuracy.\n"
+         "A class of logit -inf that smoothing gives mass to costs +inf."});
 
 struct ClassBalancedLoss final : ClassLoss {
   std::vector<double> counts;

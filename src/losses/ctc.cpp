@@ -91,9 +91,8 @@ Tensor ctc(const Tensor& logits, const Tensor& offsets, const Tensor& targets, c
   const Tensor possible = mask_where(all, [&](auto v) { return !(v <= absent(logits.dtype()) / 2); });
   Tensor each = only(possible, -all, infinity);
   if (per == PerUnit::token)
-    each = each * constant(each.shape(), each.dtype(), [&](int64_t b) {
-             return 1.0 / double(std::max<size_t>(1, extended.symbols[size_t(b)].size() / 2));
-           });
+    each = each * constant(each.shape(), each.dtype(),
+                           [&](int64_t b) { return 1.0 / double(std::max<size_t>(1, extended.symbols[size_t(b)].size() / 2)); });
   return share(each, double(sequences));
 }
 
@@ -118,9 +117,11 @@ struct CtcLoss final : Loss {
         if (const int32_t tag = batch.token_labels.raw<int32_t>()[w]; tag >= 0 && tag != blank) targets.push_back(tag);
       ends.push_back(int32_t(targets.size()));
     }
-    const double sequences = double(ends.size() - 1), total = batch.total_sequences > 0 ? double(batch.total_sequences) : sequences;
-    return ctc(logits, batch.word_offsets, Tensor::from<int32_t>(targets, {std::ssize(targets)}), Tensor::from<int32_t>(ends, {std::ssize(ends)}),
-               int32_t(blank), per) * (sequences / total);
+    const double sequences = double(ends.size() - 1),
+                 total = batch.total_sequences > 0 ? double(batch.total_sequences) : sequences;
+    return ctc(logits, batch.word_offsets, Tensor::from<int32_t>(targets, {std::ssize(targets)}),
+               Tensor::from<int32_t>(ends, {std::ssize(ends)}), int32_t(blank), per) *
+           (sequences / total);
   }
   Answer answer() const override { return {Rows::words, Link::softmax}; }
   bool suits(Answer asked) const override { return asked == answer(); }
@@ -128,14 +129,17 @@ struct CtcLoss final : Loss {
     if (blank >= outputs) throw Error(ErrorKind::config, text("ctc: blank ", blank, " is not one of the ", outputs, " tags"));
   }
 };
-TAPEDECK_PART(Loss, CtcLoss, "ctc",
-              "-log of the probability of all alignments of a text's tags with its words: their order is learnt, their places are found (Graves et al. 2006).",
-              {.equation = "L = -(1/B) sum_s log sum_{a: collapse(a) = y_s} prod_t softmax(x_t)_{a_t}; collapse drops repeats, then blanks",
-               .source = "Graves et al., Connectionist Temporal Classification, ICML 2006, eq. 6 to 8",
-               .cost = "1F + 1B; for every word twice the number of tags in exponentials",
-               .pitfalls = "Differs from PyTorch's default, which divides a text's loss by its number of tags first: mean \"symbols\" is that.\n"
-                           "Nothing says where a tag belongs: span F1 of such a model is low by nature.\n"
-                           "A text with more tags than words (blanks between equal ones included) counts 0."});
+TAPEDECK_PART(
+    Loss, CtcLoss, "ctc",
+    "-log of the probability of all alignments of a text's tags with its words: their order is learnt, their places are found "
+    "(Graves et al. 2006).",
+    {.equation = "L = -(1/B) sum_s log sum_{a: collapse(a) = y_s} prod_t softmax(x_t)_{a_t}; collapse drops repeats, then blanks",
+     .source = "Graves et al., Connectionist Temporal Classification, ICML 2006, eq. 6 to 8",
+     .cost = "1F + 1B; for every word twice the number of tags in exponentials",
+     .pitfalls =
+         "Differs from PyTorch's default, which divides a text's loss by its number of tags first: mean \"symbols\" is that.\n"
+         "Nothing says where a tag belongs: span F1 of such a model is low by nature.\n"
+         "A text with more tags than words (blanks between equal ones included) counts 0."});
 
 }  // namespace
 

@@ -161,8 +161,8 @@ struct OneAgainstRest : ClassLoss {
   Tensor operator()(const Tensor& x, const Batch& batch) const final {
     if (!batch.cells) return ClassLoss::operator()(x, batch);
     if (x.shape() != batch.cells.shape())
-      throw Error(ErrorKind::config, text("the loss needs a logit for each of the ", batch.cells.shape().cols(), " classes of a text, but the model's are ",
-                                          x.shape().str()));
+      throw Error(ErrorKind::config, text("the loss needs a logit for each of the ", batch.cells.shape().cols(),
+                                          " classes of a text, but the model's are ", x.shape().str()));
     List<int32_t> rows;
     for (int64_t i = 0; i < x.shape()[0]; ++i)
       if (!batch.known || batch.known.raw<uint8_t>()[i]) rows.push_back(int32_t(i));

@@ -1,4 +1,5 @@
-// Span scores as the causal product of last tokens with first tokens, the ragged primitive of attention. Next: losses/multilabel.cpp.
+// Span scores as the causal product of last tokens with first tokens, the ragged primitive of attention. Next:
+// losses/multilabel.cpp.
 #include <tapedeck/nn/global_pointer.h>
 
 #include <cmath>
@@ -17,7 +18,9 @@ void each_cell(const Tensor& offsets, int64_t types, F f) {
 }
 
 /// Elements of x at indices, as a list.
-Tensor elements(const Tensor& x, const Tensor& index) { return reshape(gather(reshape(x, {x.size(), 1}), index), {index.size()}); }
+Tensor elements(const Tensor& x, const Tensor& index) {
+  return reshape(gather(reshape(x, {x.size(), 1}), index), {index.size()});
+}
 
 /// Shared scores [pairs] repeated for every type, plus what each type thinks of the first and the last token.
 Tensor with_types(const Tensor& shared, const Tensor& kinds /*[T, 2 types]*/, const Tensor& offsets, int64_t types) {
@@ -38,16 +41,19 @@ Tensor with_types(const Tensor& shared, const Tensor& kinds /*[T, 2 types]*/, co
 }  // namespace
 
 GlobalPointer::GlobalPointer(Params params, const GlobalPointerOptions& options)
-    : scope_(params.scope()), options_(options),
+    : scope_(params.scope()),
+      options_(options),
       points_(params / "points", options.width, 2 * options.head_size * (options.efficient ? 1 : options.types)) {
   if (options.rotary && options.head_size % 2)
-    throw Error(ErrorKind::config, text("global_pointer: head_size ", options.head_size, " is odd; rotation turns pairs of columns"), "give an even one");
+    throw Error(ErrorKind::config,
+                text("global_pointer: head_size ", options.head_size, " is odd; rotation turns pairs of columns"),
+                "give an even one");
   if (options.efficient) kinds_ = Linear(params / "kinds", 2 * options.head_size, 2 * options.types);
 }
 
 Tensor GlobalPointer::operator()(Pass& pass, const Tensor& hidden) const {
   const Batch& batch = pass.batch();
-  const Tensor points = points_(pass, hidden);    // [T, 2 heads size]: queries of all heads, then keys
+  const Tensor points = points_(pass, hidden);  // [T, 2 heads size]: queries of all heads, then keys
   const int64_t heads = options_.efficient ? 1 : options_.types, width = heads * options_.head_size;
   Tensor kinds;
   if (options_.efficient) kinds = kinds_(pass, points);

@@ -34,13 +34,15 @@ struct DropConnectHeadSpec final : HeadSpec {
     return std::make_unique<DropConnectHead>(params, p, per_example, width, outputs ? outputs : width);
   }
 };
-TAPEDECK_PART(HeadSpec, DropConnectHeadSpec, "drop_connect",
-              "logits = (M * W) h + b, M drops weights with probability p in training; W h + b after it (Wan et al. 2013).",
-              {.equation = "training: logits = (M * W) h + b, M_ij = 1 / (1 - p) with probability 1 - p, else 0; afterwards W h + b",
-               .source = "Wan et al., Regularization of Neural Networks using DropConnect, ICML 2013",
-               .cost = "per example: memory and arithmetic of examples * width * classes; per batch: one mask of the weights",
-               .pitfalls = "One mask for the batch is another, noisier method: its gradients of all examples miss the same weights.\n"
-                           "The paper samples a Gaussian around W h at inference; here it is the mean, which differs behind a nonlinearity."});
+TAPEDECK_PART(
+    HeadSpec, DropConnectHeadSpec, "drop_connect",
+    "logits = (M * W) h + b, M drops weights with probability p in training; W h + b after it (Wan et al. 2013).",
+    {.equation = "training: logits = (M * W) h + b, M_ij = 1 / (1 - p) with probability 1 - p, else 0; afterwards W h + b",
+     .source = "Wan et al., Regularization of Neural Networks using DropConnect, ICML 2013",
+     .cost = "per example: memory and arithmetic of examples * width * classes; per batch: one mask of the weights",
+     .pitfalls =
+         "One mask for the batch is another, noisier method: its gradients of all examples miss the same weights.\n"
+         "The paper samples a Gaussian around W h at inference; here it is the mean, which differs behind a nonlinearity."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -4,7 +4,8 @@
 namespace tapedeck {
 namespace {
 
-const std::vector<std::pair<std::string, Activation>> activations = {{"tanh", Activation::tanh}, {"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}};
+const std::vector<std::pair<std::string, Activation>> activations = {
+    {"tanh", Activation::tanh}, {"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}};
 
 struct LinearHeadSpec final : HeadSpec {
   double dropout = 0.1;
@@ -36,13 +37,17 @@ struct MlpHeadSpec final : HeadSpec {
     f("hidden", hidden, "hidden size (default: the encoder's width)").at_least(1);
     f.names("activation", activation, activations, "between the two layers");
     f("dropout", dropout, "drop probability before the last layer").at_least(0).below(1);
-    f.names("active", training_only, {{"always", false}, {"training", true}}, "training: skip the hidden layer when evaluating (hidden must equal the width)");
+    f.names("active", training_only, {{"always", false}, {"training", true}},
+            "training: skip the hidden layer when evaluating (hidden must equal the width)");
   }
 
   struct MlpHead final : Head {
     MlpHead(Params params, const MlpHeadSpec& spec, int64_t width, int64_t outputs)
-        : scope(params.scope()), dropout(spec.dropout), training_only(spec.training_only),
-          dense(params / "dense", width, spec.hidden.value_or(width), spec.activation), out(params / "out", spec.hidden.value_or(width), outputs ? outputs : width) {}
+        : scope(params.scope()),
+          dropout(spec.dropout),
+          training_only(spec.training_only),
+          dense(params / "dense", width, spec.hidden.value_or(width), spec.activation),
+          out(params / "out", spec.hidden.value_or(width), outputs ? outputs : width) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override {
       const Tensor h = training_only && !pass.training() ? pooled : dense(pass, pooled);
       Scope here(scope);
@@ -55,11 +60,13 @@ struct MlpHeadSpec final : HeadSpec {
   };
   std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
     if (training_only && hidden.value_or(width) != width)
-      throw Error(ErrorKind::config, text("head mlp: active \"training\" needs hidden equal to the encoder's width ", width), "leave hidden out");
+      throw Error(ErrorKind::config, text("head mlp: active \"training\" needs hidden equal to the encoder's width ", width),
+                  "leave hidden out");
     return std::make_unique<MlpHead>(params, *this, width, outputs);
   }
 };
-TAPEDECK_PART(HeadSpec, MlpHeadSpec, "mlp", "Hidden layer with activation, dropout, linear: logits = W2 dropout(act(W1 h + b1)) + b2.");
+TAPEDECK_PART(HeadSpec, MlpHeadSpec, "mlp",
+              "Hidden layer with activation, dropout, linear: logits = W2 dropout(act(W1 h + b1)) + b2.");
 
 struct ProjectionHeadSpec final : HeadSpec {
   int64_t out = 128;
@@ -73,7 +80,9 @@ struct ProjectionHeadSpec final : HeadSpec {
 
   struct ProjectionHead final : Head {
     ProjectionHead(Params params, const ProjectionHeadSpec& spec, int64_t width)
-        : scope(params.scope()), normalize(spec.normalize), in(params / "in", width, spec.hidden.value_or(width), Activation::relu),
+        : scope(params.scope()),
+          normalize(spec.normalize),
+          in(params / "in", width, spec.hidden.value_or(width), Activation::relu),
           out(params / "out", spec.hidden.value_or(width), spec.out) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override {
       const Tensor z = out(pass, in(pass, pooled));
@@ -91,7 +100,8 @@ struct ProjectionHeadSpec final : HeadSpec {
     return std::make_unique<ProjectionHead>(params, *this, width);
   }
 };
-TAPEDECK_PART(HeadSpec, ProjectionHeadSpec, "projection", "Two-layer projection for contrastive objectives: z = W2 relu(W1 h + b1), scaled to length 1.");
+TAPEDECK_PART(HeadSpec, ProjectionHeadSpec, "projection",
+              "Two-layer projection for contrastive objectives: z = W2 relu(W1 h + b1), scaled to length 1.");
 
 struct DenseHeadSpec final : HeadSpec {
   std::optional<int64_t> out;

@@ -5,16 +5,21 @@ namespace tapedeck {
 
 Init weight_init(Initializer kind, const Shape& shape) {
   switch (kind) {
-    case Initializer::xavier: return Init::xavier(shape);
-    case Initializer::kaiming: return Init::kaiming(shape);
-    case Initializer::normal: break;
+    case Initializer::xavier:
+      return Init::xavier(shape);
+    case Initializer::kaiming:
+      return Init::kaiming(shape);
+    case Initializer::normal:
+      break;
   }
   return Init::normal(0.02);
 }
 
 Linear::Linear(Params params, int64_t in, int64_t out, Activation act, Initializer init)
-    : scope_(params.scope()), weight_(params.make("weight", {out, in}, weight_init(init, {out, in}))),
-      bias_(params.make("bias", {out}, Init::zeros())), act_(act) {}
+    : scope_(params.scope()),
+      weight_(params.make("weight", {out, in}, weight_init(init, {out, in}))),
+      bias_(params.make("bias", {out}, Init::zeros())),
+      act_(act) {}
 
 Tensor Linear::operator()(Pass& pass, const Tensor& x) const {
   Scope scope(scope_);
@@ -22,7 +27,9 @@ Tensor Linear::operator()(Pass& pass, const Tensor& x) const {
 }
 
 LayerNorm::LayerNorm(Params params, int64_t width, double epsilon)
-    : scope_(params.scope()), gain_(params.make("weight", {width}, Init::ones())), bias_(params.make("bias", {width}, Init::zeros())),
+    : scope_(params.scope()),
+      gain_(params.make("weight", {width}, Init::ones())),
+      bias_(params.make("bias", {width}, Init::zeros())),
       epsilon_(epsilon) {}
 
 Tensor LayerNorm::operator()(Pass& pass, const Tensor& x) const {
@@ -32,7 +39,8 @@ Tensor LayerNorm::operator()(Pass& pass, const Tensor& x) const {
 
 ResidualNorm LayerNorm::after(Pass& pass, const Tensor& x, const Tensor& residual, double dropout) const {
   Scope scope(scope_);
-  return residual_norm(x, residual, pass(gain_), pass(bias_), epsilon_, pass.dropout_spec(dropout, Rows::tokens, x.shape().cols()));
+  return residual_norm(x, residual, pass(gain_), pass(bias_), epsilon_,
+                       pass.dropout_spec(dropout, Rows::tokens, x.shape().cols()));
 }
 
 Embedding::Embedding(Params params, const EmbeddingOptions& options) : scope_(params.scope()), options_(options) {
@@ -50,12 +58,13 @@ Embedding::Embedding(Params params, const EmbeddingOptions& options) : scope_(pa
 Tensor Embedding::operator()(Pass& pass) const {
   Scope scope(scope_);
   const Batch& b = pass.batch();
-  const Tensor word = pass(word_), position = position_ ? pass(position_) : Tensor{}, segment = segment_ ? pass(segment_) : Tensor{};
+  const Tensor word = pass(word_), position = position_ ? pass(position_) : Tensor{},
+               segment = segment_ ? pass(segment_) : Tensor{};
   const Tensor positions = position_ ? b.positions : Tensor{};
   Tensor segments;
   if (segment_) segments = b.segments ? b.segments : Tensor::zeros({b.token_count()}, DType::i32);
   Tensor x;
-  if (options_.norm && !pass.watches("embedding")) {            // the site splits the fused op only while somebody watches it
+  if (options_.norm && !pass.watches("embedding")) {  // the site splits the fused op only while somebody watches it
     x = embedding_norm(word, b.tokens, position, positions, segment, segments, pass(gain_), pass(bias_), options_.epsilon);
   } else {
     x = pass.site("embedding", embedding_sum(word, b.tokens, position, positions, segment, segments));
@@ -73,9 +82,12 @@ Tensor FeedForward::operator()(Pass& pass, const Tensor& x) const { return out_(
 Tensor pool(const Tensor& x, const Tensor& offsets, Pooling pooling) {
   const Scope scope("pooling");
   switch (pooling) {
-    case Pooling::first: return segment_first(x, offsets);
-    case Pooling::mean: return segment_mean(x, offsets);
-    case Pooling::max: break;
+    case Pooling::first:
+      return segment_first(x, offsets);
+    case Pooling::mean:
+      return segment_mean(x, offsets);
+    case Pooling::max:
+      break;
   }
   return segment_max(x, offsets);
 }

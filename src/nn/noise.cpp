@@ -73,20 +73,35 @@ Tensor drop_connect(const Pass& pass, const Tensor& x, const Tensor& weight, dou
 }
 
 void NoiseOptions::describe(Fields& f) {
-  f.names("dropout", dropout,
-          {{"standard", DropoutKind::standard}, {"locked", DropoutKind::locked}, {"gaussian", DropoutKind::gaussian}},
-          "what the encoder's dropout draws. standard: every element is 0 with probability p, else x / (1 - p) (Srivastava et al. 2014). "
-          "locked: one such mask per sequence for all its tokens (Gal and Ghahramani 2016; spatial dropout, Tompson et al. 2015). "
-          "gaussian: x (1 + N(0, p / (1 - p))), the same variance without zeros");
-  f("drop_path", drop_path, "stochastic depth (Huang et al. 2016): a sequence skips both branches of block l with probability drop_path l / layers, else they "
+  f.names(
+      "dropout", dropout,
+      {{"standard", DropoutKind::standard}, {"locked", DropoutKind::locked}, {"gaussian", DropoutKind::gaussian}},
+      "what the encoder's dropout draws. standard: every element is 0 with probability p, else x / (1 - p) (Srivastava et al. "
+      "2014). "
+      "locked: one such mask per sequence for all its tokens (Gal and Ghahramani 2016; spatial dropout, Tompson et al. 2015). "
+      "gaussian: x (1 + N(0, p / (1 - p))), the same variance without zeros");
+  f("drop_path", drop_path,
+    "stochastic depth (Huang et al. 2016): a sequence skips both branches of block l with probability drop_path l / layers, else "
+    "they "
     "are scaled by one over the rest; costs one product per branch. Deep encoders: 0.1 to 0.3; few layers need less")
       .at_least(0)
       .below(1);
-  f("drop_heads", drop_heads, "probability that a sequence loses an attention head, the others scaled up (DropHead, Zhou et al. 2020); with few heads keep it small").at_least(0).below(1);
-  f("layer_drop", layer_drop, "LayerDrop (Fan et al. 2020): probability that a pass leaves out a layer for the whole batch, without scaling; a pass then costs that "
-    "much less, and layers may be removed after training").at_least(0).below(1);
-  f("embedding", embedding, "deviation s of Gaussian noise on embeddings, x + N(0, s^2); to second order a penalty s^2/2 on the curvature. Measure it against the "
-    "deviation of the embeddings: 1 to 10 % of it").at_least(0);
+  f("drop_heads", drop_heads,
+    "probability that a sequence loses an attention head, the others scaled up (DropHead, Zhou et al. 2020); with few heads keep "
+    "it small")
+      .at_least(0)
+      .below(1);
+  f("layer_drop", layer_drop,
+    "LayerDrop (Fan et al. 2020): probability that a pass leaves out a layer for the whole batch, without scaling; a pass then "
+    "costs that "
+    "much less, and layers may be removed after training")
+      .at_least(0)
+      .below(1);
+  f("embedding", embedding,
+    "deviation s of Gaussian noise on embeddings, x + N(0, s^2); to second order a penalty s^2/2 on the curvature. Measure it "
+    "against the "
+    "deviation of the embeddings: 1 to 10 % of it")
+      .at_least(0);
   f("hidden", hidden, "deviation of Gaussian noise on what every layer hands on (pre: after the next layer's norm)").at_least(0);
 }
 

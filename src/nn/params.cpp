@@ -12,7 +12,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr int64_t alignment = 16;                 // elements: 64 bytes of f32
+constexpr int64_t alignment = 16;  // elements: 64 bytes of f32
 
 Tensor slab(int64_t size, DType dtype, Memory purpose) {
   const MemoryFor here(purpose);
@@ -23,7 +23,8 @@ Tensor slab(int64_t size, DType dtype, Memory purpose) {
 std::string hint_for(const std::string& glob, const std::vector<std::string>& names, const char* noun) {
   std::set<std::string> patterns(names.begin(), names.end()), sections;
   for (const std::string& name : names) {
-    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) patterns.insert(name.substr(0, dot + 1) + "*");
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+      patterns.insert(name.substr(0, dot + 1) + "*");
     sections.insert(in_quotes(name.substr(0, name.find('.')) + ".*"));
   }
   if (names.empty()) return text("the model has no ", noun);
@@ -34,11 +35,13 @@ std::string hint_for(const std::string& glob, const std::vector<std::string>& na
 }
 
 /// Which names match any glob, in order; Error{config} for a glob that matches none. noun: what the names are of.
-std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::vector<std::string>& names, const char* what, const char* noun) {
+std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::vector<std::string>& names, const char* what,
+                             const char* noun) {
   std::vector<int32_t> hits;
   for (auto& glob : globs) {
     const size_t before = hits.size();
-    for (size_t i = 0; i < names.size(); ++i) if (glob_match(glob, names[i])) hits.push_back(int32_t(i));
+    for (size_t i = 0; i < names.size(); ++i)
+      if (glob_match(glob, names[i])) hits.push_back(int32_t(i));
     if (hits.size() > before) continue;
     throw Error(ErrorKind::config, text(what, " pattern ", in_quotes(glob), " matches no ", noun), hint_for(glob, names, noun));
   }
@@ -50,9 +53,15 @@ std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::v
 void fill(const Parameter& p, Key key) {
   Tensor start;
   switch (p.init.kind) {
-    case Init::Kind::constant: start = Tensor::full(p.shape, p.init.scale, p.value.dtype()); break;
-    case Init::Kind::uniform: start = Tensor::uniform(p.shape, key, -p.init.scale, p.init.scale, p.value.dtype()); break;
-    case Init::Kind::normal: start = Tensor::normal(p.shape, key, 0, p.init.scale, p.value.dtype()); break;
+    case Init::Kind::constant:
+      start = Tensor::full(p.shape, p.init.scale, p.value.dtype());
+      break;
+    case Init::Kind::uniform:
+      start = Tensor::uniform(p.shape, key, -p.init.scale, p.init.scale, p.value.dtype());
+      break;
+    case Init::Kind::normal:
+      start = Tensor::normal(p.shape, key, 0, p.init.scale, p.value.dtype());
+      break;
   }
   p.value.copy_from(start);
 }
@@ -64,7 +73,8 @@ Init Init::kaiming(const Shape& shape) { return normal(std::sqrt(2.0 / double(sh
 
 Param ParamStore::declare(std::string path, Shape shape, Init init) {
   if (values_) throw Error(ErrorKind::internal, text("parameter ", path, " was declared after the store was laid out"));
-  if (find(path)) throw Error(ErrorKind::internal, text("parameter ", path, " was declared twice"), "give one of the two layers its own name");
+  if (find(path))
+    throw Error(ErrorKind::internal, text("parameter ", path, " was declared twice"), "give one of the two layers its own name");
   Parameter p;
   p.path = std::move(path);
   p.shape = shape;
@@ -97,7 +107,8 @@ void ParamStore::allocate(DType dtype, Key key) {
 
 Tensor ParamStore::window(const Tensor& slab, const Parameter& p) const {
   const size_t unit = size_of(slab.dtype());
-  return Tensor::adopt(Pool::instance().window(slab.storage(), size_t(p.offset) * unit, size_t(p.shape.size()) * unit), p.shape, slab.dtype());
+  return Tensor::adopt(Pool::instance().window(slab.storage(), size_t(p.offset) * unit, size_t(p.shape.size()) * unit), p.shape,
+                       slab.dtype());
 }
 
 void ParamStore::freeze(const std::vector<std::string>& globs) {
@@ -128,7 +139,8 @@ std::vector<std::string> ParamStore::segments() const {
 }
 
 const Parameter* ParamStore::find(std::string_view path) const {
-  for (auto& p : parameters_) if (p.path == path) return &p;
+  for (auto& p : parameters_)
+    if (p.path == path) return &p;
   return nullptr;
 }
 

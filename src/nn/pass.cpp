@@ -8,21 +8,24 @@ Pass::Pass(const ParamStore& store, const Batch& batch, Mode mode, Key key, std:
     : store_(store), batch_(batch), mode_(mode), key_(key), leaves_(leaves), deltas_(deltas), dropout_(dropout) {}
 
 Tensor Pass::shifted(std::string_view name, Tensor x) const {
-  for (auto& delta : deltas_) if (delta.site == name) x = delta.map ? (*delta.map)(x, batch_) : x + delta.value;
+  for (auto& delta : deltas_)
+    if (delta.site == name) x = delta.map ? (*delta.map)(x, batch_) : x + delta.value;
   return x;
 }
 
 Tensor Pass::operator()(Param p) const {
   const Parameter& parameter = store_[p];
   Tensor value = leaves_.empty() ? parameter.value : leaves_[size_t(p.index)];
-  if (parameter.noise > 0 && training())          // keyed by the path: a parameter read twice is the same both times
+  if (parameter.noise > 0 && training())  // keyed by the path: a parameter read twice is the same both times
     value = value + Tensor::normal(value.shape(), key_ / "weight" / parameter.path, 0, parameter.noise, value.dtype());
   return deltas_.empty() ? value : shifted(parameter.path, value);
 }
 
 bool Pass::watches(std::string_view name) const {
-  for (auto& delta : deltas_) if (delta.site == name) return true;
-  for (auto& watched : watched_) if (watched == name) return true;
+  for (auto& delta : deltas_)
+    if (delta.site == name) return true;
+  for (auto& watched : watched_)
+    if (watched == name) return true;
   return false;
 }
 
@@ -34,7 +37,8 @@ Tensor Pass::site(std::string_view name, Tensor x) {
 }
 
 Tape* Pass::recording() const {
-  for (auto& leaf : leaves_) if (leaf.on_tape()) return &Tape::of(leaf);
+  for (auto& leaf : leaves_)
+    if (leaf.on_tape()) return &Tape::of(leaf);
   return nullptr;
 }
 

@@ -7,12 +7,22 @@ namespace tapedeck {
 
 void Penalty::describe(Fields& f) {
   f("match", match, "patterns over parameter paths, * for any run of characters").required().length(1, 1000);
-  f("l1", l1, "adds l1 sum |w| to the loss, gradient l1 sign(w), 0 at 0; it draws weights to 0 without setting them to 0").at_least(0);
-  f("l2", l2, "adds l2/2 sum w^2 to the loss, gradient l2 w. Adam divides it by the gradient's size: optimizer.weight_decay is the decoupled form").at_least(0);
-  f("max_norm", max_norm, "largest length of a row of a matrix (the weights into one unit) or of a whole vector, restored after every update (Srebro and "
-    "Shraibman 2005; with dropout, Hinton et al. 2012: 3 to 4)").above(0);
-  f("noise", noise, "deviation of Gaussian noise that every training pass adds to them; the gradient is taken at the noisy weights and moves the plain "
-    "ones (Graves 2011)").at_least(0);
+  f("l1", l1, "adds l1 sum |w| to the loss, gradient l1 sign(w), 0 at 0; it draws weights to 0 without setting them to 0")
+      .at_least(0);
+  f("l2", l2,
+    "adds l2/2 sum w^2 to the loss, gradient l2 w. Adam divides it by the gradient's size: optimizer.weight_decay is the "
+    "decoupled form")
+      .at_least(0);
+  f("max_norm", max_norm,
+    "largest length of a row of a matrix (the weights into one unit) or of a whole vector, restored after every update (Srebro "
+    "and "
+    "Shraibman 2005; with dropout, Hinton et al. 2012: 3 to 4)")
+      .above(0);
+  f("noise", noise,
+    "deviation of Gaussian noise that every training pass adds to them; the gradient is taken at the noisy weights and moves the "
+    "plain "
+    "ones (Graves 2011)")
+      .at_least(0);
 }
 
 void Penalties::bind(const ParamStore& store, const std::vector<Penalty>& penalties) {

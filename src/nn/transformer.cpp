@@ -4,7 +4,9 @@
 namespace tapedeck {
 
 MultiHeadAttention::MultiHeadAttention(Params params, const AttentionOptions& options, Initializer init)
-    : scope_(params.scope()), options_(options), qkv_(params / "qkv", options.width, 3 * options.width, Activation::none, init),
+    : scope_(params.scope()),
+      options_(options),
+      qkv_(params / "qkv", options.width, 3 * options.width, Activation::none, init),
       out_(params / "out", options.width, options.width, Activation::none, init) {}
 
 Tensor MultiHeadAttention::operator()(Pass& pass, const Tensor& x) const {
@@ -13,7 +15,8 @@ Tensor MultiHeadAttention::operator()(Pass& pass, const Tensor& x) const {
   {
     Scope scope(scope_);
     if (options_.rotary) qkv = rotary(qkv, pass.batch().positions, 2 * options_.width, options_.width / options_.heads);
-    mixed = attention(qkv, pass.batch().offsets, {options_.heads, options_.causal, pass.attention_dropout(options_.dropout, options_.heads)});
+    mixed = attention(qkv, pass.batch().offsets,
+                      {options_.heads, options_.causal, pass.attention_dropout(options_.dropout, options_.heads)});
     mixed = drop_heads(pass, mixed, options_.drop_heads, options_.heads);
   }
   return out_(pass, mixed);
@@ -23,15 +26,17 @@ namespace {
 
 struct Layer {
   Layer(Params params, const TransformerSpec& spec, const AttentionOptions& attention_options)
-      : segment(params.segment()), scope(params.scope()),
+      : segment(params.segment()),
+        scope(params.scope()),
         attention(params / "attention", attention_options, spec.initializer),
         attention_norm(params / "attention" / "layer_norm", spec.width, spec.epsilon),
-        feed_forward(params / "feed_forward", spec.width, spec.feed_forward.value_or(4 * spec.width), spec.activation, spec.initializer),
+        feed_forward(params / "feed_forward", spec.width, spec.feed_forward.value_or(4 * spec.width), spec.activation,
+                     spec.initializer),
         feed_forward_norm(params / "feed_forward" / "layer_norm", spec.width, spec.epsilon) {}
   Segment segment;
   ScopeId scope;
   MultiHeadAttention attention;
-  LayerNorm attention_norm;                       // post: after the residual; pre: before attention
+  LayerNorm attention_norm;  // post: after the residual; pre: before attention
   FeedForward feed_forward;
   LayerNorm feed_forward_norm;
 };
@@ -50,8 +55,12 @@ class Transformer final : public Encoder {
     embedding.dropout = spec.noise.dropout == DropoutKind::standard ? spec.dropout : 0;
     embedding_ = Embedding(params / "embeddings", embedding);
     embedding_scope_ = (params / "embeddings").scope();
-    const AttentionOptions attention{spec.width, spec.heads, spec.causal, spec.positions == Positions::rotary,
-                                     spec.attention_dropout.value_or(spec.dropout), spec.noise.drop_heads};
+    const AttentionOptions attention{spec.width,
+                                     spec.heads,
+                                     spec.causal,
+                                     spec.positions == Positions::rotary,
+                                     spec.attention_dropout.value_or(spec.dropout),
+                                     spec.noise.drop_heads};
     for (int64_t i = 0; i < spec.layers; ++i) layers_.emplace_back(params / "layers" / i, spec, attention);
     if (spec.norm == Norm::pre) last_norm_ = LayerNorm(params / "layer_norm", spec.width, spec.epsilon);
   }
@@ -71,7 +80,7 @@ class Transformer final : public Encoder {
     const Tensor x = embedding_(pass);
     Scope here(embedding_scope_);
     const Tensor noisy = add_noise(pass, x, spec_.noise.embedding, Rows::tokens);
-    if (spec_.noise.dropout == DropoutKind::standard) return noisy;             // the layer has drawn it
+    if (spec_.noise.dropout == DropoutKind::standard) return noisy;  // the layer has drawn it
     return drop(pass, noisy, spec_.dropout, Rows::tokens, spec_.noise.dropout);
   }
 
@@ -148,23 +157,33 @@ void TransformerSpec::describe(Fields& f) {
   f.names("positions", positions, {{"learned", Positions::learned}, {"rotary", Positions::rotary}, {"none", Positions::none}},
           "how a token knows its place");
   f("causal", causal, "a token sees only itself and earlier ones");
-  f.names("activation", activation, {{"gelu", Activation::gelu}, {"gelu_tanh", Activation::gelu_tanh}, {"relu", Activation::relu}, {"silu", Activation::silu}, {"tanh", Activation::tanh}},
+  f.names("activation", activation,
+          {{"gelu", Activation::gelu},
+           {"gelu_tanh", Activation::gelu_tanh},
+           {"relu", Activation::relu},
+           {"silu", Activation::silu},
+           {"tanh", Activation::tanh}},
           "activation of the feed-forward block");
   f("epsilon", epsilon, "added to the variance in layer norm").above(0).below(1);
-  f.names("initializer", initializer, {{"xavier", Initializer::xavier}, {"kaiming", Initializer::kaiming}, {"normal", Initializer::normal}},
+  f.names("initializer", initializer,
+          {{"xavier", Initializer::xavier}, {"kaiming", Initializer::kaiming}, {"normal", Initializer::normal}},
           "starting values of weight matrices (normal: deviation 0.02)");
   f("noise", noise, "what training draws beside plain dropout");
 }
 
 std::unique_ptr<Encoder> TransformerSpec::build(Params params, const ModelInput& input) const {
-  if (width % heads) throw Error(ErrorKind::config, text("encoder: width ", width, " is not a multiple of heads ", heads), text("choose heads that divide ", width));
+  if (width % heads)
+    throw Error(ErrorKind::config, text("encoder: width ", width, " is not a multiple of heads ", heads),
+                text("choose heads that divide ", width));
   if (positions == Positions::rotary && (width / heads) % 2)
-    throw Error(ErrorKind::config, text("encoder: rotary positions need an even head size, but width / heads = ", width / heads), "choose other heads or positions \"learned\"");
+    throw Error(ErrorKind::config, text("encoder: rotary positions need an even head size, but width / heads = ", width / heads),
+                "choose other heads or positions \"learned\"");
   return std::make_unique<Transformer>(params, *this, input);
 }
 
-TAPEDECK_PART(EncoderSpec, TransformerSpec, "transformer",
-              "Transformer encoder on packed sequences: h + Attention(h), h + FeedForward(h), with layer norm before or after each block "
-              "(Vaswani et al. 2017).");
+TAPEDECK_PART(
+    EncoderSpec, TransformerSpec, "transformer",
+    "Transformer encoder on packed sequences: h + Attention(h), h + FeedForward(h), with layer norm before or after each block "
+    "(Vaswani et al. 2017).");
 
 }  // namespace tapedeck

@@ -9,10 +9,14 @@
 namespace tapedeck {
 namespace {
 
-const std::vector<std::pair<std::string, Distance>> names = {
-    {"kl", Distance::kl}, {"reverse_kl", Distance::reverse_kl}, {"symmetric_kl", Distance::symmetric_kl},
-    {"js", Distance::js}, {"hellinger", Distance::hellinger},   {"bernoulli", Distance::bernoulli},
-    {"brier", Distance::brier}, {"mse", Distance::mse}};
+const std::vector<std::pair<std::string, Distance>> names = {{"kl", Distance::kl},
+                                                             {"reverse_kl", Distance::reverse_kl},
+                                                             {"symmetric_kl", Distance::symmetric_kl},
+                                                             {"js", Distance::js},
+                                                             {"hellinger", Distance::hellinger},
+                                                             {"bernoulli", Distance::bernoulli},
+                                                             {"brier", Distance::brier},
+                                                             {"mse", Distance::mse}};
 
 /// The distance with its targets held; `of` measures two logits.
 template <class F>
@@ -27,20 +31,29 @@ Tensor held(StopGrad stop, Distance distance, const Tensor& a, const Tensor& b, 
 
 Tensor between(Distance distance, const Tensor& a, const Tensor& b) {
   switch (distance) {
-    case Distance::kl: return kl_divergence(a, b, Reduction::sum);
-    case Distance::reverse_kl: return kl_divergence(b, a, Reduction::sum);
-    case Distance::symmetric_kl: return symmetric_kl(a, b, Reduction::sum);
-    case Distance::js: return jensen_shannon(a, b, Reduction::sum);
-    case Distance::hellinger: return hellinger(a, b, Reduction::sum);
-    case Distance::bernoulli: return sigmoid_divergence(a, b, Reduction::sum);
-    case Distance::brier: return sum(square(softmax(a) - softmax(b)));
-    case Distance::mse: break;
+    case Distance::kl:
+      return kl_divergence(a, b, Reduction::sum);
+    case Distance::reverse_kl:
+      return kl_divergence(b, a, Reduction::sum);
+    case Distance::symmetric_kl:
+      return symmetric_kl(a, b, Reduction::sum);
+    case Distance::js:
+      return jensen_shannon(a, b, Reduction::sum);
+    case Distance::hellinger:
+      return hellinger(a, b, Reduction::sum);
+    case Distance::bernoulli:
+      return sigmoid_divergence(a, b, Reduction::sum);
+    case Distance::brier:
+      return sum(square(softmax(a) - softmax(b)));
+    case Distance::mse:
+      break;
   }
   return sum(square(a - b));
 }
 
 const char* name_of(Distance distance) {
-  for (auto& [name, value] : names) if (value == distance) return name.c_str();
+  for (auto& [name, value] : names)
+    if (value == distance) return name.c_str();
   return "";
 }
 
@@ -48,7 +61,9 @@ const char* name_of(Distance distance) {
 Distance measured(const std::optional<std::string>& named, Distance usual, const Step& step, std::string_view asker) {
   const Link link = step.batch().answer.link;
   Distance measure = link == Link::identity ? Distance::mse : link == Link::sigmoid ? Distance::bernoulli : usual;
-  if (named) for (auto& [name, value] : names) if (name == *named) measure = value;
+  if (named)
+    for (auto& [name, value] : names)
+      if (name == *named) measure = value;
   if (measure != Distance::bernoulli) require_classes(step, asker);
   return measure;
 }
@@ -60,7 +75,8 @@ Tensor between_passes(Distance distance, const Tensor& a, const Tensor& b, Reduc
     const Tensor log_p = log_softmax(a);
     return reduce(exp(log_p) * (log_p - log_softmax(b)), reduction, {}, rows);
   }
-  return distance == Distance::bernoulli ? sigmoid_divergence(a, b, reduction, {}, rows) : symmetric_kl(a, b, reduction, {}, rows);
+  return distance == Distance::bernoulli ? sigmoid_divergence(a, b, reduction, {}, rows)
+                                         : symmetric_kl(a, b, reduction, {}, rows);
 }
 
 /// log((1/m) sum_j P_j), [B,C].
@@ -75,21 +91,26 @@ Tensor mean_log_probability(std::span<const Tensor> logits) {
 
 void require_classes(const Step& step, std::string_view method) {
   if (step.batch().answer.link == Link::sigmoid)
-    throw Error(ErrorKind::config, text(method, " reads probabilities of classes, but the model scores ", name_of(step.batch().answer), ", each a decision of its own"),
+    throw Error(ErrorKind::config,
+                text(method, " reads probabilities of classes, but the model scores ", name_of(step.batch().answer),
+                     ", each a decision of its own"),
                 "between two passes: a distance of \"bernoulli\"");
 }
 
 void describe_stop_grad(Fields& f, StopGrad& stop) {
   f.names("stop_grad", stop, {{"none", StopGrad::none}, {"target", StopGrad::target}, {"both", StopGrad::both}},
-          "constants of the gradient: none; target, the first (clean) prediction; both, the target of each direction of a symmetric KL "
+          "constants of the gradient: none; target, the first (clean) prediction; both, the target of each direction of a "
+          "symmetric KL "
           "(mt-dnn)");
 }
 
 void Divergence::describe(Fields& f) {
   std::vector<std::string> choices;
   for (auto& [name, value] : names) choices.push_back(name);
-  f("distance", distance, "between clean and shifted prediction: kl (clean first), reverse_kl, symmetric_kl, js, hellinger, "
-                          "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for numbers, bernoulli for spans and sets of classes")
+  f("distance", distance,
+    "between clean and shifted prediction: kl (clean first), reverse_kl, symmetric_kl, js, hellinger, "
+    "bernoulli (every logit a decision of its own), brier (squared difference of probabilities), mse; default mse for numbers, "
+    "bernoulli for spans and sets of classes")
       .one_of(choices);
 }
 
@@ -99,14 +120,18 @@ Tensor Divergence::operator()(const View& clean, const View& other, const Step& 
 }
 
 void Agreement::describe_distance(Fields& f) {
-  f("distance", distance, "D: symmetric_kl; bernoulli, for logits that are decisions of their own (span scores, kexue.fm/archives/9039); mse, the "
-                          "squared difference, the default for numbers").one_of({"symmetric_kl", "bernoulli", "mse"});
+  f("distance", distance,
+    "D: symmetric_kl; bernoulli, for logits that are decisions of their own (span scores, kexue.fm/archives/9039); mse, the "
+    "squared difference, the default for numbers")
+      .one_of({"symmetric_kl", "bernoulli", "mse"});
 }
 void Agreement::describe_pool(Fields& f) {
   f.names("pair_pool", pool, {{"mean", Pool::mean}, {"sum", Pool::sum}, {"to_mean", Pool::to_mean}},
           "with more than two passes: mean or sum of D over the pairs, or KL of each pass to their mean distribution");
 }
-Distance Agreement::measure(const Step& step) const { return measured(distance, Distance::symmetric_kl, step, "this distance of r_drop"); }
+Distance Agreement::measure(const Step& step) const {
+  return measured(distance, Distance::symmetric_kl, step, "this distance of r_drop");
+}
 
 Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, Reduction reduction) const {
   const Distance distance = measure(step);
@@ -115,7 +140,8 @@ Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, R
   const auto add = [&](const Tensor& d) { total = total ? total + d : d; };
   if (pool == Pool::to_mean) {
     if (distance != Distance::symmetric_kl)
-      throw Error(ErrorKind::config, text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", name_of(distance)),
+      throw Error(ErrorKind::config,
+                  text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", name_of(distance)),
                   "use pair_pool \"mean\" or \"sum\"");
     const Tensor mean = mean_log_probability(logits);
     for (const Tensor& l : logits) {
@@ -132,7 +158,10 @@ Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, R
 }
 
 Reduction reduction_of(std::string_view name) {
-  return name == "sum" ? Reduction::sum : name == "mean" ? Reduction::mean : name == "batchmean" ? Reduction::batchmean : Reduction::tokenmean;
+  return name == "sum"         ? Reduction::sum
+         : name == "mean"      ? Reduction::mean
+         : name == "batchmean" ? Reduction::batchmean
+                               : Reduction::tokenmean;
 }
 
 }  // namespace tapedeck

@@ -10,13 +10,19 @@ namespace {
 struct FreeLb final : Wrapper {
   GradientAttack search;
   bool extra_pass = false;
-  FreeLb() { search.steps = 3; search.epsilon = 0.3; search.step_size = 0.1; search.projection = GradientAttack::Projection::ball; }
+  FreeLb() {
+    search.steps = 3;
+    search.epsilon = 0.3;
+    search.step_size = 0.1;
+    search.projection = GradientAttack::Projection::ball;
+  }
 
   void describe(Fields& f) override {
     f("loss", inner, "what is attacked and trained: a task loss or another objective");
     search.describe(f);
     f.names("passes", extra_pass, {{"steps", false}, {"steps_and_one", true}},
-            "passes that train: steps, K with K - 1 moves between them (the later code); steps_and_one, K + 1 with K moves (the fairseq scripts)");
+            "passes that train: steps, K with K - 1 moves between them (the later code); steps_and_one, K + 1 with K moves (the "
+            "fairseq scripts)");
   }
   const Adversary* attacker() const override { return &search; }
 
@@ -54,15 +60,22 @@ struct FreeLb final : Wrapper {
     }
   }
 };
-TAPEDECK_PART(Objective, FreeLb, "freelb", "Free large-batch adversarial training: the mean loss over the steps of an attack (Zhu et al. 2020).",
-              {.equation = "L = (1/K) sum_{t<K} L(x + delta_t), delta_{t+1} = project(delta_t + step_size g / |g|), g = dL(x + delta_t)/ddelta",
-               .source = "Zhu et al., FreeLB: Enhanced Adversarial Training for Natural Language Understanding, ICLR 2020, arXiv 1909.11764, algorithm 1",
-               .cost = "KF + KB; one of each more with passes steps_and_one",
-               .pitfalls = "The paper's names: adv_lr is step_size, init_mag is start, max_norm is epsilon (0 there means no bound: project \"none\" here).\n"
-                           "Differs from the fairseq scripts, where adv_steps K makes K + 1 passes: passes \"steps_and_one\". With norm linf both codes scale the "
-                           "gradient by its largest entry: direction \"unit\".\n"
-                           "With start 0 the first pass is the clean one; with a random start no clean example is trained on.\n"
-                           "All passes share one dropout mask, as the paper asks; dropout \"fresh\" takes other masks than a clean pass would."});
+TAPEDECK_PART(
+    Objective, FreeLb, "freelb",
+    "Free large-batch adversarial training: the mean loss over the steps of an attack (Zhu et al. 2020).",
+    {.equation =
+         "L = (1/K) sum_{t<K} L(x + delta_t), delta_{t+1} = project(delta_t + step_size g / |g|), g = dL(x + delta_t)/ddelta",
+     .source = "Zhu et al., FreeLB: Enhanced Adversarial Training for Natural Language Understanding, ICLR 2020, arXiv "
+               "1909.11764, algorithm 1",
+     .cost = "KF + KB; one of each more with passes steps_and_one",
+     .pitfalls =
+         "The paper's names: adv_lr is step_size, init_mag is start, max_norm is epsilon (0 there means no bound: project "
+         "\"none\" here).\n"
+         "Differs from the fairseq scripts, where adv_steps K makes K + 1 passes: passes \"steps_and_one\". With norm linf both "
+         "codes scale the "
+         "gradient by its largest entry: direction \"unit\".\n"
+         "With start 0 the first pass is the clean one; with a random start no clean example is trained on.\n"
+         "All passes share one dropout mask, as the paper asks; dropout \"fresh\" takes other masks than a clean pass would."});
 
 }  // namespace
 }  // namespace tapedeck

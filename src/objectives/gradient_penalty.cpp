@@ -1,5 +1,6 @@
-// Gradient penalties: the size of dL/dx at a site joins the loss, by true double backward. With weight = epsilon/2 the squared one
-// is, to first order, adversarial training with the step epsilon * dL/dx; the norm, with the step epsilon g / |g| (methods: pages).
+// Gradient penalties: the size of dL/dx at a site joins the loss, by true double backward. With weight = epsilon/2 the squared
+// one is, to first order, adversarial training with the step epsilon * dL/dx; the norm, with the step epsilon g / |g| (methods:
+// pages).
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
@@ -21,8 +22,9 @@ struct GradientPenalty final : Regulariser {
     describe_loss(f, "weight of the penalty (squared: epsilon / 2 of the equivalent attack; norm: its epsilon)",
                   "what is penalised: a task loss or another objective");
     f("at", at, "where the gradient is taken: a site of the model or a parameter");
-    f("per_sample", per_sample, "true: mean over examples of a function of |d l_i / dx_i|, independent of the batch size (sites only); "
-                                "false: of |dL/dx| of the batch's mean loss");
+    f("per_sample", per_sample,
+      "true: mean over examples of a function of |d l_i / dx_i|, independent of the batch size (sites only); "
+      "false: of |dL/dx| of the batch's mean loss");
     f.names("form", form, {{"squared", Form::squared}, {"norm", Form::norm}, {"two_sided", Form::two_sided}},
             "squared: |g|^2; norm: |g|; two_sided: (|g| - target)^2");
     f("target", target, "the norm that two_sided pulls to").at_least(0);
@@ -37,7 +39,8 @@ struct GradientPenalty final : Regulariser {
 
   void prepare(Step& step) const override {
     if (per_sample && step.is_parameter(at))
-      throw Error(ErrorKind::config, text("gradient_penalty: examples share the parameter ", at, ", so it has no gradient per sample"),
+      throw Error(ErrorKind::config,
+                  text("gradient_penalty: examples share the parameter ", at, ", so it has no gradient per sample"),
                   "set per_sample to false, or take the site \"embedding\"");
     step.watch(at);
   }
@@ -69,16 +72,18 @@ struct GradientPenalty final : Regulariser {
     return form == Form::norm ? norm : square(norm - target);
   }
 };
-TAPEDECK_PART(Objective, GradientPenalty, "gradient_penalty",
-              "L + weight |dL/dx|^2 at a site, differentiated through (double backward; Ross and Doshi-Velez 2018).",
-              {.equation = "squared: L + weight |dL/dx|^2; norm: L + weight |dL/dx|; two_sided: L + weight (|dL/dx| - target)^2\n"
-                           "the gradient of the second term is a second derivative of the model",
-               .source = "Ross and Doshi-Velez 2018, arXiv 1711.09404; equivalence with adversarial training: kexue.fm/archives/7234; two_sided: "
-                         "Gulrajani et al. 2017, arXiv 1704.00028, equation 3 (weight 10, target 1)",
-               .cost = "1F + 1B kept as rows + a backward through both: about three plain updates",
-               .pitfalls = "Squaring a gradient that was not recorded adds a constant: the loss looks larger and nothing else happens.\n"
-                           "weight = epsilon / 2 (squared) matches an attack with the step epsilon dL/dx to first order only.\n"
-                           "The batch's mean loss makes each example's gradient 1/B: per_sample undoes that."});
+TAPEDECK_PART(
+    Objective, GradientPenalty, "gradient_penalty",
+    "L + weight |dL/dx|^2 at a site, differentiated through (double backward; Ross and Doshi-Velez 2018).",
+    {.equation = "squared: L + weight |dL/dx|^2; norm: L + weight |dL/dx|; two_sided: L + weight (|dL/dx| - target)^2\n"
+                 "the gradient of the second term is a second derivative of the model",
+     .source =
+         "Ross and Doshi-Velez 2018, arXiv 1711.09404; equivalence with adversarial training: kexue.fm/archives/7234; two_sided: "
+         "Gulrajani et al. 2017, arXiv 1704.00028, equation 3 (weight 10, target 1)",
+     .cost = "1F + 1B kept as rows + a backward through both: about three plain updates",
+     .pitfalls = "Squaring a gradient that was not recorded adds a constant: the loss looks larger and nothing else happens.\n"
+                 "weight = epsilon / 2 (squared) matches an attack with the step epsilon dL/dx to first order only.\n"
+                 "The batch's mean loss makes each example's gradient 1/B: per_sample undoes that."});
 
 }  // namespace
 }  // namespace tapedeck

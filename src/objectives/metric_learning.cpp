@@ -1,5 +1,5 @@
-// Any loss of embeddings as a training method, alone or beside the task loss: triplets, multi-similarity, circle, N-pairs, CoSENT, Barlow
-// Twins, VICReg, alignment and uniformity. Next: include/tapedeck/losses/metric.h, where the equations are.
+// Any loss of embeddings as a training method, alone or beside the task loss: triplets, multi-similarity, circle, N-pairs,
+// CoSENT, Barlow Twins, VICReg, alignment and uniformity. Next: include/tapedeck/losses/metric.h, where the equations are.
 #include <tapedeck/base/error.h>
 #include <tapedeck/losses/contrastive.h>
 #include <tapedeck/losses/metric.h>
@@ -37,13 +37,17 @@ struct TripletLoss final : LabelledLoss {
   std::optional<double> margin;
   void describe(Fields& f) override {
     f.names("mining", mining, {{"hardest", Mining::hardest}, {"semi_hard", Mining::semi_hard}},
-            "hardest: the farthest positive and nearest negative of each anchor; semi_hard: for each positive the nearest negative beyond it");
+            "hardest: the farthest positive and nearest negative of each anchor; semi_hard: for each positive the nearest "
+            "negative beyond it");
     f("margin", margin, "how much farther a negative must be (default: a soft margin, log(1 + e^x))").at_least(0);
   }
-  Tensor value(const Tensor& z, const Tensor& labels) const override { return triplet_mined(normalize(z), labels, mining, margin); }
+  Tensor value(const Tensor& z, const Tensor& labels) const override {
+    return triplet_mined(normalize(z), labels, mining, margin);
+  }
 };
 TAPEDECK_PART(EmbeddingLoss, TripletLoss, "triplet",
-              "mean max(0, |a - p| - |a - n| + margin) of unit rows, mined in the batch (Schroff et al. 2015; Hermans et al. 2017, eq. 5).");
+              "mean max(0, |a - p| - |a - n| + margin) of unit rows, mined in the batch (Schroff et al. 2015; Hermans et al. "
+              "2017, eq. 5).");
 
 struct MultiSimilarityLoss final : LabelledLoss {
   MultiSimilarity options;
@@ -55,8 +59,9 @@ struct MultiSimilarityLoss final : LabelledLoss {
   }
   Tensor value(const Tensor& z, const Tensor& labels) const override { return multi_similarity(z, labels, options); }
 };
-TAPEDECK_PART(EmbeddingLoss, MultiSimilarityLoss, "multi_similarity",
-              "mean 1/alpha log(1 + sum_p e^{-alpha (s - base)}) + 1/beta log(1 + sum_n e^{beta (s - base)}) (Wang et al. 2019, eq. 15).");
+TAPEDECK_PART(
+    EmbeddingLoss, MultiSimilarityLoss, "multi_similarity",
+    "mean 1/alpha log(1 + sum_p e^{-alpha (s - base)}) + 1/beta log(1 + sum_n e^{beta (s - base)}) (Wang et al. 2019, eq. 15).");
 
 struct CircleLoss final : LabelledLoss {
   double margin = 0.25, scale = 64;
@@ -67,22 +72,25 @@ struct CircleLoss final : LabelledLoss {
   Tensor value(const Tensor& z, const Tensor& labels) const override { return circle(z, labels, margin, scale); }
 };
 TAPEDECK_PART(EmbeddingLoss, CircleLoss, "circle",
-              "log(1 + sum_n e^{scale a_n (s_n - margin)} sum_p e^{-scale a_p (s_p - 1 + margin)}): far pairs pull harder (Sun et al. 2020).");
+              "log(1 + sum_n e^{scale a_n (s_n - margin)} sum_p e^{-scale a_p (s_p - 1 + margin)}): far pairs pull harder (Sun "
+              "et al. 2020).");
 
 struct NPairsLoss final : EmbeddingLoss {
   double l2 = 0.02;
   void describe(Fields& f) override { f("l2", l2, "weight of the squared lengths").at_least(0); }
   Tensor operator()(const Tensor& a, const Tensor& b, const Batch&) const override { return n_pairs(a, b, l2); }
 };
-TAPEDECK_PART(EmbeddingLoss, NPairsLoss, "n_pairs", "mean_i log(1 + sum_{j != i} e^{a_i b_j - a_i b_i}) + l2/4 mean (|a|^2 + |b|^2) (Sohn 2016).");
+TAPEDECK_PART(EmbeddingLoss, NPairsLoss, "n_pairs",
+              "mean_i log(1 + sum_{j != i} e^{a_i b_j - a_i b_i}) + l2/4 mean (|a|^2 + |b|^2) (Sohn 2016).");
 
 struct BarlowTwinsLoss final : EmbeddingLoss {
   double weight = 0.005;
   void describe(Fields& f) override { f("off_diagonal", weight, "weight of the correlations between columns").at_least(0); }
   Tensor operator()(const Tensor& a, const Tensor& b, const Batch&) const override { return barlow_twins(a, b, weight); }
 };
-TAPEDECK_PART(EmbeddingLoss, BarlowTwinsLoss, "barlow_twins",
-              "sum_i (1 - C_ii)^2 + off_diagonal sum_{i != j} C_ij^2, C the correlations of two views' columns (Zbontar et al. 2021).");
+TAPEDECK_PART(
+    EmbeddingLoss, BarlowTwinsLoss, "barlow_twins",
+    "sum_i (1 - C_ii)^2 + off_diagonal sum_{i != j} C_ij^2, C the correlations of two views' columns (Zbontar et al. 2021).");
 
 struct VicRegLoss final : EmbeddingLoss {
   VicReg options;
@@ -93,7 +101,8 @@ struct VicRegLoss final : EmbeddingLoss {
   }
   Tensor operator()(const Tensor& a, const Tensor& b, const Batch&) const override { return vicreg(a, b, options); }
 };
-TAPEDECK_PART(EmbeddingLoss, VicRegLoss, "vicreg", "similarity mse(a, b) + variance mean max(0, 1 - deviation) + covariance sum Cov_ij^2 / d (Bardes et al. 2022).");
+TAPEDECK_PART(EmbeddingLoss, VicRegLoss, "vicreg",
+              "similarity mse(a, b) + variance mean max(0, 1 - deviation) + covariance sum Cov_ij^2 / d (Bardes et al. 2022).");
 
 struct AlignUniformLoss final : EmbeddingLoss {
   double weight = 1, power = 2, t = 2;
@@ -102,7 +111,9 @@ struct AlignUniformLoss final : EmbeddingLoss {
     f("power", power, "of the distance between views").above(0);
     f("t", t, "of the Gaussian kernel").above(0);
   }
-  Tensor operator()(const Tensor& a, const Tensor& b, const Batch&) const override { return align_uniform(a, b, weight, power, t); }
+  Tensor operator()(const Tensor& a, const Tensor& b, const Batch&) const override {
+    return align_uniform(a, b, weight, power, t);
+  }
 };
 TAPEDECK_PART(EmbeddingLoss, AlignUniformLoss, "align_uniform",
               "mean |a - b|^power + uniformity log mean e^{-t |x - y|^2} of unit rows (Wang and Isola 2020).");
@@ -112,13 +123,15 @@ struct CoSentLoss final : EmbeddingLoss {
   void describe(Fields& f) override { f("scale", scale, "cosines are multiplied by it").above(0); }
   Tensor operator()(const Tensor& a, const Tensor& b, const Batch& batch) const override {
     if (!batch.targets)
-      throw Error(ErrorKind::config, "metric_learning: cosent orders pairs by their scores, but the data have none", "use data with numbers as labels");
+      throw Error(ErrorKind::config, "metric_learning: cosent orders pairs by their scores, but the data have none",
+                  "use data with numbers as labels");
     return cosent(a, b, batch.targets, scale);
   }
   bool needs_labels() const override { return true; }
 };
-TAPEDECK_PART(EmbeddingLoss, CoSentLoss, "cosent",
-              "log(1 + sum e^{scale (cos_j - cos_i)}) over pairs where i has the larger score: order, not value (kexue.fm/archives/8847).");
+TAPEDECK_PART(
+    EmbeddingLoss, CoSentLoss, "cosent",
+    "log(1 + sum e^{scale (cos_j - cos_i)}) over pairs where i has the larger score: order, not value (kexue.fm/archives/8847).");
 
 struct MetricLearning final : TaskObjective {
   Choice<EmbeddingLoss> embedding_loss{"triplet"};
@@ -145,13 +158,16 @@ struct MetricLearning final : TaskObjective {
     return task * (1 - weight) + pull * weight;
   }
 };
-TAPEDECK_PART(Objective, MetricLearning, "metric_learning", "A loss of embeddings beside the task loss: triplet, circle, vicreg and others.",
-              {.equation = "L = (1 - weight) L_task + weight M(z, z'), z and z' the embeddings of two dropout passes, or of the two texts of a pair",
+TAPEDECK_PART(Objective, MetricLearning, "metric_learning",
+              "A loss of embeddings beside the task loss: triplet, circle, vicreg and others.",
+              {.equation = "L = (1 - weight) L_task + weight M(z, z'), z and z' the embeddings of two dropout passes, or of the "
+                           "two texts of a pair",
                .source = "the papers of the embedding losses: tapedeck list embedding_loss",
                .cost = "2F + 2B; with pairs of texts both are rows of one pass",
                .pitfalls = "Losses of classes need several rows of a class in a batch: use the sampler balanced.\n"
                            "A batch without triplets or pairs to compare has loss and gradient 0.\n"
-                           "The losses read z, not z / |z|, where their definition says so: n_pairs, barlow_twins and vicreg fix the scale themselves.\n"
+                           "The losses read z, not z / |z|, where their definition says so: n_pairs, barlow_twins and vicreg fix "
+                           "the scale themselves.\n"
                            "Embeddings are the model's projection if it has one, else the pooled vector."});
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Mixup: train on convex combinations of examples and, in the same proportion, of their losses. Text cannot be mixed as ids, so it
-// is mixed at a site: embeddings, hidden vectors (manifold mixup) or pooled vectors. Next: step.h for with().
+// Mixup: train on convex combinations of examples and, in the same proportion, of their losses. Text cannot be mixed as ids, so
+// it is mixed at a site: embeddings, hidden vectors (manifold mixup) or pooled vectors. Next: step.h for with().
 #include <cmath>
 
 #include <tapedeck/base/error.h>
@@ -9,8 +9,8 @@
 namespace tapedeck {
 namespace {
 
-/// x_i <- keep x_i + (1 - keep) x_partner(i). Rows of tokens meet the token at the same place of the partner; where the partner is
-/// shorter the row stays as it is.
+/// x_i <- keep x_i + (1 - keep) x_partner(i). Rows of tokens meet the token at the same place of the partner; where the partner
+/// is shorter the row stays as it is.
 struct Mix final : SiteMap {
   Mix(Tensor partner, double keep) : partner(std::move(partner)), keep(keep) {}
   Tensor operator()(const Tensor& x, const Batch& batch) const override {
@@ -22,18 +22,20 @@ struct Mix final : SiteMap {
     for (size_t i = 0; i + 1 < starts.size(); ++i) {
       const auto other = size_t(partner.raw<int32_t>()[i]);
       const int32_t length = starts[other + 1] - starts[other];
-      for (int32_t t = starts[i]; t < starts[i + 1]; ++t) index.raw<int32_t>()[t] = t - starts[i] < length ? starts[other] + t - starts[i] : t;
+      for (int32_t t = starts[i]; t < starts[i + 1]; ++t)
+        index.raw<int32_t>()[t] = t - starts[i] < length ? starts[other] + t - starts[i] : t;
     }
     return index;
   }
-  Tensor partner;                                               // i32 [sequences]
+  Tensor partner;  // i32 [sequences]
   double keep;
 };
 
 /// Beta(a, a) for small a (Joehnk 1964): u^{1/a} / (u^{1/a} + v^{1/a}), accepted where the sum is at most 1.
 double symmetric_beta(Key key, double a) {
   for (uint64_t i = 0;; i += 2) {
-    const double u = std::log(1 - random_unit(key, i)) / a, v = std::log(1 - random_unit(key, i + 1)) / a;   // both may underflow as powers
+    const double u = std::log(1 - random_unit(key, i)) / a,
+                 v = std::log(1 - random_unit(key, i + 1)) / a;  // both may underflow as powers
     const double top = std::max(u, v), sum = top + std::log(std::exp(u - top) + std::exp(v - top));
     if (sum <= 0) return std::exp(u - sum);
   }
@@ -51,10 +53,14 @@ struct Mixup final : Wrapper {
     f("share", share, "a fixed share instead").range(0, 1);
   }
   std::vector<std::string> own_sites() const override { return at; }
-  bool couples_examples() const override { return true; }      // partners come from the whole batch
+  bool couples_examples() const override { return true; }  // partners come from the whole batch
 
-  Tensor loss(Step& step) override { return on_mixed<Tensor>(step, [&](Step& mixed) { return inner->loss(mixed); }); }
-  double run(Step& step) override { return on_mixed<double>(step, [&](Step& mixed) { return inner->run(mixed); }); }
+  Tensor loss(Step& step) override {
+    return on_mixed<Tensor>(step, [&](Step& mixed) { return inner->loss(mixed); });
+  }
+  double run(Step& step) override {
+    return on_mixed<double>(step, [&](Step& mixed) { return inner->run(mixed); });
+  }
 
  private:
   template <class Result, class Train>
@@ -62,16 +68,19 @@ struct Mixup final : Wrapper {
     const Key key = step.key() / "mixup";
     const std::string& site = at[size_t(random_below(key / "site", 0, at.size()))];
     if (step.is_parameter(site))
-      throw Error(ErrorKind::config, text("mixup: ", site, " is a parameter, which all examples share"), "name a site of the model, such as \"embedding\"");
+      throw Error(ErrorKind::config, text("mixup: ", site, " is a parameter, which all examples share"),
+                  "name a site of the model, such as \"embedding\"");
     const double keep = share.value_or(symmetric_beta(key / "share", alpha));
     require_classes(step, "mixup");
     const Batch& batch = step.batch();
     if (batch.words)
-      throw Error(ErrorKind::config, "mixup: the data have a tag for every word, and words of two texts have no common place", "use an attack or r_drop");
+      throw Error(ErrorKind::config, "mixup: the data have a tag for every word, and words of two texts have no common place",
+                  "use an attack or r_drop");
     const Tensor partner = permutation(key / "partner", batch.examples());
     Batch partners = batch;
     if (batch.labels) partners.labels = permuted<int32_t>(batch.labels, partner);
-    if (batch.targets) dispatch(batch.targets.dtype(), [&](auto tag) { partners.targets = permuted<decltype(tag)>(batch.targets, partner); });
+    if (batch.targets)
+      dispatch(batch.targets.dtype(), [&](auto tag) { partners.targets = permuted<decltype(tag)>(batch.targets, partner); });
     const Mix mix(of_sequences(partner, batch.texts), keep);
     step.report("share", keep);
     Step mixed = step.with(site, std::allocate_shared<Mix>(PoolAllocator<Mix>(), mix), partners, keep);
@@ -88,7 +97,8 @@ struct Mixup final : Wrapper {
   }
   static Tensor of_sequences(const Tensor& partner, int64_t texts) {
     const Tensor all = Tensor::empty({partner.size() * texts}, DType::i32);
-    for (int64_t i = 0; i < all.size(); ++i) all.raw<int32_t>()[i] = int32_t(partner.raw<int32_t>()[i / texts] * texts + i % texts);
+    for (int64_t i = 0; i < all.size(); ++i)
+      all.raw<int32_t>()[i] = int32_t(partner.raw<int32_t>()[i / texts] * texts + i % texts);
     return all;
   }
   template <class T>
@@ -98,12 +108,16 @@ struct Mixup final : Wrapper {
     return out;
   }
 };
-TAPEDECK_PART(Objective, Mixup, "mixup", "Convex combinations of examples and of their losses (Zhang et al. 2018), at embeddings, hidden or pooled vectors.",
-              {.equation = "x~_i = s x_i + (1 - s) x_j, L = s l(f(x~_i), y_i) + (1 - s) l(f(x~_i), y_j), j = permutation(i), s ~ Beta(alpha, alpha)",
-               .source = "Zhang et al., mixup, ICLR 2018, arXiv 1710.09412, section 2; at hidden layers: Verma et al., Manifold Mixup, ICML 2019, "
+TAPEDECK_PART(Objective, Mixup, "mixup",
+              "Convex combinations of examples and of their losses (Zhang et al. 2018), at embeddings, hidden or pooled vectors.",
+              {.equation = "x~_i = s x_i + (1 - s) x_j, L = s l(f(x~_i), y_i) + (1 - s) l(f(x~_i), y_j), j = permutation(i), s ~ "
+                           "Beta(alpha, alpha)",
+               .source = "Zhang et al., mixup, ICLR 2018, arXiv 1710.09412, section 2; at hidden layers: Verma et al., Manifold "
+                         "Mixup, ICML 2019, "
                          "arXiv 1806.05236; at sentences: Guo, Mao and Zhang 2019, arXiv 1905.08941",
                .cost = "1F + 1B",
-               .pitfalls = "Texts of different length are mixed place by place; the longer one's tail stays pure: the site \"pooled\" has no such tail.\n"
+               .pitfalls = "Texts of different length are mixed place by place; the longer one's tail stays pure: the site "
+                           "\"pooled\" has no such tail.\n"
                            "One share and one permutation for a whole batch; attacks inside or outside act on the mixed site.\n"
                            "Label smoothing is applied to each of the two losses."});
 

@@ -1,4 +1,5 @@
-// What objectives have in common: one inside the other, a weighted term beside a loss. Next: supervised.cpp, the plainest objective.
+// What objectives have in common: one inside the other, a weighted term beside a loss. Next: supervised.cpp, the plainest
+// objective.
 #include <algorithm>
 
 #include <tapedeck/objectives/adversary.h>

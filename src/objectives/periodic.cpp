@@ -36,7 +36,8 @@ struct Periodic final : Wrapper {
     return step.number() % every == 0 && n >= from.amount && (!until || n < until.amount);
   }
 };
-TAPEDECK_PART(Objective, Periodic, "periodic", "An objective on every k-th update, or within a range of updates; another one, or the plain loss, on the rest.",
+TAPEDECK_PART(Objective, Periodic, "periodic",
+              "An objective on every k-th update, or within a range of updates; another one, or the plain loss, on the rest.",
               {.equation = "update n minimises `loss` where n mod every = 0 and from <= n < until, and `otherwise` elsewhere",
                .source = "k-step R-Drop (Liang et al. 2021, section 4.3) and the delayed start of AWP, for any objective",
                .cost = "(1/every) of the objective's passes + (1 - 1/every) of the other's",

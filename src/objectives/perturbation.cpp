@@ -16,20 +16,26 @@ template <class F>
 void for_parts(const Shape& shape, NormScope scope, const Tensor& offsets, F f) {
   const int64_t rows = shape.rows();
   const auto starts = scope == NormScope::sample && offsets ? offsets.data<int32_t>() : std::span<int32_t>{};
-  const bool of_sequences = !starts.empty() && int64_t(starts.size()) - 1 == rows;   // a row per sequence: pooled vectors
+  const bool of_sequences = !starts.empty() && int64_t(starts.size()) - 1 == rows;  // a row per sequence: pooled vectors
   if (scope == NormScope::token || (scope == NormScope::sample && of_sequences)) {
     for (int64_t r = 0; r < rows; ++r) f(r, r + 1);
   } else if (scope == NormScope::sample) {
     if (starts.empty() || starts.back() != rows)
-      throw Error(ErrorKind::shape, text("scope \"sample\": offsets end at ", starts.empty() ? 0 : starts.back(), " but the site has ", rows, " rows"),
-                  "it needs an activation with one row per token or per sequence");
+      throw Error(
+          ErrorKind::shape,
+          text("scope \"sample\": offsets end at ", starts.empty() ? 0 : starts.back(), " but the site has ", rows, " rows"),
+          "it needs an activation with one row per token or per sequence");
     for (size_t b = 0; b + 1 < starts.size(); ++b) f(int64_t{starts[b]}, int64_t{starts[b + 1]});
   } else {
     f(int64_t{0}, rows);
   }
 }
 
-struct Size { double squares = 0, sum = 0, largest = 0; int64_t at = 0; bool finite = true; };
+struct Size {
+  double squares = 0, sum = 0, largest = 0;
+  int64_t at = 0;
+  bool finite = true;
+};
 
 template <class T>
 Size measure(const T* x, int64_t n) {
@@ -38,7 +44,10 @@ Size measure(const T* x, int64_t n) {
     const double v = std::abs(double(x[i]));
     s.squares += v * v;
     s.sum += v;
-    if (v > s.largest) { s.largest = v; s.at = i; }
+    if (v > s.largest) {
+      s.largest = v;
+      s.at = i;
+    }
   }
   s.finite = std::isfinite(s.sum);
   return s;
@@ -51,7 +60,10 @@ double norm_of(const T* x, int64_t n, const Size& s, NormBall ball) {
   if (s.squares > 1e-280 && std::isfinite(s.squares)) return std::sqrt(s.squares);
   if (s.largest == 0) return 0;
   double sum = 0;
-  for (int64_t i = 0; i < n; ++i) { const double v = double(x[i]) / s.largest; sum += v * v; }
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = double(x[i]) / s.largest;
+    sum += v * v;
+  }
   return s.largest * std::sqrt(sum);
 }
 
@@ -59,10 +71,15 @@ template <class T>
 void step_of_part(const T* g, T* step, int64_t n, double epsilon, NormBall ball) {
   const Size s = measure(g, n);
   if (s.largest == 0 || !s.finite) return;
-  if (ball == NormBall::l1) { step[s.at] = T(std::copysign(epsilon, double(g[s.at]))); return; }
+  if (ball == NormBall::l1) {
+    step[s.at] = T(std::copysign(epsilon, double(g[s.at])));
+    return;
+  }
   const double length = norm_of(g, n, s, ball);
   for (int64_t i = 0; i < n; ++i)
-    step[i] = ball == NormBall::l2 ? T(double(g[i]) / length * epsilon) : g[i] == 0 ? T(0) : T(std::copysign(epsilon, double(g[i])));
+    step[i] = ball == NormBall::l2 ? T(double(g[i]) / length * epsilon)
+              : g[i] == 0          ? T(0)
+                                   : T(std::copysign(epsilon, double(g[i])));
 }
 
 /// theta with sum max(|x_i| - theta, 0) = epsilon, for a part whose L1 norm exceeds epsilon.
@@ -126,8 +143,9 @@ Tensor by_parts(const Tensor& x, NormScope scope, const Tensor& offsets, F part)
   const int64_t cols = x.shape().cols();
   dispatch(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    for_parts(x.shape(), scope, offsets,
-              [&](int64_t first, int64_t last) { part(x.raw<T>() + first * cols, y.raw<T>() + first * cols, (last - first) * cols); });
+    for_parts(x.shape(), scope, offsets, [&](int64_t first, int64_t last) {
+      part(x.raw<T>() + first * cols, y.raw<T>() + first * cols, (last - first) * cols);
+    });
   });
   return y;
 }

@@ -49,9 +49,11 @@ struct PromptBert final : TaskObjective {
     f("temperature", temperature, "tau: cosines are divided by it").above(0);
     f("denoise", denoise, "subtract the vector of the template alone, with gradients, its tokens at the same positions");
     f.names("subtract", after_projection, {{"before", false}, {"after", true}},
-            "with a projection P: before, P(h - g) (code for bert and roberta without labels, roberta with triplets); after, P(h) - P(g) "
+            "with a projection P: before, P(h - g) (code for bert and roberta without labels, roberta with triplets); after, "
+            "P(h) - P(g) "
             "(code for bert with triplets)");
-    f("hard_negatives", hard_negatives, "the third text of every example is its negative (supervised form: triplets, one template)");
+    f("hard_negatives", hard_negatives,
+      "the third text of every example is its negative (supervised form: triplets, one template)");
     f("hard_negative_weight", hard_negative_weight, "factor on an example's own negative inside the sum").above(0);
     f("loss", task_loss, "task loss that evaluation reports; training does not use it");
   }
@@ -74,12 +76,13 @@ struct PromptBert final : TaskObjective {
 
  private:
   static bool projects(const ParamStore& store) {
-    return std::any_of(store.all().begin(), store.all().end(), [](const Parameter& p) { return p.path.starts_with("projection"); });
+    return std::any_of(store.all().begin(), store.all().end(),
+                       [](const Parameter& p) { return p.path.starts_with("projection"); });
   }
 
   Tensor contrast(Step& step, const Batch& batch, Subtracted* before) const {
     const Tensor z = clean(step, batch, before);
-    const Tensor other = batch.texts > 1 ? z : clean(step, batch, before);       // one template: dropout makes the pair
+    const Tensor other = batch.texts > 1 ? z : clean(step, batch, before);  // one template: dropout makes the pair
     const Tensor a = text_of(z, batch.texts, 0), b = text_of(other, batch.texts, batch.texts > 1 ? 1 : 0);
     return hard_negatives ? simcse_supervised(a, b, text_of(z, batch.texts, 2), temperature, hard_negative_weight)
                           : simcse(a, b, temperature);
@@ -95,18 +98,22 @@ struct PromptBert final : TaskObjective {
     return denoise ? z - step.forward(without_texts(batch)).embedding() : z;
   }
 };
-TAPEDECK_PART(Objective, PromptBert, "prompt_bert", "One sentence in two templates makes a pair, the templates' own share subtracted (Jiang et al. 2022).",
-              {.equation = "L = mean_i -log e^{cos(d_i, d_i') / tau} / sum_j e^{cos(d_i, d_j') / tau}, d_i = h_i - g_i\n"
-                           "h_i: the vector at [MASK] of the first template around sentence i; g_i: of the template alone, its tokens where they\n"
-                           "stood; d': the same with the second template. With a projection P, d_i = P(h_i - g_i)\n"
-                           "hard_negatives: the sum also holds weight^[i=j] e^{cos(d_i, d_j-) / tau}, d- of the third text",
-               .source = "Jiang et al., PromptBERT: Improving BERT Sentence Embeddings with Prompts, EMNLP 2022, arXiv 2201.04337, section 4.3",
-               .cost = "2F + 2B and a short pass of the templates alone",
-               .pitfalls = "Differs from the code for bert with triplets, which subtracts behind its projection: subtract \"after\".\n"
-                           "It reads what a masked language model learnt: from scratch train that first.\n"
-                           "Measuring uses the first template, without subtraction and without the projection.\n"
-                           "A word tokenizer knows the words of a template only if the training texts hold them.\n"
-                           "An empty sentence gives d = 0: cosine 0 with everything, gradient 0."});
+TAPEDECK_PART(
+    Objective, PromptBert, "prompt_bert",
+    "One sentence in two templates makes a pair, the templates' own share subtracted (Jiang et al. 2022).",
+    {.equation =
+         "L = mean_i -log e^{cos(d_i, d_i') / tau} / sum_j e^{cos(d_i, d_j') / tau}, d_i = h_i - g_i\n"
+         "h_i: the vector at [MASK] of the first template around sentence i; g_i: of the template alone, its tokens where they\n"
+         "stood; d': the same with the second template. With a projection P, d_i = P(h_i - g_i)\n"
+         "hard_negatives: the sum also holds weight^[i=j] e^{cos(d_i, d_j-) / tau}, d- of the third text",
+     .source =
+         "Jiang et al., PromptBERT: Improving BERT Sentence Embeddings with Prompts, EMNLP 2022, arXiv 2201.04337, section 4.3",
+     .cost = "2F + 2B and a short pass of the templates alone",
+     .pitfalls = "Differs from the code for bert with triplets, which subtracts behind its projection: subtract \"after\".\n"
+                 "It reads what a masked language model learnt: from scratch train that first.\n"
+                 "Measuring uses the first template, without subtraction and without the projection.\n"
+                 "A word tokenizer knows the words of a template only if the training texts hold them.\n"
+                 "An empty sentence gives d = 0: cosine 0 with everything, gradient 0."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -1,5 +1,6 @@
 // SCAL and USCAL (Miao et al. 2021, arXiv 2111.13301, section 3.1): an adversarial view of every example must be recognised. Its
-// direction climbs the task loss, or, without labels, the contrast between two dropout passes. Next: simcse.cpp, without an attack.
+// direction climbs the task loss, or, without labels, the contrast between two dropout passes. Next: simcse.cpp, without an
+// attack.
 #include <tapedeck/losses/contrastive.h>
 #include <tapedeck/objectives/adversary.h>
 #include <tapedeck/objectives/objective.h>
@@ -24,8 +25,10 @@ struct Scal final : AdversarialContrast {
   bool both_ways = false;
 
   void describe(Fields& f) override {
-    describe_contrast(f, "who attacks the task loss, where and how far (paper: one step of 0.1 to 0.5 at the embeddings)", "weight", "weight of the contrast");
-    f.names("candidates", both_ways, {{"n", false}, {"2n-1", true}}, "n: a clean row against all adversarial ones; 2n-1: both against all others");
+    describe_contrast(f, "who attacks the task loss, where and how far (paper: one step of 0.1 to 0.5 at the embeddings)",
+                      "weight", "weight of the contrast");
+    f.names("candidates", both_ways, {{"n", false}, {"2n-1", true}},
+            "n: a clean row against all adversarial ones; 2n-1: both against all others");
     f("loss", task_loss, "task loss of both passes; its gradient is the direction");
   }
   Tensor loss(Step& step) override {
@@ -42,21 +45,26 @@ struct Scal final : AdversarialContrast {
     return clean_loss + adversarial_loss + contrast * weight;
   }
 };
-TAPEDECK_PART(Objective, Scal, "scal", "Clean and adversarial rows of an example attract each other, both are classified (Miao et al. 2021).",
-              {.equation = "delta = epsilon g / |g| for each example, g = dCE(x)/dx, held constant\n"
-                           "L = CE(x) + CE(x + delta) + weight mean_i -log e^{cos(h_i, h_i') / tau} / sum_j e^{cos(h_i, h_j') / tau}, h' at x + delta",
-               .source = "Miao, Zhang, Xie, Song, Li, Jia and Guo, Simple Contrastive Representation Adversarial Learning for NLP Tasks, 2021, "
-                         "arXiv 2111.13301, abstract; weight, candidates and masks are left open there",
-               .cost = "2F + 3B",
-               .pitfalls = "The formulas follow descriptions of the paper: no official code exists.\n"
-                           "A contrast over a handful of rows is weak: raise batch_size.\n"
-                           "Length 0 and no dropout: 2 CE plus the contrast of identical views."});
+TAPEDECK_PART(
+    Objective, Scal, "scal",
+    "Clean and adversarial rows of an example attract each other, both are classified (Miao et al. 2021).",
+    {.equation = "delta = epsilon g / |g| for each example, g = dCE(x)/dx, held constant\n"
+                 "L = CE(x) + CE(x + delta) + weight mean_i -log e^{cos(h_i, h_i') / tau} / sum_j e^{cos(h_i, h_j') / tau}, h' "
+                 "at x + delta",
+     .source =
+         "Miao, Zhang, Xie, Song, Li, Jia and Guo, Simple Contrastive Representation Adversarial Learning for NLP Tasks, 2021, "
+         "arXiv 2111.13301, abstract; weight, candidates and masks are left open there",
+     .cost = "2F + 3B",
+     .pitfalls = "The formulas follow descriptions of the paper: no official code exists.\n"
+                 "A contrast over a handful of rows is weak: raise batch_size.\n"
+                 "Length 0 and no dropout: 2 CE plus the contrast of identical views."});
 
 struct Uscal final : AdversarialContrast {
   Uscal() { weight = 0.5, task_loss = Choice<Loss>("similarity"); }
 
   void describe(Fields& f) override {
-    describe_contrast(f, "who attacks the contrast of the two passes, where and how far", "alpha", "weight of the second pass's contrast");
+    describe_contrast(f, "who attacks the contrast of the two passes, where and how far", "alpha",
+                      "weight of the second pass's contrast");
     f("loss", task_loss, "task loss that evaluation reports; training does not use it");
   }
   bool needs_labels() const override { return false; }
@@ -68,20 +76,22 @@ struct Uscal final : AdversarialContrast {
       const Tensor first = s.forward().embedding();
       return info_nce(first, s.forward().embedding(), temperature);
     });
-    const Tensor adversarial = shifted.forward().embedding();                    // the masks of the first pass
+    const Tensor adversarial = shifted.forward().embedding();  // the masks of the first pass
     step.report("clean_contrast", clean.item());
     return info_nce(a, adversarial, temperature) + info_nce(b, adversarial, temperature) * weight;
   }
 };
-TAPEDECK_PART(Objective, Uscal, "uscal", "Two dropout passes must both recognise an adversarial third (Miao et al. 2021).",
-              {.equation = "h, h' = two dropout passes; delta = epsilon g / |g| for each sentence, g = d InfoNCE(h, h')/dx, held constant\n"
-                           "L = InfoNCE(h, h_adv) + alpha InfoNCE(h', h_adv), h_adv = f(x + delta)",
-               .source = "Miao et al., Simple Contrastive Representation Adversarial Learning for NLP Tasks, 2021, arXiv 2111.13301, abstract; "
-                         "which term carries alpha is our reading",
-               .cost = "3F + 5B",
-               .pitfalls = "The formulas follow descriptions of the paper: no official code exists.\n"
-                           "The adversarial pass keeps the masks of the first pass, so the distance to it is the attack alone.\n"
-                           "A batch of one sentence has no negatives: the direction is 0 and so is the loss."});
+TAPEDECK_PART(
+    Objective, Uscal, "uscal", "Two dropout passes must both recognise an adversarial third (Miao et al. 2021).",
+    {.equation = "h, h' = two dropout passes; delta = epsilon g / |g| for each sentence, g = d InfoNCE(h, h')/dx, held constant\n"
+                 "L = InfoNCE(h, h_adv) + alpha InfoNCE(h', h_adv), h_adv = f(x + delta)",
+     .source =
+         "Miao et al., Simple Contrastive Representation Adversarial Learning for NLP Tasks, 2021, arXiv 2111.13301, abstract; "
+         "which term carries alpha is our reading",
+     .cost = "3F + 5B",
+     .pitfalls = "The formulas follow descriptions of the paper: no official code exists.\n"
+                 "The adversarial pass keeps the masks of the first pass, so the distance to it is the attack alone.\n"
+                 "A batch of one sentence has no negatives: the direction is 0 and so is the loss."});
 
 }  // namespace
 }  // namespace tapedeck

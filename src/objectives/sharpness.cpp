@@ -1,5 +1,6 @@
-// Attacks on the parameters: the loss must be low in a whole neighbourhood of the weights, not at one point. SAM climbs inside one
-// ball around all of them, AWP inside one around each parameter in proportion to its size. Next: adversarial.cpp, the same at inputs.
+// Attacks on the parameters: the loss must be low in a whole neighbourhood of the weights, not at one point. SAM climbs inside
+// one ball around all of them, AWP inside one around each parameter in proportion to its size. Next: adversarial.cpp, the same at
+// inputs.
 #include <cmath>
 #include <utility>
 
@@ -12,7 +13,7 @@ namespace {
 
 class SharpnessAware : public Wrapper {
  public:
-  bool couples_examples() const override { return true; }      // the norm of the whole batch's gradient
+  bool couples_examples() const override { return true; }  // the norm of the whole batch's gradient
 
   Tensor loss(Step& step) override {
     const Remembered attacks(*this);
@@ -41,10 +42,13 @@ class SharpnessAware : public Wrapper {
   void describe_loss(Fields& f) { f("loss", inner, "what is trained: a task loss or another objective"); }
   void describe_training(Fields& f) {
     f("parameters", globs, "which parameters move (default: all that train); a pattern that matches nothing is an error");
-    f.names("train", both, {{"adversarial", false}, {"both", true}}, "adversarial: the gradient at the shifted weights; both: added to the clean one");
-    f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}}, "masks of the shifted pass: the clean pass's or others");
+    f.names("train", both, {{"adversarial", false}, {"both", true}},
+            "adversarial: the gradient at the shifted weights; both: added to the clean one");
+    f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}},
+            "masks of the shifted pass: the clean pass's or others");
     f.names("attack", once, {{"once", true}, {"again", false}},
-            "attacks inside the loss: once, at the unshifted weights, their shifted inputs kept for the second pass (AWP's code); again, "
+            "attacks inside the loss: once, at the unshifted weights, their shifted inputs kept for the second pass (AWP's "
+            "code); again, "
             "searched anew at the shifted weights");
   }
   /// f(parameter, its gradient, its shift, elements) for every parameter that moves.
@@ -78,8 +82,8 @@ class SharpnessAware : public Wrapper {
           attackers_.push_back(around->attacker());
     for (const Adversary* attacker : attackers_) attacker->remember(on);
   }
-  mutable std::vector<int32_t> moving_;                         // found at the first update
-  std::vector<const Adversary*> attackers_;                     // inside the loss, found at the first update
+  mutable std::vector<int32_t> moving_;      // found at the first update
+  std::vector<const Adversary*> attackers_;  // inside the loss, found at the first update
   bool collected_ = false;
 };
 
@@ -99,25 +103,34 @@ struct Sam final : SharpnessAware {
     auto size_of_weight = [this](auto w) { return adaptive ? std::abs(double(w)) : 1.0; };
     double squares = 0;
     for_moving(store, g, shift, [&](auto* w, auto* d, auto*, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) { const double v = double(d[i]) * size_of_weight(w[i]); squares += v * v; }
+      for (int64_t i = 0; i < n; ++i) {
+        const double v = double(d[i]) * size_of_weight(w[i]);
+        squares += v * v;
+      }
     });
     if (!(squares > 0) || !std::isfinite(squares)) return shift;
     const double scale = rho / std::sqrt(squares);
     for_moving(store, g, shift, [&](auto* w, auto* d, auto* e, int64_t n) {
       using T = std::remove_reference_t<decltype(*e)>;
-      for (int64_t i = 0; i < n; ++i) { const double t = size_of_weight(w[i]); e[i] = T(double(d[i]) * t * t * scale); }
+      for (int64_t i = 0; i < n; ++i) {
+        const double t = size_of_weight(w[i]);
+        e[i] = T(double(d[i]) * t * t * scale);
+      }
     });
     return shift;
   }
 };
-TAPEDECK_PART(Objective, Sam, "sam", "Sharpness-aware minimisation: the gradient at the worst weights within rho (Foret et al. 2021).",
-              {.equation = "min_w max_{|e| <= rho} L(w + e), e = rho g / |g|, g = dL/dw over all parameters; the update follows dL/dw at w + e\n"
-                           "adaptive: e = rho t^2 g / |t g|, t = |w|",
-               .source = "Foret et al., Sharpness-Aware Minimization, ICLR 2021, arXiv 2010.01412, equations 2 and 3; ASAM: Kwon et al. 2021, arXiv 2102.11600",
-               .cost = "2F + 2B",
-               .pitfalls = "Differs from davda54/sam, whose second pass draws new dropout masks: dropout \"fresh\".\n"
-                           "Micro-batches are refused: the norm is that of the whole batch's gradient.\n"
-                           "The logged loss is the one at the shifted weights, higher than that of plain training."});
+TAPEDECK_PART(
+    Objective, Sam, "sam", "Sharpness-aware minimisation: the gradient at the worst weights within rho (Foret et al. 2021).",
+    {.equation =
+         "min_w max_{|e| <= rho} L(w + e), e = rho g / |g|, g = dL/dw over all parameters; the update follows dL/dw at w + e\n"
+         "adaptive: e = rho t^2 g / |t g|, t = |w|",
+     .source = "Foret et al., Sharpness-Aware Minimization, ICLR 2021, arXiv 2010.01412, equations 2 and 3; ASAM: Kwon et al. "
+               "2021, arXiv 2102.11600",
+     .cost = "2F + 2B",
+     .pitfalls = "Differs from davda54/sam, whose second pass draws new dropout masks: dropout \"fresh\".\n"
+                 "Micro-batches are refused: the norm is that of the whole batch's gradient.\n"
+                 "The logged loss is the one at the shifted weights, higher than that of plain training."});
 
 struct Awp final : SharpnessAware {
   double gamma = 0.01;
@@ -135,7 +148,10 @@ struct Awp final : SharpnessAware {
     const Tensor shift = Tensor::zeros(g.shape(), g.dtype());
     for_moving(store, g, shift, [&](auto* w, auto* d, auto* e, int64_t n) {
       double of_gradient = 0, of_weight = 0;
-      for (int64_t i = 0; i < n; ++i) { of_gradient += double(d[i]) * double(d[i]); of_weight += double(w[i]) * double(w[i]); }
+      for (int64_t i = 0; i < n; ++i) {
+        of_gradient += double(d[i]) * double(d[i]);
+        of_weight += double(w[i]) * double(w[i]);
+      }
       if (!(of_gradient > 0) || !std::isfinite(of_gradient)) return;
       const double scale = gamma * std::sqrt(of_weight / of_gradient);
       for (int64_t i = 0; i < n; ++i) {
@@ -146,14 +162,19 @@ struct Awp final : SharpnessAware {
     return shift;
   }
 };
-TAPEDECK_PART(Objective, Awp, "awp", "Adversarial weight perturbation: each parameter moves against training in proportion to its own length (Wu et al. 2020).",
-              {.equation = "e_p = gamma |w_p| g_p / |g_p| for each parameter p, |e_i| <= limit |w_i|; the update follows the gradient at w + e",
-               .source = "Wu, Xia and Wang, Adversarial Weight Perturbation Helps Robust Generalization, NeurIPS 2020, arXiv 2004.05884, section 4",
-               .cost = "2F + 2B",
-               .pitfalls = "A bias or norm that starts at 0 has length 0 and does not move.\n"
-                           "Differs from csdongxian/AWP, which moves matrices only and draws new dropout masks: parameters [\"*weight\"], dropout \"fresh\".\n"
-                           "Public code starts it after an epoch or two: wrap it in objective \"periodic\" with `from`.\n"
-                           "The paper uses it around adversarial training: awp(pgd(cross_entropy))."});
+TAPEDECK_PART(
+    Objective, Awp, "awp",
+    "Adversarial weight perturbation: each parameter moves against training in proportion to its own length (Wu et al. 2020).",
+    {.equation =
+         "e_p = gamma |w_p| g_p / |g_p| for each parameter p, |e_i| <= limit |w_i|; the update follows the gradient at w + e",
+     .source = "Wu, Xia and Wang, Adversarial Weight Perturbation Helps Robust Generalization, NeurIPS 2020, arXiv 2004.05884, "
+               "section 4",
+     .cost = "2F + 2B",
+     .pitfalls = "A bias or norm that starts at 0 has length 0 and does not move.\n"
+                 "Differs from csdongxian/AWP, which moves matrices only and draws new dropout masks: parameters [\"*weight\"], "
+                 "dropout \"fresh\".\n"
+                 "Public code starts it after an epoch or two: wrap it in objective \"periodic\" with `from`.\n"
+                 "The paper uses it around adversarial training: awp(pgd(cross_entropy))."});
 
 }  // namespace
 }  // namespace tapedeck

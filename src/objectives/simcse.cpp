@@ -41,17 +41,19 @@ struct SimCse final : PairContrast {
     return both_ways ? nt_xent(a, b, temperature) : simcse(a, b, temperature);
   }
 };
-TAPEDECK_PART(Objective, SimCse, "simcse", "Dropout twice makes a pair, the batch makes the negatives (Gao et al. 2021).",
-              {.equation = "L = mean_i -log e^{cos(h_i, h_i+) / tau} / sum_j e^{cos(h_i, h_j+) / tau}\n"
-                           "with triplets: the sum also holds weight^[i=j] e^{cos(h_i, h_j-) / tau}",
-               .source = "Gao, Yao and Chen, SimCSE: Simple Contrastive Learning of Sentence Embeddings, EMNLP 2021, arXiv 2104.08821, "
-                         "equations 1, 4 and 5",
-               .cost = "2F + 2B; 3F + 3B with triplets (every text of an example is a row)",
-               .pitfalls = "Differs from the code, whose hard_negative_weight w is added to the logit: here it is the factor e^w (0 there is 1 here).\n"
-                           "Without dropout, or with one mask for both passes, there is nothing to learn: the two views are equal.\n"
-                           "Quality peaks early and falls: evaluate often and keep the best checkpoint.\n"
-                           "The weight of a hard negative sits inside the sum; it is no weight of a loss.\n"
-                           "A batch of one sentence has no negatives: loss and gradient are 0."});
+TAPEDECK_PART(
+    Objective, SimCse, "simcse", "Dropout twice makes a pair, the batch makes the negatives (Gao et al. 2021).",
+    {.equation = "L = mean_i -log e^{cos(h_i, h_i+) / tau} / sum_j e^{cos(h_i, h_j+) / tau}\n"
+                 "with triplets: the sum also holds weight^[i=j] e^{cos(h_i, h_j-) / tau}",
+     .source = "Gao, Yao and Chen, SimCSE: Simple Contrastive Learning of Sentence Embeddings, EMNLP 2021, arXiv 2104.08821, "
+               "equations 1, 4 and 5",
+     .cost = "2F + 2B; 3F + 3B with triplets (every text of an example is a row)",
+     .pitfalls = "Differs from the code, whose hard_negative_weight w is added to the logit: here it is the factor e^w (0 there "
+                 "is 1 here).\n"
+                 "Without dropout, or with one mask for both passes, there is nothing to learn: the two views are equal.\n"
+                 "Quality peaks early and falls: evaluate often and keep the best checkpoint.\n"
+                 "The weight of a hard negative sits inside the sum; it is no weight of a loss.\n"
+                 "A batch of one sentence has no negatives: loss and gradient are 0."});
 
 struct NtXent final : PairContrast {
   Similarity similarity = Similarity::cosine;
@@ -61,21 +63,25 @@ struct NtXent final : PairContrast {
   void describe(Fields& f) override {
     f("temperature", temperature, "tau: similarities are divided by it (paper: 0.5 on small images, 0.1 on ImageNet)").above(0);
     f.names("similarity", similarity, {{"cosine", Similarity::cosine}, {"dot", Similarity::dot}}, "of two rows");
-    f.names("scale", add_directions, {{"paper", false}, {"code", true}}, "paper: mean over 2N anchors; code: the two directions added, twice as much");
+    f.names("scale", add_directions, {{"paper", false}, {"code", true}},
+            "paper: mean over 2N anchors; code: the two directions added, twice as much");
     describe_loss(f);
   }
   Tensor contrast(const Tensor& a, const Tensor& b, const Tensor&) const override {
     return nt_xent(a, b, temperature, similarity) * (add_directions ? 2 : 1);
   }
 };
-TAPEDECK_PART(Objective, NtXent, "nt_xent", "Two views of a batch, every row against all 2N - 1 others (SimCLR; Chen et al. 2020).",
-              {.equation = "L = mean over the 2N rows of -log e^{s(z_i, z_j) / tau} / sum_{k != i} e^{s(z_i, z_k) / tau}, j the other view of i",
-               .source = "Chen, Kornblith, Norouzi and Hinton, A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020, "
-                         "arXiv 2002.05709, equation 1",
-               .cost = "2F + 2B",
-               .pitfalls = "Measure with the vectors before the projection: the model's projection is active in training only by default.\n"
-                           "More rows per batch mean more negatives, and more false ones.\n"
-                           "All rows equal: the loss is ln(2N - 1), a check of the start. A batch of one example: 0."});
+TAPEDECK_PART(
+    Objective, NtXent, "nt_xent", "Two views of a batch, every row against all 2N - 1 others (SimCLR; Chen et al. 2020).",
+    {.equation =
+         "L = mean over the 2N rows of -log e^{s(z_i, z_j) / tau} / sum_{k != i} e^{s(z_i, z_k) / tau}, j the other view of i",
+     .source =
+         "Chen, Kornblith, Norouzi and Hinton, A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020, "
+         "arXiv 2002.05709, equation 1",
+     .cost = "2F + 2B",
+     .pitfalls = "Measure with the vectors before the projection: the model's projection is active in training only by default.\n"
+                 "More rows per batch mean more negatives, and more false ones.\n"
+                 "All rows equal: the loss is ln(2N - 1), a check of the start. A batch of one example: 0."});
 
 }  // namespace
 }  // namespace tapedeck

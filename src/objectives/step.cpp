@@ -7,8 +7,16 @@
 
 namespace tapedeck {
 
-Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number, Mode mode)
-    : tape_(&tape), model_(&model), store_(&store), loss_(&loss), batch_(&batch), key_(key), number_(number), mode_(mode),
+Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number,
+           Mode mode)
+    : tape_(&tape),
+      model_(&model),
+      store_(&store),
+      loss_(&loss),
+      batch_(&batch),
+      key_(key),
+      number_(number),
+      mode_(mode),
       ledger_(std::allocate_shared<Ledger>(PoolAllocator<Ledger>())) {
   tape.clear();
   leaves_.reserve(store.all().size());
@@ -53,7 +61,8 @@ void Step::watch(std::string_view site) { watched_.push_back(interned(site)); }
 List<Tensor> Step::values_at(std::string_view site) const {
   if (const Parameter* p = store_->find(site)) {
     if (!p->trainable)
-      throw Error(ErrorKind::config, text("\"", site, "\" is frozen, so it has no gradient"), "do not freeze it, or choose another site");
+      throw Error(ErrorKind::config, text("\"", site, "\" is frozen, so it has no gradient"),
+                  "do not freeze it, or choose another site");
     return {leaves_[size_t(p - store_->all().data())]};
   }
   List<Tensor> values;
@@ -64,9 +73,11 @@ List<Tensor> Step::values_at(std::string_view site) const {
     if (c.at.value.on_tape()) values.push_back(c.at.value);
   }
   if (crossed && values.empty())
-    throw Error(ErrorKind::config, text("nothing below the site \"", site, "\" is trained, so it has no gradient"), "do not freeze all of it, or choose a later site");
+    throw Error(ErrorKind::config, text("nothing below the site \"", site, "\" is trained, so it has no gradient"),
+                "do not freeze all of it, or choose a later site");
   if (values.empty())
-    throw Error(ErrorKind::value, text("no pass of this step crossed the site \"", site, "\""), "watch(site) before forward(), and name a site the model has");
+    throw Error(ErrorKind::value, text("no pass of this step crossed the site \"", site, "\""),
+                "watch(site) before forward(), and name a site the model has");
   return values;
 }
 
@@ -85,7 +96,7 @@ bool Step::is_mine(int32_t step) const {
 
 /// Recorded passes between the rows this step started from and the loss: what a sweep from it walks through.
 int64_t Step::passes_swept(const Tensor& loss) const {
-  if (!loss.on_tape()) return 0;                  // the sweep will say so
+  if (!loss.on_tape()) return 0;  // the sweep will say so
   const auto& live = ledger_->live;
   const NodeId last = tape_->owner(loss.place().value) + 1;
   return std::count_if(live.begin(), live.end(), [&](NodeId end) { return end > base_.node && end <= last; });
@@ -175,8 +186,7 @@ Step Step::with(const Tensor& delta, DropoutMasks masks) const {
 }
 
 Step Step::with(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const {
-  if (partners_)
-    throw Error(ErrorKind::config, "mixup inside mixup: an example can have one partner", "use one of the two");
+  if (partners_) throw Error(ErrorKind::config, "mixup inside mixup: an example can have one partner", "use one of the two");
   Step step = fork();
   step.deltas_.insert(step.deltas_.begin(), {interned(site), {}, std::move(mix)});
   step.partners_ = &partners;

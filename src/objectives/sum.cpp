@@ -17,20 +17,29 @@ struct Term : Part {
 struct Sum final : Objective {
   std::vector<Term> terms;
 
-  void describe(Fields& f) override { f.list("terms", terms, "what is added; the first one's task loss is measured").required().length(1, 16); }
+  void describe(Fields& f) override {
+    f.list("terms", terms, "what is added; the first one's task loss is measured").required().length(1, 16);
+  }
   const Loss& task() const override {
     static const Choice<Objective> none{"cross_entropy"};
     return terms.empty() ? none->task() : terms.front().loss->task();
   }
   std::vector<std::string> sites() const override {
     std::vector<std::string> all;
-    for (auto& term : terms) for (auto& site : term.loss->sites()) all.push_back(site);
+    for (auto& term : terms)
+      for (auto& site : term.loss->sites()) all.push_back(site);
     return all;
   }
-  bool needs_labels() const override { return any([](const Objective& o) { return o.needs_labels(); }); }
-  bool couples_examples() const override { return any([](const Objective& o) { return o.couples_examples(); }); }
+  bool needs_labels() const override {
+    return any([](const Objective& o) { return o.needs_labels(); });
+  }
+  bool couples_examples() const override {
+    return any([](const Objective& o) { return o.couples_examples(); });
+  }
 
-  bool second_order() const override { return any([](const Objective& o) { return o.second_order(); }); }
+  bool second_order() const override {
+    return any([](const Objective& o) { return o.second_order(); });
+  }
 
   Tensor loss(Step& step) override {
     Tensor total;
@@ -41,7 +50,7 @@ struct Sum final : Objective {
       step.report(names(i), one.item());
       total = total ? total + one * weight : one * weight;
     }
-    return total ? total : sum(step.cached_forward().pooled) * 0.0;       // no term counts at this update
+    return total ? total : sum(step.cached_forward().pooled) * 0.0;  // no term counts at this update
   }
 
  private:

@@ -20,9 +20,14 @@ struct Named : TaskObjective {
   void describe(Fields& f) override { task_loss->describe(f); }
   Tensor loss(Step& step) override { return step.loss(step.forward()); }
 };
-struct NamedCrossEntropy final : Named { NamedCrossEntropy() : Named("cross_entropy") {} };
-struct NamedMse final : Named { NamedMse() : Named("mse") {} };
-TAPEDECK_PART(Objective, NamedCrossEntropy, "cross_entropy", "One forward pass and cross-entropy: -sum_c q_c log softmax(logits)_c.");
+struct NamedCrossEntropy final : Named {
+  NamedCrossEntropy() : Named("cross_entropy") {}
+};
+struct NamedMse final : Named {
+  NamedMse() : Named("mse") {}
+};
+TAPEDECK_PART(Objective, NamedCrossEntropy, "cross_entropy",
+              "One forward pass and cross-entropy: -sum_c q_c log softmax(logits)_c.");
 TAPEDECK_PART(Objective, NamedMse, "mse", "One forward pass and the mean squared error.");
 
 }  // namespace

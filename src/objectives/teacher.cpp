@@ -1,5 +1,5 @@
-// Teachers: another set of values for the same model. It stays what a checkpoint says (distillation, born-again networks) or follows
-// the student as its running mean (mean_teacher; examples without labels count as well). Next: temporal_ensembling.cpp.
+// Teachers: another set of values for the same model. It stays what a checkpoint says (distillation, born-again networks) or
+// follows the student as its running mean (mean_teacher; examples without labels count as well). Next: temporal_ensembling.cpp.
 #include <tapedeck/objectives/divergence.h>
 #include <tapedeck/objectives/teacher.h>
 
@@ -39,7 +39,8 @@ struct Distillation final : Wrapper {
   Tensor loss(Step& step) override {
     require_classes(step, "distillation");
     const Tensor task = weight < 1 ? inner->loss(step) * (1 - weight) : Tensor{};
-    const Tensor soft = teacher.forward(step, Mode::evaluate).logits / temperature, own = step.cached_forward().logits / temperature;
+    const Tensor soft = teacher.forward(step, Mode::evaluate).logits / temperature,
+                 own = step.cached_forward().logits / temperature;
     const double rows = double(std::max<int64_t>(1, step.batch().total_rows()));
     const Tensor apart = kl_divergence(soft, own, Reduction::sum) * (temperature * temperature / rows);
     step.report("disagreement", apart.item());
@@ -48,7 +49,8 @@ struct Distillation final : Wrapper {
 };
 TAPEDECK_PART(Objective, Distillation, "distillation", "Learns a trained model's answers beside the labels (Hinton et al. 2015).",
               {.equation = "L = (1 - weight) CE + weight T^2 mean_i KL(softmax(teacher_i / T) || softmax(student_i / T))",
-               .source = "Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network, 2015, arXiv 1503.02531, section 2; into the same "
+               .source = "Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network, 2015, arXiv 1503.02531, "
+                         "section 2; into the same "
                          "architecture: Furlanello et al., Born-Again Neural Networks, ICML 2018, arXiv 1805.04770",
                .cost = "2F + 1B (the teacher's pass has no way back)",
                .pitfalls = "T^2 keeps the gradient of the soft targets at the size of the hard ones when T changes.\n"
@@ -83,15 +85,17 @@ struct MeanTeacher final : Regulariser {
     return divergence(teacher.forward(step, noisy ? Mode::train : Mode::evaluate), step.cached_forward(), step);
   }
 };
-TAPEDECK_PART(Objective, MeanTeacher, "mean_teacher", "The student agrees with the running mean of its own weights (Tarvainen and Valpola 2017).",
-              {.equation = "L + weight(t) mean_i |softmax f(x_i; theta, noise) - softmax f(x_i; theta', noise')|^2, theta' held constant\n"
-                           "theta' <- d theta' + (1 - d) theta after every update, d = min(decay, t / (t + 1))",
-               .source = "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017, arXiv 1703.01780, equations 1 and 2",
-               .cost = "2F + 1B (the teacher's pass has no way back)",
-               .pitfalls = "The weight needs a ramp: at the start the teacher knows nothing.\n"
-                           "Published weights are for the mean over classes; here the square is summed over classes.\n"
-                           "Nested in an attack the teacher sees the shifted input too, and its running mean moves once per update.\n"
-                           "Examples without labels are rows with an empty label."});
+TAPEDECK_PART(
+    Objective, MeanTeacher, "mean_teacher",
+    "The student agrees with the running mean of its own weights (Tarvainen and Valpola 2017).",
+    {.equation = "L + weight(t) mean_i |softmax f(x_i; theta, noise) - softmax f(x_i; theta', noise')|^2, theta' held constant\n"
+                 "theta' <- d theta' + (1 - d) theta after every update, d = min(decay, t / (t + 1))",
+     .source = "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017, arXiv 1703.01780, equations 1 and 2",
+     .cost = "2F + 1B (the teacher's pass has no way back)",
+     .pitfalls = "The weight needs a ramp: at the start the teacher knows nothing.\n"
+                 "Published weights are for the mean over classes; here the square is summed over classes.\n"
+                 "Nested in an attack the teacher sees the shifted input too, and its running mean moves once per update.\n"
+                 "Examples without labels are rows with an empty label."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -12,8 +12,8 @@ namespace {
 struct TemporalEnsembling final : Wrapper {
   WeightSchedule schedule;
   double decay = 0.6;
-  Tensor mean, visits;                            // f64 [examples, outputs]: running mean of softmax; f64 [examples]
-  Tensor seen, fresh;                             // of the update under way: u8 [examples], f64 [examples, outputs]
+  Tensor mean, visits;  // f64 [examples, outputs]: running mean of softmax; f64 [examples]
+  Tensor seen, fresh;   // of the update under way: u8 [examples], f64 [examples, outputs]
 
   void describe(Fields& f) override {
     f("loss", inner, "what is trained beside: a task loss or another objective");
@@ -23,7 +23,8 @@ struct TemporalEnsembling final : Wrapper {
 
   void begin(const SetupContext& setup) override {
     if (setup.outputs == 0)
-      throw Error(ErrorKind::config, "temporal_ensembling remembers a prediction per example, but these data have one per token", "use mean_teacher");
+      throw Error(ErrorKind::config, "temporal_ensembling remembers a prediction per example, but these data have one per token",
+                  "use mean_teacher");
     mean = Tensor::zeros({setup.examples, setup.outputs}, DType::f64);
     visits = Tensor::zeros({setup.examples}, DType::f64);
     seen = Tensor::zeros({setup.examples}, DType::u8);
@@ -65,7 +66,8 @@ struct TemporalEnsembling final : Wrapper {
         const int64_t i = batch.indices.raw<int32_t>()[b];
         if (visits.item(i) == 0) continue;
         const double bias = 1 - std::pow(decay, visits.item(i));
-        for (int64_t c = 0; c < classes; ++c) target.raw<decltype(tag)>()[b * classes + c] = decltype(tag)(mean.item(i * classes + c) / bias);
+        for (int64_t c = 0; c < classes; ++c)
+          target.raw<decltype(tag)>()[b * classes + c] = decltype(tag)(mean.item(i * classes + c) / bias);
       }
     });
     return target;
@@ -80,14 +82,16 @@ struct TemporalEnsembling final : Wrapper {
     }
   }
 };
-TAPEDECK_PART(Objective, TemporalEnsembling, "temporal_ensembling", "The prediction agrees with the running mean of earlier ones (Laine and Aila 2017).",
-              {.equation = "L + weight(t) mean_i |softmax f(x_i) - Z_i / (1 - decay^v_i)|^2, v_i: how often x_i was seen before\n"
-                           "Z_i <- decay Z_i + (1 - decay) softmax f(x_i) after the update",
-               .source = "Laine and Aila, Temporal Ensembling for Semi-Supervised Learning, ICLR 2017, arXiv 1610.02242, algorithm 2",
-               .cost = "1F + 1B",
-               .pitfalls = "Remembers examples x classes numbers; they are part of every checkpoint.\n"
-                           "The first time an example is seen there is nothing to agree with: its term is 0.\n"
-                           "Published weights are for the mean over classes; here the square is summed over classes."});
+TAPEDECK_PART(
+    Objective, TemporalEnsembling, "temporal_ensembling",
+    "The prediction agrees with the running mean of earlier ones (Laine and Aila 2017).",
+    {.equation = "L + weight(t) mean_i |softmax f(x_i) - Z_i / (1 - decay^v_i)|^2, v_i: how often x_i was seen before\n"
+                 "Z_i <- decay Z_i + (1 - decay) softmax f(x_i) after the update",
+     .source = "Laine and Aila, Temporal Ensembling for Semi-Supervised Learning, ICLR 2017, arXiv 1610.02242, algorithm 2",
+     .cost = "1F + 1B",
+     .pitfalls = "Remembers examples x classes numbers; they are part of every checkpoint.\n"
+                 "The first time an example is seen there is nothing to agree with: its term is 0.\n"
+                 "Published weights are for the mean over classes; here the square is summed over classes."});
 
 }  // namespace
 }  // namespace tapedeck

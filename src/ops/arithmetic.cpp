@@ -56,7 +56,7 @@ struct Arithmetic final : Op {
         if (wanted[0]) dx[0] = g * b;
         if (wanted[1]) dx[1] = sum_to(g * a, b.shape());
         break;
-      case kernels::Binary::divide:                                // d(a/b)/db = -(a/b)/b
+      case kernels::Binary::divide:  // d(a/b)/db = -(a/b)/b
         if (wanted[0]) dx[0] = g / b;
         if (wanted[1]) dx[1] = -(sum_to(g * y[0], b.shape()) / b);
         break;
@@ -72,7 +72,7 @@ struct Arithmetic final : Op {
   }
   Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    const bool sums = x[0].size() != x[1].size();                  // a sum starts at what is there
+    const bool sums = x[0].size() != x[1].size();  // a sum starts at what is there
     const double n = double(x[0].size());
     double flops = added(dx.first(sums ? 1 : 2));
     if (kind == kernels::Binary::multiply) flops += n * (int(dx[0].wanted) + int(dx[1].wanted));
@@ -84,7 +84,8 @@ struct Arithmetic final : Op {
     const auto how = *broadcast(a.shape(), b.shape());
     dispatch(a.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().binary(kind, how, a.shape().rows(), a.shape().cols(), a.raw<T>(), b.raw<T>(), y.raw<T>(), accumulate);
+      kernels::kernel_table<T>().binary(kind, how, a.shape().rows(), a.shape().cols(), a.raw<T>(), b.raw<T>(), y.raw<T>(),
+                                        accumulate);
     });
   }
 };
@@ -130,11 +131,20 @@ namespace {
 /// Every broadcast pattern on either side, and one tensor in both places. Divisors stay away from 0.
 template <class F>
 std::vector<OpCase> arithmetic_table(DType t, F op, bool divides) {
-  struct Row { const char* name; Shape a, b; };
+  struct Row {
+    const char* name;
+    Shape a, b;
+  };
   const Row rows[] = {
-      {"same 3x5", {3, 5}, {3, 5}},        {"scalars", {}, {}},         {"row", {7, 17}, {17}},
-      {"column, rank 3", {2, 3, 5}, {2, 3, 1}}, {"number", {2, 3, 15}, {}}, {"a row on the left", {17}, {4, 17}},
-      {"a column on the left", {5, 1}, {5, 33}}, {"a number on the left", {1}, {7}}, {"row with leading 1s", {2, 3, 4}, {1, 4}},
+      {"same 3x5", {3, 5}, {3, 5}},
+      {"scalars", {}, {}},
+      {"row", {7, 17}, {17}},
+      {"column, rank 3", {2, 3, 5}, {2, 3, 1}},
+      {"number", {2, 3, 15}, {}},
+      {"a row on the left", {17}, {4, 17}},
+      {"a column on the left", {5, 1}, {5, 33}},
+      {"a number on the left", {1}, {7}},
+      {"row with leading 1s", {2, 3, 4}, {1, 4}},
       {"empty", {0, 3}, {3}},
   };
   std::vector<OpCase> cases;
@@ -150,10 +160,21 @@ std::vector<OpCase> arithmetic_table(DType t, F op, bool divides) {
 template <class F>
 std::vector<OpMisuse> wrong(F op) {
   return {
-      {"shapes that do not meet", [op] { op(Tensor::zeros({2, 3}), Tensor::zeros({2, 4})); }, ErrorKind::shape, "[2,3], [2,4]"},
-      {"a row of the wrong axis", [op] { op(Tensor::zeros({2, 3}), Tensor::zeros({2})); }, ErrorKind::shape, "expand"},
+      {"shapes that do not meet",
+       [op] {
+         op(Tensor::zeros({2, 3}), Tensor::zeros({2, 4}));
+       },
+       ErrorKind::shape, "[2,3], [2,4]"},
+      {"a row of the wrong axis",
+       [op] {
+         op(Tensor::zeros({2, 3}), Tensor::zeros({2}));
+       },
+       ErrorKind::shape, "expand"},
       {"mixed types", [op] { op(Tensor::zeros({2}), Tensor::zeros({2}, DType::f64)); }, ErrorKind::dtype, "f32 and f64"},
-      {"mixed types, turned", [op] { op(Tensor::zeros({2}), Tensor::zeros({3, 2}, DType::f64)); },
+      {"mixed types, turned",
+       [op] {
+         op(Tensor::zeros({2}), Tensor::zeros({3, 2}, DType::f64));
+       },
        ErrorKind::dtype, "f32 and f64"},
       {"integers", [op] { op(Tensor::zeros({2}, DType::i32), Tensor::zeros({2}, DType::i32)); }, ErrorKind::dtype, "i32"},
       {"undefined", [op] { op(Tensor::zeros({2}), Tensor{}); }, ErrorKind::value, "right operand"},
@@ -172,17 +193,23 @@ struct Call {
 template <int which>
 std::vector<OpCase> arithmetic_cases(DType t) {
   auto rows = arithmetic_table(t, Call<which>{}, which == 3);
-  if (which == 1)                                                  // a small left operand becomes -b + a: no row named sub
+  if (which == 1)  // a small left operand becomes -b + a: no row named sub
     std::erase_if(rows, [](const OpCase& c) { return c.name.find("on the left") != std::string::npos; });
   return rows;
 }
 template <int which>
-std::vector<OpMisuse> arithmetic_misuses() { return wrong(Call<which>{}); }
+std::vector<OpMisuse> arithmetic_misuses() {
+  return wrong(Call<which>{});
+}
 
-TAPEDECK_OP(add, "y = a + b; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<0>, arithmetic_misuses<0>);
-TAPEDECK_OP(sub, "y = a - b; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<1>, arithmetic_misuses<1>);
-TAPEDECK_OP(mul, "y = a b elementwise; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<2>, arithmetic_misuses<2>);
-TAPEDECK_OP(div, "y = a / b elementwise; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<3>, arithmetic_misuses<3>);
+TAPEDECK_OP(add, "y = a + b; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<0>,
+            arithmetic_misuses<0>);
+TAPEDECK_OP(sub, "y = a - b; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<1>,
+            arithmetic_misuses<1>);
+TAPEDECK_OP(mul, "y = a b elementwise; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<2>,
+            arithmetic_misuses<2>);
+TAPEDECK_OP(div, "y = a / b elementwise; b may be a row, a column or one number (or a may, against b)", arithmetic_cases<3>,
+            arithmetic_misuses<3>);
 
 }  // namespace
 }  // namespace tapedeck

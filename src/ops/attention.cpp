@@ -7,7 +7,7 @@
 namespace tapedeck {
 namespace {
 
-struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 [B+1]; out: y[T,d], log_normaliser[T,heads]
+struct Attention final : Op {  // in: qkv[T,3d], offsets i32 [B+1]; out: y[T,d], log_normaliser[T,heads]
   AttentionSpec spec;
   explicit Attention(const AttentionSpec& spec) : spec(spec) {}
 
@@ -48,8 +48,8 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
       const T* q = at<T>(x[0]);
       T* dq = at<T>(dx[0].into);
       const int64_t d = y[0].shape()[1];
-      kernels::kernel_table<T>().attention_backward(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]), at<T>(dy[0]), dq, dq + d,
-                                            dq + 2 * d, dx[0].accumulate);
+      kernels::kernel_table<T>().attention_backward(view(x), q, q + d, q + 2 * d, at<T>(y[0]), at<T>(y[1]), at<T>(dy[0]), dq,
+                                                    dq + d, dq + 2 * d, dx[0].accumulate);
     });
     return true;
   }
@@ -64,8 +64,10 @@ struct Attention final : Op {                     // in: qkv[T,3d], offsets i32 
   }
 
   Saves saves() const override {
-    return {{Save::input, 0, "probabilities are recomputed from queries and keys"}, {Save::input, 1, "where sequences begin"},
-            {Save::output, 0, "sum_j p_ij dp_ij = <y_i, dy_i>"}, {Save::output, 1, "p_ij = exp(s_ij - log_normaliser_i)"}};
+    return {{Save::input, 0, "probabilities are recomputed from queries and keys"},
+            {Save::input, 1, "where sequences begin"},
+            {Save::output, 0, "sum_j p_ij dp_ij = <y_i, dy_i>"},
+            {Save::output, 1, "p_ij = exp(s_ij - log_normaliser_i)"}};
   }
   /// Of the pairs that see each other, where the reference makes them all.
   double seen(In x) const {
@@ -105,17 +107,41 @@ std::vector<OpCase> attention_cases(DType t) {
 
 std::vector<OpMisuse> attention_misuses() {
   const Tensor qkv = Tensor::zeros({4, 12}), offsets = case_offsets({3, 1});
-  return {{"columns do not split", [=] { attention(qkv, offsets, {3, false, {}}); },
+  return {{"columns do not split",
+           [=] {
+             attention(qkv, offsets, {3, false, {}});
+           },
            ErrorKind::shape, "12 columns do not split into 3 x 3 heads"},
-          {"no heads", [=] { attention(qkv, offsets, {0, false, {}}); }, ErrorKind::value, "at least 1"},
-          {"offsets end early", [=] { attention(qkv, case_offsets({3}), {2, false, {}}); },
+          {"no heads",
+           [=] {
+             attention(qkv, offsets, {0, false, {}});
+           },
+           ErrorKind::value, "at least 1"},
+          {"offsets end early",
+           [=] {
+             attention(qkv, case_offsets({3}), {2, false, {}});
+           },
            ErrorKind::index, "end at 3, but there are 4 tokens"},
-          {"offsets fall", [=] { attention(qkv, Tensor::of<int32_t>({0, 5, 4}, {3}), {2, false, {}}); },
+          {"offsets fall",
+           [=] {
+             attention(qkv, Tensor::of<int32_t>({0, 5, 4}, {3}), {2, false, {}});
+           },
            ErrorKind::index, "offsets[2] is 4"},
-          {"offsets start late", [=] { attention(qkv, Tensor::of<int32_t>({1, 4}, {2}), {2, false, {}}); },
+          {"offsets start late",
+           [=] {
+             attention(qkv, Tensor::of<int32_t>({1, 4}, {2}), {2, false, {}});
+           },
            ErrorKind::index, "offsets[0] is 1"},
-          {"offsets are floating", [=] { attention(qkv, Tensor::zeros({2}), {2, false, {}}); }, ErrorKind::dtype, "needs i32"},
-          {"dropout of 1", [=] { attention(qkv, offsets, {2, false, {1.0, {}, 0}}); }, ErrorKind::value, "outside [0, 1)"}};
+          {"offsets are floating",
+           [=] {
+             attention(qkv, Tensor::zeros({2}), {2, false, {}});
+           },
+           ErrorKind::dtype, "needs i32"},
+          {"dropout of 1",
+           [=] {
+             attention(qkv, offsets, {2, false, {1.0, {}, 0}});
+           },
+           ErrorKind::value, "outside [0, 1)"}};
 }
 
 }  // namespace
@@ -124,7 +150,7 @@ Tensor attention(const Tensor& qkv, const Tensor& offsets, const AttentionSpec& 
   return apply(Attention(spec), {qkv, offsets});
 }
 
-TAPEDECK_OP(attention, "y_i = sum_j dropout(softmax_j(q_i k_j / sqrt(head_dim))) v_j per head, inside each sequence", attention_cases,
-            attention_misuses);
+TAPEDECK_OP(attention, "y_i = sum_j dropout(softmax_j(q_i k_j / sqrt(head_dim))) v_j per head, inside each sequence",
+            attention_cases, attention_misuses);
 
 }  // namespace tapedeck

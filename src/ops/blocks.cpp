@@ -8,7 +8,10 @@ namespace tapedeck {
 namespace {
 
 /// The part [begin, begin + around(part, axis).axis) of the whole's axis.
-struct Block { int axis; int64_t begin; };
+struct Block {
+  int axis;
+  int64_t begin;
+};
 
 /// into (+)= from, where exactly one of them is the whole and the other the part.
 enum class To : uint8_t { whole, part };
@@ -43,7 +46,9 @@ struct Slice final : Op {
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {pad(dy[0], block, x[0].shape()[block.axis])}; }
   Saves saves() const override { return {}; }
-  Cost cost(In x) const override { return {0, 2 * bytes_of(x[0]) / double(x[0].shape()[block.axis]) * double(end - block.begin)}; }
+  Cost cost(In x) const override {
+    return {0, 2 * bytes_of(x[0]) / double(x[0].shape()[block.axis]) * double(end - block.begin)};
+  }
   Cost backward_cost(In, In, In dy, Asked dx) const override {
     if (dx[0].accumulate) return {double(dy[0].size()), 3 * bytes_of(dy[0])};
     return {0, bytes_of(dy[0]) + bytes_of(dx[0].into)};
@@ -53,7 +58,7 @@ struct Slice final : Op {
 
 struct Pad final : Op {
   Block block;
-  int64_t total;                                                   // of y along the axis
+  int64_t total;  // of y along the axis
   Pad(const Block& block, int64_t total) : block(block), total(total) {}
 
   std::string_view name() const override { return "pad"; }
@@ -70,7 +75,9 @@ struct Pad final : Op {
     return {slice(dy[0], block.axis, block.begin, block.begin + x[0].shape()[block.axis])};
   }
   Saves saves() const override { return {}; }
-  Cost backward_cost(In, In, In, Asked dx) const override { return {added(dx), (dx[0].accumulate ? 3 : 2) * bytes_of(dx[0].into)}; }
+  Cost backward_cost(In, In, In, Asked dx) const override {
+    return {added(dx), (dx[0].accumulate ? 3 : 2) * bytes_of(dx[0].into)};
+  }
   void attributes(Attributes& list) const override { list("axis", block.axis)("before", block.begin)("total", total); }
 };
 
@@ -119,8 +126,9 @@ struct Concat final : Op {
   }
   Saves saves() const override { return {}; }
   Cost backward_cost(In, In, In, Asked dx) const override {
-    double bytes = 0;                                               // of the parts of dy that are asked for, and of dx
-    for (const Grad& g : dx) if (g.wanted) bytes += (g.accumulate ? 3 : 2) * bytes_of(g.into);
+    double bytes = 0;  // of the parts of dy that are asked for, and of dx
+    for (const Grad& g : dx)
+      if (g.wanted) bytes += (g.accumulate ? 3 : 2) * bytes_of(g.into);
     return {added(dx), bytes};
   }
   void attributes(Attributes& list) const override { list("axis", axis); }
@@ -156,7 +164,11 @@ Tensor concat(std::initializer_list<Tensor> parts, int axis) { return concat(In(
 namespace {
 
 std::vector<OpCase> concat_cases(DType t) {
-  struct Row { const char* name; Shape a, b, c; int axis; };
+  struct Row {
+    const char* name;
+    Shape a, b, c;
+    int axis;
+  };
   const Row rows[] = {
       {"rows", {2, 5}, {1, 5}, {4, 5}, 0},
       {"columns", {3, 1}, {3, 15}, {3, 17}, -1},
@@ -180,19 +192,48 @@ std::vector<OpCase> concat_cases(DType t) {
 std::vector<OpMisuse> concat_misuses() {
   return {
       {"no parts", [] { concat(In{}, 0); }, ErrorKind::value, "no parts"},
-      {"other axes differ", [] { concat({Tensor::zeros({2, 3}), Tensor::zeros({2, 4})}, 0); }, ErrorKind::shape, "[2,3], [2,4]"},
-      {"ranks differ", [] { concat({Tensor::zeros({2, 3}), Tensor::zeros({2})}, 0); }, ErrorKind::shape, "[2,3], [2]"},
-      {"scalars", [] { concat({Tensor::zeros({}), Tensor::zeros({})}, 0); }, ErrorKind::shape, "axis 0"},
-      {"mixed types", [] { concat({Tensor::zeros({2}), Tensor::zeros({2}, DType::f64)}, 0); }, ErrorKind::dtype, "f64"},
-      {"undefined", [] { concat({Tensor::zeros({2}), Tensor{}}, 0); }, ErrorKind::value, "undefined"},
+      {"other axes differ",
+       [] {
+         concat({Tensor::zeros({2, 3}), Tensor::zeros({2, 4})}, 0);
+       },
+       ErrorKind::shape, "[2,3], [2,4]"},
+      {"ranks differ",
+       [] {
+         concat({Tensor::zeros({2, 3}), Tensor::zeros({2})}, 0);
+       },
+       ErrorKind::shape, "[2,3], [2]"},
+      {"scalars",
+       [] {
+         concat({Tensor::zeros({}), Tensor::zeros({})}, 0);
+       },
+       ErrorKind::shape, "axis 0"},
+      {"mixed types",
+       [] {
+         concat({Tensor::zeros({2}), Tensor::zeros({2}, DType::f64)}, 0);
+       },
+       ErrorKind::dtype, "f64"},
+      {"undefined",
+       [] {
+         concat({Tensor::zeros({2}), Tensor{}}, 0);
+       },
+       ErrorKind::value, "undefined"},
   };
 }
 
 std::vector<OpCase> slice_cases(DType t) {
-  struct Row { const char* name; Shape shape; int axis; int64_t begin, end; };
+  struct Row {
+    const char* name;
+    Shape shape;
+    int axis;
+    int64_t begin, end;
+  };
   const Row rows[] = {
-      {"rows", {7, 5}, 0, 2, 5},         {"columns", {3, 33}, 1, 16, 33},      {"one column", {5, 17}, -1, 0, 1},
-      {"middle axis", {2, 7, 3}, 1, 1, 6}, {"first of rank 4", {4, 1, 2, 3}, 0, 3, 4}, {"nothing", {3, 5}, 1, 2, 2},
+      {"rows", {7, 5}, 0, 2, 5},
+      {"columns", {3, 33}, 1, 16, 33},
+      {"one column", {5, 17}, -1, 0, 1},
+      {"middle axis", {2, 7, 3}, 1, 1, 6},
+      {"first of rank 4", {4, 1, 2, 3}, 0, 3, 4},
+      {"nothing", {3, 5}, 1, 2, 2},
   };
   std::vector<OpCase> cases;
   for (const Row& r : rows)
@@ -203,16 +244,37 @@ std::vector<OpCase> slice_cases(DType t) {
 }
 std::vector<OpMisuse> slice_misuses() {
   return {
-      {"end too large", [] { slice(Tensor::zeros({2, 3}), 1, 0, 4); }, ErrorKind::index, "0..4 of axis 1"},
-      {"begin after end", [] { slice(Tensor::zeros({2, 3}), 1, 2, 1); }, ErrorKind::index, "2..1"},
-      {"negative", [] { slice(Tensor::zeros({2, 3}), 0, -1, 1); }, ErrorKind::index, "-1..1"},
-      {"axis", [] { slice(Tensor::zeros({2, 3}), 2, 0, 1); }, ErrorKind::shape, "axis 2"},
+      {"end too large",
+       [] {
+         slice(Tensor::zeros({2, 3}), 1, 0, 4);
+       },
+       ErrorKind::index, "0..4 of axis 1"},
+      {"begin after end",
+       [] {
+         slice(Tensor::zeros({2, 3}), 1, 2, 1);
+       },
+       ErrorKind::index, "2..1"},
+      {"negative",
+       [] {
+         slice(Tensor::zeros({2, 3}), 0, -1, 1);
+       },
+       ErrorKind::index, "-1..1"},
+      {"axis",
+       [] {
+         slice(Tensor::zeros({2, 3}), 2, 0, 1);
+       },
+       ErrorKind::shape, "axis 2"},
       {"integers", [] { slice(Tensor::zeros({4}, DType::i32), 0, 0, 1); }, ErrorKind::dtype, "i32"},
   };
 }
 
 std::vector<OpCase> pad_cases(DType t) {
-  struct Row { const char* name; Shape shape; Block block; int64_t total; };
+  struct Row {
+    const char* name;
+    Shape shape;
+    Block block;
+    int64_t total;
+  };
   const Row rows[] = {{"rows", {3, 5}, {0, 2}, 6},
                       {"columns", {3, 17}, {1, 0}, 33},
                       {"middle axis", {2, 3, 5}, {1, 1}, 7},
@@ -222,7 +284,7 @@ std::vector<OpCase> pad_cases(DType t) {
     cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)}, [r](In x) { return pad(x[0], r.block, r.total); }));
   return cases;
 }
-std::vector<OpMisuse> pad_misuses() { return {}; }                 // only slice's rule makes one
+std::vector<OpMisuse> pad_misuses() { return {}; }  // only slice's rule makes one
 
 TAPEDECK_OP(concat, "parts side by side along an axis", concat_cases, concat_misuses);
 TAPEDECK_OP(slice, "positions begin..end of an axis", slice_cases, slice_misuses);

@@ -1,5 +1,5 @@
-// A number that counts what is done to it, by the convention beside Cost (tape/op.h): what rounds is a flop. A formula written over
-// a scalar type computes with double and counts with Counted. Next: unary.cpp, tests/op_cost_test.cpp.
+// A number that counts what is done to it, by the convention beside Cost (tape/op.h): what rounds is a flop. A formula written
+// over a scalar type computes with double and counts with Counted. Next: unary.cpp, tests/op_cost_test.cpp.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Counted {
   friend Counted operator+(Counted a, Counted b) { return ++flops, a.value + b.value; }
   friend Counted operator-(Counted a, Counted b) { return ++flops, a.value - b.value; }
   friend Counted operator*(Counted a, Counted b) { return ++flops, a.value * b.value; }
-  friend Counted operator*(double a, Counted b) { return a == -1 ? -b : Counted(a) * b; }     // a sign is free
+  friend Counted operator*(double a, Counted b) { return a == -1 ? -b : Counted(a) * b; }  // a sign is free
   friend Counted operator/(Counted a, Counted b) { return ++flops, a.value / b.value; }
   friend bool operator<(Counted a, Counted b) { return a.value < b.value; }
   friend bool operator>(Counted a, Counted b) { return a.value > b.value; }
@@ -28,7 +28,8 @@ struct Counted {
 };
 
 // Elementary functions: one flop each.
-#define TAPEDECK_ELEMENTARY(f) inline Counted f(Counted x) { return ++Counted::flops, std::f(x.value); }
+#define TAPEDECK_ELEMENTARY(f) \
+  inline Counted f(Counted x) { return ++Counted::flops, std::f(x.value); }
 TAPEDECK_ELEMENTARY(exp)
 TAPEDECK_ELEMENTARY(log)
 TAPEDECK_ELEMENTARY(log1p)

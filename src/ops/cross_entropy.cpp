@@ -43,7 +43,7 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
       using T = decltype(tag);
       row_weights<T>(x[1], has_weights ? at<T>(x[2]) : nullptr, at<T>(y[2]));
       kernels::kernel_table<T>().cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
-                                       at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[0]), at<T>(y[1]));
+                                               at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[0]), at<T>(y[1]));
     });
   }
 
@@ -51,9 +51,9 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       if (dx[0].wanted)
-        kernels::kernel_table<T>().cross_entropy_backward(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]),
-                                                  at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[1]), at<T>(dy[0]), at<T>(dx[0].into),
-                                                  dx[0].accumulate);
+        kernels::kernel_table<T>().cross_entropy_backward(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each,
+                                                          at<T>(x[0]), at<int32_t>(x[1]), at<T>(y[2]), at<T>(y[1]), at<T>(dy[0]),
+                                                          at<T>(dx[0].into), dx[0].accumulate);
       if (has_weights && dx[2].wanted) weights_backward<T>(x, dy[0], dx[2]);
     });
     return true;
@@ -68,9 +68,9 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
     row_weights<T>(x[1], nullptr, at<T>(kept));
     const auto& table = kernels::kernel_table<T>();
     table.cross_entropy(x[0].shape()[0], x[0].shape()[1], smoothing.total, smoothing.each, at<T>(x[0]), at<int32_t>(x[1]),
-                       at<T>(kept), at<T>(loss), at<T>(normaliser));
+                        at<T>(kept), at<T>(loss), at<T>(normaliser));
     table.binary(kernels::Binary::multiply, kernels::Broadcast::same, 1, dy.size(), at<T>(dy), at<T>(loss), at<T>(dweights.into),
-                dweights.accumulate);
+                 dweights.accumulate);
   }
 
   Tensors reference(In x) const override {
@@ -91,8 +91,10 @@ struct CrossEntropy final : Op {  // in: x[r,c], labels i32 [r], weights[r] if a
   }
 
   Saves saves() const override {
-    Saves s{{Save::input, 0, "softmax is recomputed from the logits"}, {Save::input, 1, "where the target mass lies"},
-            {Save::output, 1, "p = exp(x - log_normaliser)"}, {Save::output, 2, "the weight of each row, 0 where ignored"}};
+    Saves s{{Save::input, 0, "softmax is recomputed from the logits"},
+            {Save::input, 1, "where the target mass lies"},
+            {Save::output, 1, "p = exp(x - log_normaliser)"},
+            {Save::output, 2, "the weight of each row, 0 where ignored"}};
     return s;
   }
   void attributes(Attributes& a) const override {
@@ -127,15 +129,25 @@ std::vector<OpCase> cross_entropy_cases(DType t) {
 
 std::vector<OpMisuse> cross_entropy_misuses() {
   const Tensor x = Tensor::zeros({2, 3}), labels = Tensor::of<int32_t>({0, 2}, {2});
-  return {{"label too large", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({0, 3}, {2})); },
+  return {{"label too large",
+           [=] {
+             cross_entropy_rows(x, Tensor::of<int32_t>({0, 3}, {2}));
+           },
            ErrorKind::index, "labels[1] is 3"},
-          {"negative label that is not ignored", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({-2, 0}, {2})); },
+          {"negative label that is not ignored",
+           [=] {
+             cross_entropy_rows(x, Tensor::of<int32_t>({-2, 0}, {2}));
+           },
            ErrorKind::index, "labels[0] is -2"},
           {"one label short", [=] { cross_entropy_rows(x, Tensor::of<int32_t>({0}, {1})); }, ErrorKind::shape, "needs [2]"},
           {"floating labels", [=] { cross_entropy_rows(x, Tensor::zeros({2})); }, ErrorKind::dtype, "needs i32"},
-          {"weights of the wrong size", [=] { cross_entropy_rows(x, labels, {}, Tensor::zeros({3})); },
-           ErrorKind::shape, "weights has shape [3]"},
-          {"smoothing above 1", [=] { cross_entropy_rows(x, labels, {1.5, 0}); }, ErrorKind::value, "outside [0, 1]"},
+          {"weights of the wrong size", [=] { cross_entropy_rows(x, labels, {}, Tensor::zeros({3})); }, ErrorKind::shape,
+           "weights has shape [3]"},
+          {"smoothing above 1",
+           [=] {
+             cross_entropy_rows(x, labels, {1.5, 0});
+           },
+           ErrorKind::value, "outside [0, 1]"},
           {"x of rank 1", [=] { cross_entropy_rows(Tensor::zeros({3}), labels); }, ErrorKind::shape, "rank 2"}};
 }
 
@@ -146,6 +158,7 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, Smoothing smoot
   return weights ? apply(op, {x, labels, weights}) : apply(op, {x, labels});
 }
 
-TAPEDECK_OP(cross_entropy_rows, "y = -weight sum_c q_c log softmax(x)_c, q = (1 - total) onehot(label) + each", cross_entropy_cases, cross_entropy_misuses);
+TAPEDECK_OP(cross_entropy_rows, "y = -weight sum_c q_c log softmax(x)_c, q = (1 - total) onehot(label) + each",
+            cross_entropy_cases, cross_entropy_misuses);
 
 }  // namespace tapedeck

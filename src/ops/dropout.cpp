@@ -24,7 +24,7 @@ struct DropoutOp final : Op {
   }
   Tensors vjp(In, In, In dy, Wanted) const override { return {apply(DropoutOp(drop), {dy[0]})}; }
   Saves saves() const override { return {}; }
-  Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }     // all are scaled, some chosen
+  Cost cost(In x) const override { return {double(x[0].size()), bytes_moved(x)}; }  // all are scaled, some chosen
   void attributes(Attributes& list) const override { list("p", drop.p)("key", text(drop.key))("first", int64_t(drop.first)); }
 
  private:
@@ -46,7 +46,12 @@ Tensor dropout(const Tensor& x, double p, Key key, uint64_t first) {
 namespace {
 
 std::vector<OpCase> dropout_cases(DType t) {
-  struct Row { const char* name; Shape shape; double p; uint64_t first; };
+  struct Row {
+    const char* name;
+    Shape shape;
+    double p;
+    uint64_t first;
+  };
   const Row rows[] = {{"scalar", {}, 0.5, 3},
                       {"15", {15}, 0.1, 0},
                       {"7x17, offset", {7, 17}, 0.3, 5},
@@ -57,9 +62,8 @@ std::vector<OpCase> dropout_cases(DType t) {
   for (const Row& r : rows)
     cases.push_back(case_of(r.name, {case_input(r.shape, "x", t)},
                             [p = r.p, first = r.first](In x) { return dropout(x[0], p, root_key(25), first); }));
-  cases.push_back(case_of("two masks of one tensor", {case_input({33}, "x", t)}, [](In x) {
-    return dropout(x[0], 0.5, root_key(1)) * dropout(x[0], 0.5, root_key(2));
-  }));
+  cases.push_back(case_of("two masks of one tensor", {case_input({33}, "x", t)},
+                          [](In x) { return dropout(x[0], 0.5, root_key(1)) * dropout(x[0], 0.5, root_key(2)); }));
   return cases;
 }
 std::vector<OpMisuse> dropout_misuses() {

@@ -30,7 +30,8 @@ struct Tables {
     const Tensor none, &p = position ? x[2] : none, &p_index = position ? x[3] : none, &s = segment ? x[inputs() - 2] : none,
                        &s_index = segment ? x[inputs() - 1] : none;
     kernels::kernel_table<T>().embedding_norm(x[1].size(), x[0].shape()[1], epsilon, at<T>(x[0]), at<int32_t>(x[1]), at<T>(p),
-                                      at<int32_t>(p_index), at<T>(s), at<int32_t>(s_index), gain, bias, sum, y, mean, rstd);
+                                              at<int32_t>(p_index), at<T>(s), at<int32_t>(s_index), gain, bias, sum, y, mean,
+                                              rstd);
   }
   /// Every wanted table receives the rows of dsum at its indices.
   template <class T>
@@ -38,7 +39,7 @@ struct Tables {
     for (size_t t = 0; t < count(); ++t)
       if (const Grad& g = dx[2 * t]; g.wanted)
         kernels::kernel_table<T>().scatter_add(x[1].size(), x[0].shape()[1], x[2 * t].shape()[0], at<int32_t>(x[2 * t + 1]), dsum,
-                                       at<T>(g.into), g.accumulate);
+                                               at<T>(g.into), g.accumulate);
   }
   Saves indices() const {
     Saves s;
@@ -50,7 +51,7 @@ struct Tables {
 
 /// Bytes by tokens: only the rows that are looked up are read, and of a gradient that accumulates only those are written.
 struct Traffic {
-  double row_bytes, index_bytes;                  // of one table
+  double row_bytes, index_bytes;  // of one table
   Traffic(In x) : row_bytes(double(x[1].size() * x[0].shape()[1]) * double(size_of(x[0].dtype()))), index_bytes(bytes_of(x[1])) {}
   double look_up(const Tables& tables) const { return double(tables.count()) * (row_bytes + index_bytes); }
   double scatter(const Tables& tables, Asked dx) const {
@@ -61,7 +62,7 @@ struct Traffic {
   }
 };
 
-struct EmbeddingSum final : Op {                  // in: tables and indices; out: sum[T,d]
+struct EmbeddingSum final : Op {  // in: tables and indices; out: sum[T,d]
   Tables tables;
   explicit EmbeddingSum(Tables tables) : tables(tables) {}
 
@@ -125,8 +126,8 @@ struct EmbeddingNorm final : Op {  // in: tables and indices, gain[d], bias[d]; 
     dispatch(y[1].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().layer_norm_backward(y[1].shape()[0], y[1].shape()[1], at<T>(y[1]), at<T>(x[gain()]), at<T>(y[2]),
-                                             at<T>(y[3]), at<T>(dy[0]), at<T>(dsum), false, target<T>(dx[gain()]),
-                                             dx[gain()].accumulate, target<T>(dx[bias()]), dx[bias()].accumulate);
+                                                     at<T>(y[3]), at<T>(dy[0]), at<T>(dsum), false, target<T>(dx[gain()]),
+                                                     dx[gain()].accumulate, target<T>(dx[bias()]), dx[bias()].accumulate);
       tables.scatter<T>(x, at<T>(dsum), dx);
     });
     return true;
@@ -145,11 +146,14 @@ struct EmbeddingNorm final : Op {  // in: tables and indices, gain[d], bias[d]; 
   }
   Cost cost(In x) const override {
     const double per_row = 2 * double(x[1].size()) * double(size_of(x[0].dtype()));
-    return {reference_flops(x), Traffic(x).look_up(tables) + 2 * Traffic(x).row_bytes + per_row + bytes_of(x[gain()]) + bytes_of(x[bias()])};
+    return {reference_flops(x),
+            Traffic(x).look_up(tables) + 2 * Traffic(x).row_bytes + per_row + bytes_of(x[gain()]) + bytes_of(x[bias()])};
   }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    double bytes = Traffic(x).scatter(tables, dx) + bytes_of(dy[0]) + bytes_of(x[gain()]) + bytes_of(y[1]) + bytes_of(y[2]) + bytes_of(y[3]);
-    for (const Grad& g : dx.last(2)) if (g.wanted) bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
+    double bytes =
+        Traffic(x).scatter(tables, dx) + bytes_of(dy[0]) + bytes_of(x[gain()]) + bytes_of(y[1]) + bytes_of(y[2]) + bytes_of(y[3]);
+    for (const Grad& g : dx.last(2))
+      if (g.wanted) bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
     return {reference_flops(x, y, dy, dx), bytes};
   }
   void attributes(Attributes& a) const override {
@@ -159,7 +163,10 @@ struct EmbeddingNorm final : Op {  // in: tables and indices, gain[d], bias[d]; 
 };
 
 /// The defined inputs in order. A table and its index come together or not at all.
-struct Gathered { Tables tables; Tensors in; };
+struct Gathered {
+  Tables tables;
+  Tensors in;
+};
 Gathered gathered(std::string_view op, const Tensor& word, const Tensor& word_index, const Tensor& position,
                   const Tensor& position_index, const Tensor& segment, const Tensor& segment_index) {
   const auto together = [&](std::string_view what, const Tensor& table, const Tensor& index) {
@@ -175,13 +182,18 @@ Gathered gathered(std::string_view op, const Tensor& word, const Tensor& word_in
   return g;
 }
 
-struct EmbeddingCase { const char* name; bool position, segment; int64_t tokens, cols; };
+struct EmbeddingCase {
+  const char* name;
+  bool position, segment;
+  int64_t tokens, cols;
+};
 std::vector<OpCase> embedding_cases(DType t, bool normalised) {
   std::vector<OpCase> rows;
-  for (const EmbeddingCase& l : {EmbeddingCase{"word only", false, false, 5, 3}, EmbeddingCase{"word and position", true, false, 4, 4},
-                          EmbeddingCase{"word and segment", false, true, 3, 2}, EmbeddingCase{"all three", true, true, 6, 3},
-                          EmbeddingCase{"one token", true, true, 1, 4}, EmbeddingCase{"no tokens", true, true, 0, 3},
-                          EmbeddingCase{"many tokens", true, true, 200, 70}}) {
+  for (const EmbeddingCase& l :
+       {EmbeddingCase{"word only", false, false, 5, 3}, EmbeddingCase{"word and position", true, false, 4, 4},
+        EmbeddingCase{"word and segment", false, true, 3, 2}, EmbeddingCase{"all three", true, true, 6, 3},
+        EmbeddingCase{"one token", true, true, 1, 4}, EmbeddingCase{"no tokens", true, true, 0, 3},
+        EmbeddingCase{"many tokens", true, true, 200, 70}}) {
     const Shape table{7, l.cols};
     std::vector<Tensor> in{case_input(table, "word", t), case_indices(l.tokens, 7, "word_index")};
     if (l.position)
@@ -204,17 +216,22 @@ std::vector<OpCase> norm_cases(DType t) { return embedding_cases(t, true); }
 
 std::vector<OpMisuse> sum_misuses() {
   const Tensor word = Tensor::zeros({7, 3}), index = Tensor::of<int32_t>({0, 6, 2}, {3});
-  return {{"index too large", [=] { embedding_sum(word, Tensor::of<int32_t>({0, 7}, {2})); },
-           ErrorKind::index, "word_index[1] is 7"},
-          {"negative index", [=] { embedding_sum(word, Tensor::of<int32_t>({-1}, {1})); },
-           ErrorKind::index, "word_index[0] is -1"},
-          {"tables of different width", [=] { embedding_sum(word, index, Tensor::zeros({4, 2}), index); },
-           ErrorKind::shape, "needs 3 columns"},
-          {"indices of different length", [=] { embedding_sum(word, index, word, Tensor::zeros({2}, DType::i32)); },
-           ErrorKind::shape, "needs [3]"},
-          {"a table without an index", [=] { embedding_sum(word, index, {}, {}, word); },
-           ErrorKind::value, "segment has no index"},
-          {"floating index", [=] { embedding_sum(word, Tensor::zeros({3})); }, ErrorKind::dtype, "needs i32"}};
+  return {
+      {"index too large",
+       [=] {
+         embedding_sum(word, Tensor::of<int32_t>({0, 7}, {2}));
+       },
+       ErrorKind::index, "word_index[1] is 7"},
+      {"negative index", [=] { embedding_sum(word, Tensor::of<int32_t>({-1}, {1})); }, ErrorKind::index, "word_index[0] is -1"},
+      {"tables of different width",
+       [=] {
+         embedding_sum(word, index, Tensor::zeros({4, 2}), index);
+       },
+       ErrorKind::shape, "needs 3 columns"},
+      {"indices of different length", [=] { embedding_sum(word, index, word, Tensor::zeros({2}, DType::i32)); }, ErrorKind::shape,
+       "needs [3]"},
+      {"a table without an index", [=] { embedding_sum(word, index, {}, {}, word); }, ErrorKind::value, "segment has no index"},
+      {"floating index", [=] { embedding_sum(word, Tensor::zeros({3})); }, ErrorKind::dtype, "needs i32"}};
 }
 std::vector<OpMisuse> norm_misuses() {
   const Tensor word = Tensor::zeros({7, 3}), index = Tensor::of<int32_t>({0, 6, 2}, {3}), three = Tensor::zeros({3});

@@ -5,7 +5,7 @@
 namespace tapedeck {
 namespace {
 
-struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias[c]; out: y, mean[rows], rstd[rows]
+struct LayerNorm final : Op {  // in: x[...,c], gain[c], bias[c]; out: y, mean[rows], rstd[rows]
   double epsilon;
   explicit LayerNorm(double epsilon) : epsilon(epsilon) {}
 
@@ -24,17 +24,17 @@ struct LayerNorm final : Op {                     // in: x[...,c], gain[c], bias
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().layer_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, at<T>(x[0]), at<T>(x[1]), at<T>(x[2]),
-                                    at<T>(y[0]), at<T>(y[1]), at<T>(y[2]));
+      kernels::kernel_table<T>().layer_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, at<T>(x[0]), at<T>(x[1]),
+                                            at<T>(x[2]), at<T>(y[0]), at<T>(y[1]), at<T>(y[2]));
     });
   }
 
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().layer_norm_backward(x[0].shape().rows(), x[0].shape().cols(), at<T>(x[0]), at<T>(x[1]), at<T>(y[1]),
-                                             at<T>(y[2]), at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
-                                             dx[1].accumulate, target<T>(dx[2]), dx[2].accumulate);
+      kernels::kernel_table<T>().layer_norm_backward(x[0].shape().rows(), x[0].shape().cols(), at<T>(x[0]), at<T>(x[1]),
+                                                     at<T>(y[1]), at<T>(y[2]), at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate,
+                                                     target<T>(dx[1]), dx[1].accumulate, target<T>(dx[2]), dx[2].accumulate);
     });
     return true;
   }
@@ -73,9 +73,12 @@ std::vector<OpCase> layer_norm_cases(DType t) {
 
 std::vector<OpMisuse> layer_norm_misuses() {
   const Tensor x = Tensor::zeros({2, 3}), three = Tensor::zeros({3});
-  return {{"gain of the wrong size", [=] { layer_norm(x, Tensor::zeros({2}), three); },
-           ErrorKind::shape, "gain has shape [2]; needs [3]"},
-          {"bias of the wrong rank", [=] { layer_norm(x, three, Tensor::zeros({1, 3})); },
+  return {{"gain of the wrong size", [=] { layer_norm(x, Tensor::zeros({2}), three); }, ErrorKind::shape,
+           "gain has shape [2]; needs [3]"},
+          {"bias of the wrong rank",
+           [=] {
+             layer_norm(x, three, Tensor::zeros({1, 3}));
+           },
            ErrorKind::shape, "bias has shape [1,3]"},
           {"a number", [=] { layer_norm(Tensor::scalar(1), three, three); }, ErrorKind::shape, "last axis"},
           {"mixed dtypes", [=] { layer_norm(x.to(DType::f64), three, three); }, ErrorKind::dtype, "f64"}};
@@ -87,6 +90,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
   return apply(LayerNorm(epsilon), {x, gain, bias});
 }
 
-TAPEDECK_OP(layer_norm, "y = (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis", layer_norm_cases, layer_norm_misuses);
+TAPEDECK_OP(layer_norm, "y = (x - mean) / sqrt(variance + epsilon) * gain + bias over the last axis", layer_norm_cases,
+            layer_norm_misuses);
 
 }  // namespace tapedeck

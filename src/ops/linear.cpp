@@ -7,7 +7,12 @@
 namespace tapedeck {
 namespace {
 
-struct ActivationRow { kernels::Activation epilogue; kernels::Unary unary; const char* name; bool by_output; };
+struct ActivationRow {
+  kernels::Activation epilogue;
+  kernels::Unary unary;
+  const char* name;
+  bool by_output;
+};
 /// by_output: the derivative needs act(z) only, so z is not kept.
 constexpr ActivationRow activations[] = {
     {kernels::Activation::none, kernels::Unary::count, "none", true},
@@ -20,13 +25,14 @@ constexpr ActivationRow activations[] = {
 
 /// The product with operands as they are, or rounded to bf16 (runtime.precision).
 template <class T>
-void multiply(const kernels::Gemm& g, const Tensor& a, const Tensor& b, const Tensor& c, const kernels::Epilogue<T>* after = nullptr) {
+void multiply(const kernels::Gemm& g, const Tensor& a, const Tensor& b, const Tensor& c,
+              const kernels::Epilogue<T>* after = nullptr) {
   const auto& table = kernels::kernel_table<T>();
   const auto product = multiplies_bf16() && table.gemm_bf16 ? table.gemm_bf16 : table.gemm;
   product(g, at<T>(a), at<T>(b), at<T>(c), after);
 }
 
-struct LinearOp final : Op {                        // in: x[...,k], w[n,k], bias[n] if any; out: y[...,n], z = x w^T + bias if kept
+struct LinearOp final : Op {  // in: x[...,k], w[n,k], bias[n] if any; out: y[...,n], z = x w^T + bias if kept
   Activation act;
   bool has_bias;
   LinearOp(Activation act, bool has_bias) : act(act), has_bias(has_bias) {}
@@ -61,7 +67,7 @@ struct LinearOp final : Op {                        // in: x[...,k], w[n,k], bia
       using T = decltype(tag);
       const auto& table = kernels::kernel_table<T>();
       const int64_t m = x[0].shape().rows(), n = x[1].shape()[0], k = x[1].shape()[1];
-      const bool in_place = dy[0].unique();       // then nobody reads dy again
+      const bool in_place = dy[0].unique();  // then nobody reads dy again
       const Tensor dz = act == Activation::none || in_place ? dy[0] : Tensor::empty(dy[0].shape(), dy[0].dtype());
       if (act != Activation::none) {
         const Tensor& z = activation().by_output ? y[0] : y[1];
@@ -79,12 +85,18 @@ struct LinearOp final : Op {                        // in: x[...,k], w[n,k], bia
     if (has_bias) z = z + x[2];
     z = reshape(z, x[0].shape().with(x[0].shape().rank() - 1, x[1].shape()[0]));
     switch (act) {
-      case Activation::none: return {z};
-      case Activation::relu: return {relu(z)};
-      case Activation::gelu: return {gelu(z)};
-      case Activation::gelu_tanh: return {gelu_tanh(z)};
-      case Activation::silu: return {silu(z)};
-      case Activation::tanh: return {tanh(z)};
+      case Activation::none:
+        return {z};
+      case Activation::relu:
+        return {relu(z)};
+      case Activation::gelu:
+        return {gelu(z)};
+      case Activation::gelu_tanh:
+        return {gelu_tanh(z)};
+      case Activation::silu:
+        return {silu(z)};
+      case Activation::tanh:
+        return {tanh(z)};
     }
     return {};
   }
@@ -131,12 +143,27 @@ std::vector<OpCase> linear_cases(DType t) {
 
 std::vector<OpMisuse> linear_misuses() {
   const Tensor x = Tensor::zeros({2, 3});
-  return {{"inner sizes differ", [=] { linear(x, Tensor::zeros({4, 5})); }, ErrorKind::shape, "w takes 5 columns and x has 3"},
+  return {{"inner sizes differ",
+           [=] {
+             linear(x, Tensor::zeros({4, 5}));
+           },
+           ErrorKind::shape, "w takes 5 columns and x has 3"},
           {"w is a vector", [=] { linear(x, Tensor::zeros({3})); }, ErrorKind::shape, "rank 2"},
-          {"bias of the wrong size", [=] { linear(x, Tensor::zeros({4, 3}), Tensor::zeros({3})); },
+          {"bias of the wrong size",
+           [=] {
+             linear(x, Tensor::zeros({4, 3}), Tensor::zeros({3}));
+           },
            ErrorKind::shape, "needs [4]"},
-          {"mixed dtypes", [=] { linear(x, Tensor::zeros({4, 3}, DType::f64)); }, ErrorKind::dtype, "f64"},
-          {"integers", [=] { linear(Tensor::zeros({2, 3}, DType::i32), Tensor::zeros({4, 3})); }, ErrorKind::dtype, "i32"}};
+          {"mixed dtypes",
+           [=] {
+             linear(x, Tensor::zeros({4, 3}, DType::f64));
+           },
+           ErrorKind::dtype, "f64"},
+          {"integers",
+           [=] {
+             linear(Tensor::zeros({2, 3}, DType::i32), Tensor::zeros({4, 3}));
+           },
+           ErrorKind::dtype, "i32"}};
 }
 
 }  // namespace

@@ -10,7 +10,10 @@ struct MatMul final : Op {
   MatMul(bool a_transposed, bool b_transposed) : a_transposed(a_transposed), b_transposed(b_transposed) {}
 
   /// How one call maps to products: `batches` times gemm; a step of 0 shares the operand.
-  struct Plan { kernels::Gemm gemm; int64_t batches = 1, a_step = 0, b_step = 0, c_step = 0; };
+  struct Plan {
+    kernels::Gemm gemm;
+    int64_t batches = 1, a_step = 0, b_step = 0, c_step = 0;
+  };
 
   std::string_view name() const override { return "matmul"; }
   Specs infer(In x) const override {
@@ -74,7 +77,8 @@ struct MatMul final : Op {
   }
   static bool same_batches(const Shape& a, const Shape& b) {
     if (a.rank() != b.rank()) return false;
-    for (int i = 0; i < a.rank() - 2; ++i) if (a[i] != b[i]) return false;
+    for (int i = 0; i < a.rank() - 2; ++i)
+      if (a[i] != b[i]) return false;
     return true;
   }
   static int64_t batches(const Shape& s) {
@@ -91,7 +95,7 @@ struct MatMul final : Op {
     p.gemm.n = b[b_transposed ? -2 : -1];
     const Shape& longer = a.rank() >= b.rank() ? a : b;
     p.batches = batches(longer);
-    if (b.rank() == 2 && !a_transposed) {                          // one tall matrix instead of many
+    if (b.rank() == 2 && !a_transposed) {  // one tall matrix instead of many
       p.gemm.m *= p.batches;
       p.batches = 1;
     }
@@ -152,10 +156,17 @@ Shape stored(Shape lead, int64_t rows, int64_t cols, bool transposed) {
 }
 
 std::vector<OpCase> matmul_cases(DType t) {
-  struct Row { const char* name; Shape a_lead, b_lead; int64_t m, k, n; };
+  struct Row {
+    const char* name;
+    Shape a_lead, b_lead;
+    int64_t m, k, n;
+  };
   const Row rows[] = {
-      {"7x17x15", {}, {}, 7, 17, 15},        {"batches", {3}, {3}, 5, 4, 7},           {"b shared", {3}, {}, 5, 4, 7},
-      {"a shared", {}, {3}, 5, 4, 7},        {"two batch axes", {2, 3}, {2, 3}, 2, 5, 1},
+      {"7x17x15", {}, {}, 7, 17, 15},
+      {"batches", {3}, {3}, 5, 4, 7},
+      {"b shared", {3}, {}, 5, 4, 7},
+      {"a shared", {}, {3}, 5, 4, 7},
+      {"two batch axes", {2, 3}, {2, 3}, 2, 5, 1},
   };
   std::vector<OpCase> cases;
   for (const Row& r : rows)
@@ -166,7 +177,10 @@ std::vector<OpCase> matmul_cases(DType t) {
                   {case_input(stored(r.a_lead, r.m, r.k, ta), "a", t), case_input(stored(r.b_lead, r.k, r.n, tb), "b", t)},
                   [ta, tb](In x) { return matmul(x[0], x[1], ta, tb); }));
     }
-  struct Small { const char* name; Shape a, b; };
+  struct Small {
+    const char* name;
+    Shape a, b;
+  };
   for (const Small& r :
        {Small{"1x1x1", {1, 1}, {1, 1}}, Small{"one row", {1, 33}, {33, 3}}, Small{"one column", {5, 1}, {1, 17}},
         Small{"no rows", {0, 3}, {3, 4}}, Small{"no inner axis", {2, 0}, {0, 3}}, Small{"no batches", {0, 2, 3}, {3, 4}}})
@@ -179,14 +193,41 @@ std::vector<OpCase> matmul_cases(DType t) {
 
 std::vector<OpMisuse> matmul_misuses() {
   return {
-      {"inner sizes", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({4, 5})); },
+      {"inner sizes",
+       [] {
+         matmul(Tensor::zeros({2, 3}), Tensor::zeros({4, 5}));
+       },
        ErrorKind::shape, "inner sizes 3 and 4 differ"},
-      {"flags", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({2, 5}), false, true); }, ErrorKind::shape, "b_transposed true"},
-      {"a vector", [] { matmul(Tensor::zeros({3}), Tensor::zeros({3, 5})); }, ErrorKind::shape, "[3], [3,5]"},
-      {"batches", [] { matmul(Tensor::zeros({2, 3, 4}), Tensor::zeros({3, 4, 5})); }, ErrorKind::shape, "leading axes"},
-      {"batch ranks", [] { matmul(Tensor::zeros({2, 2, 3, 4}), Tensor::zeros({2, 4, 5})); }, ErrorKind::shape, "leading axes"},
-      {"mixed types", [] { matmul(Tensor::zeros({2, 3}), Tensor::zeros({3, 2}, DType::f64)); }, ErrorKind::dtype, "f32 and f64"},
-      {"undefined", [] { matmul(Tensor::zeros({2, 3}), Tensor{}); }, ErrorKind::value, "b is undefined"},
+      {"flags",
+       [] {
+         matmul(Tensor::zeros({2, 3}), Tensor::zeros({2, 5}), false, true);
+       },
+       ErrorKind::shape, "b_transposed true"},
+      {"a vector",
+       [] {
+         matmul(Tensor::zeros({3}), Tensor::zeros({3, 5}));
+       },
+       ErrorKind::shape, "[3], [3,5]"},
+      {"batches",
+       [] {
+         matmul(Tensor::zeros({2, 3, 4}), Tensor::zeros({3, 4, 5}));
+       },
+       ErrorKind::shape, "leading axes"},
+      {"batch ranks",
+       [] {
+         matmul(Tensor::zeros({2, 2, 3, 4}), Tensor::zeros({2, 4, 5}));
+       },
+       ErrorKind::shape, "leading axes"},
+      {"mixed types",
+       [] {
+         matmul(Tensor::zeros({2, 3}), Tensor::zeros({3, 2}, DType::f64));
+       },
+       ErrorKind::dtype, "f32 and f64"},
+      {"undefined",
+       [] {
+         matmul(Tensor::zeros({2, 3}), Tensor{});
+       },
+       ErrorKind::value, "b is undefined"},
   };
 }
 

@@ -34,7 +34,8 @@ Tensor standardize(const Tensor& x, const Tensor& weight, double epsilon) {
   return centred * rsqrt(reshape(matmul(share, square(centred)), {d}) + epsilon);
 }
 
-Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon, RunningMoments* running, double momentum) {
+Tensor batch_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon, RunningMoments* running,
+                  double momentum) {
   require_rank("batch_norm", "x", x, 2);
   const int64_t n = x.shape()[0];
   if (n < 1) shape_error("batch_norm", In(&x, 1), "a batch without rows has no mean");

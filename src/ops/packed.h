@@ -29,7 +29,9 @@ inline kernels::Dropout kernel_dropout(const DropoutSpec& d) { return {d.p, d.ke
 
 /// Where to write the gradient of an input, or null when nobody asked for it.
 template <class T>
-T* target(const Grad& g) { return g.wanted ? g.into.raw<T>() : nullptr; }
+T* target(const Grad& g) {
+  return g.wanted ? g.into.raw<T>() : nullptr;
+}
 
 // cases: offsets of the given sequence lengths
 Tensor case_offsets(std::initializer_list<int32_t> lengths);

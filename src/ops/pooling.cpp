@@ -40,7 +40,7 @@ void spread_rows(Pooling pool, const Tensor& offsets, const Tensor& dy, const Te
 }
 
 /// The transpose: each sequence's row goes to its first token, or in equal parts to all of them.
-struct SegmentSpread final : Op {                 // in: y[B,d], offsets; out: [T,d]
+struct SegmentSpread final : Op {  // in: y[B,d], offsets; out: [T,d]
   Pooling pool;
   explicit SegmentSpread(Pooling pool) : pool(pool) {}
   std::string_view name() const override {
@@ -62,7 +62,7 @@ struct SegmentSpread final : Op {                 // in: y[B,d], offsets; out: [
   Cost cost(In x) const override { return {spread_flops(pool, x[1], x[0].shape()[1]), bytes_moved(x)}; }
 };
 
-struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [B,d]
+struct SegmentPool final : Op {  // in: x[T,d], offsets; out: [B,d]
   Pooling pool;
   explicit SegmentPool(Pooling pool) : pool(pool) {}
   std::string_view name() const override { return pool == Pooling::first ? "segment_first" : "segment_mean"; }
@@ -100,8 +100,8 @@ struct SegmentPool final : Op {                   // in: x[T,d], offsets; out: [
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
     const int64_t cols = x[0].shape()[1];
     const double moved = first_numbers(x[1], cols), places = pool == Pooling::first ? moved : double(x[0].size());
-    const double bytes = pool == Pooling::first && dx[0].accumulate
-                             ? bytes_of(x[1]) + 3 * moved * double(size_of(x[0].dtype())) : bytes_moved(x, y, dy, dx);
+    const double bytes = pool == Pooling::first && dx[0].accumulate ? bytes_of(x[1]) + 3 * moved * double(size_of(x[0].dtype()))
+                                                                    : bytes_moved(x, y, dy, dx);
     return {spread_flops(pool, x[1], cols) + (dx[0].accumulate ? places : 0), bytes};
   }
 };
@@ -119,11 +119,12 @@ template <class T>
 void put_rows(const Tensor& rows, const Tensor& dy, const Tensor& dx) {
   const int64_t cols = rows.shape()[1];
   const int32_t* row = rows.raw<int32_t>();
-  for (int64_t i = 0; i < rows.size(); ++i) if (row[i] >= 0) at<T>(dx)[row[i] * cols + i % cols] += at<T>(dy)[i];
+  for (int64_t i = 0; i < rows.size(); ++i)
+    if (row[i] >= 0) at<T>(dx)[row[i] * cols + i % cols] += at<T>(dy)[i];
 }
 
 /// Not part of the vocabulary: only the rules below make these two, with rows that SegmentMax found.
-struct SegmentTake final : Op {                   // in: x[T,d], rows i32 [B,d]; out: [B,d]
+struct SegmentTake final : Op {  // in: x[T,d], rows i32 [B,d]; out: [B,d]
   std::string_view name() const override { return "segment_take"; }
   Specs infer(In x) const override {
     require_rank(name(), "x", x[0], 2);
@@ -142,7 +143,7 @@ struct SegmentTake final : Op {                   // in: x[T,d], rows i32 [B,d];
   }
 };
 
-struct SegmentPut final : Op {                    // in: x[B,d], rows i32 [B,d]; out: [tokens,d]
+struct SegmentPut final : Op {  // in: x[B,d], rows i32 [B,d]; out: [tokens,d]
   int64_t tokens;
   explicit SegmentPut(int64_t tokens) : tokens(tokens) {}
   std::string_view name() const override { return "segment_put"; }
@@ -165,7 +166,7 @@ struct SegmentPut final : Op {                    // in: x[B,d], rows i32 [B,d];
 
 Tensors SegmentTake::vjp(In x, In, In dy, Wanted) const { return {apply(SegmentPut(x[0].shape()[0]), {dy[0], x[1]}), Tensor{}}; }
 
-struct SegmentMax final : Op {                    // in: x[T,d], offsets; out: [B,d], rows i32 [B,d]
+struct SegmentMax final : Op {  // in: x[T,d], offsets; out: [B,d], rows i32 [B,d]
   std::string_view name() const override { return "segment_max"; }
   Specs infer(In x) const override {
     require_rank(name(), "x", x[0], 2);
@@ -177,7 +178,8 @@ struct SegmentMax final : Op {                    // in: x[T,d], offsets; out: [
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().segment_argmax(sequences_of(x[1]), x[0].shape()[1], at<int32_t>(x[1]), at<T>(x[0]), at<int32_t>(y[1]));
+      kernels::kernel_table<T>().segment_argmax(sequences_of(x[1]), x[0].shape()[1], at<int32_t>(x[1]), at<T>(x[0]),
+                                                at<int32_t>(y[1]));
       take_rows<T>(y[1], x[0], y[0]);
     });
   }
@@ -188,12 +190,14 @@ struct SegmentMax final : Op {                    // in: x[T,d], offsets; out: [
   }
   Tensors vjp(In x, In y, In dy, Wanted) const override { return {apply(SegmentPut(x[0].shape()[0]), {dy[0], y[1]}), Tensor{}}; }
   Saves saves() const override { return {{Save::output, 1, "the row of each maximum receives the gradient"}}; }
-  Cost backward_cost(In, In y, In dy, Asked dx) const override {
-    return {taken(y[1]), cost_of_adding(y[1], dy[0], dx[0]).bytes};
-  }
+  Cost backward_cost(In, In y, In dy, Asked dx) const override { return {taken(y[1]), cost_of_adding(y[1], dy[0], dx[0]).bytes}; }
 };
 
-struct SegmentCase { const char* name; std::initializer_list<int32_t> lengths; int64_t cols; };
+struct SegmentCase {
+  const char* name;
+  std::initializer_list<int32_t> lengths;
+  int64_t cols;
+};
 /// Rows of inputs with as many rows as there are tokens, or as many as there are sequences.
 std::vector<OpCase> cases_of(DType t, bool per_token, Tensor (*call)(const Tensor&, const Tensor&)) {
   std::vector<OpCase> rows;
@@ -246,15 +250,24 @@ std::vector<OpMisuse> segment_mean_misuses() { return misuses_of(segment_mean); 
 std::vector<OpMisuse> segment_max_misuses() { return misuses_of(segment_max); }
 template <Pooling pool>
 std::vector<OpMisuse> spread_misuses() {
-  return {{"one row too many", [] { apply(SegmentSpread(pool), {Tensor::zeros({3, 2}), case_offsets({1, 4})}); },
+  return {{"one row too many",
+           [] {
+             apply(SegmentSpread(pool), {Tensor::zeros({3, 2}), case_offsets({1, 4})});
+           },
            ErrorKind::shape, "needs [2,2]"}};
 }
 std::vector<OpMisuse> take_misuses() {
-  return {{"rows of another width", [] { apply(SegmentTake(), {Tensor::zeros({5, 2}), some_rows()}); },
+  return {{"rows of another width",
+           [] {
+             apply(SegmentTake(), {Tensor::zeros({5, 2}), some_rows()});
+           },
            ErrorKind::shape, "needs [2,2]"}};
 }
 std::vector<OpMisuse> put_misuses() {
-  return {{"rows of another shape", [] { apply(SegmentPut(5), {Tensor::zeros({3, 3}), some_rows()}); },
+  return {{"rows of another shape",
+           [] {
+             apply(SegmentPut(5), {Tensor::zeros({3, 3}), some_rows()});
+           },
            ErrorKind::shape, "needs [3,3]"}};
 }
 
@@ -266,7 +279,8 @@ Tensor segment_max(const Tensor& x, const Tensor& offsets) { return apply(Segmen
 
 TAPEDECK_OP(segment_first, "y_b = x at the first token of sequence b", segment_first_cases, segment_first_misuses);
 TAPEDECK_OP(segment_mean, "y_b = mean of the rows of sequence b", segment_mean_cases, segment_mean_misuses);
-TAPEDECK_OP(segment_max, "y_bc = largest x_tc of sequence b; gradient to the first maximum", segment_max_cases, segment_max_misuses);
+TAPEDECK_OP(segment_max, "y_bc = largest x_tc of sequence b; gradient to the first maximum", segment_max_cases,
+            segment_max_misuses);
 TAPEDECK_OP(segment_first_transposed, "row b goes to the first token of sequence b", first_transposed_cases,
             spread_misuses<Pooling::first>);
 TAPEDECK_OP(segment_mean_transposed, "row b goes in equal parts to the tokens of sequence b", mean_transposed_cases,

@@ -27,7 +27,7 @@ Tensor visible(const Tensor& offsets, int64_t heads) {
   return seen;
 }
 
-struct RaggedScores final : Op {                  // in: q[T,d], k[T,d], offsets; out: scores[pairs], -inf where masked
+struct RaggedScores final : Op {  // in: q[T,d], k[T,d], offsets; out: scores[pairs], -inf where masked
   static constexpr bool may_be_infinite = true;
   int64_t heads;
   bool causal;
@@ -60,13 +60,13 @@ struct RaggedScores final : Op {                  // in: q[T,d], k[T,d], offsets
   Saves saves() const override {
     return {{Save::input, 0, "dk = ds^T q"}, {Save::input, 1, "dq = ds k"}, {Save::input, 2, where_sequences_begin}};
   }
-  Cost cost(In x) const override {                  // of all pairs, as they are made, before some are masked
+  Cost cost(In x) const override {  // of all pairs, as they are made, before some are masked
     return {double(pairs_of(x[2], heads)) * double(2 * x[0].shape()[1] / heads + 1), bytes_moved(x)};
   }
   void attributes(Attributes& a) const override { a("heads", heads)("causal", causal)("scale", scale); }
 };
 
-struct RaggedSoftmax final : Op {                 // in: scores[pairs], offsets; out: p[pairs], 0 where masked
+struct RaggedSoftmax final : Op {  // in: scores[pairs], offsets; out: p[pairs], 0 where masked
   int64_t heads;
   bool causal;
   RaggedSoftmax(int64_t heads, bool causal) : heads(heads), causal(causal) {}
@@ -93,7 +93,8 @@ struct RaggedSoftmax final : Op {                 // in: scores[pairs], offsets;
   bool backward(In x, In y, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().ragged_softmax_backward(view(x[1]), at<T>(y[0]), at<T>(dy[0]), at<T>(dx[0].into), dx[0].accumulate);
+      kernels::kernel_table<T>().ragged_softmax_backward(view(x[1]), at<T>(y[0]), at<T>(dy[0]), at<T>(dx[0].into),
+                                                         dx[0].accumulate);
     });
     return true;
   }
@@ -104,15 +105,13 @@ struct RaggedSoftmax final : Op {                 // in: scores[pairs], offsets;
   Saves saves() const override {
     return {{Save::output, 0, "ds = p (dp - sum_j p dp)"}, {Save::input, 1, where_sequences_begin}};
   }
-  Cost cost(In x) const override {
-    return {4.0 * double(x[0].size()) + double(heads * tokens_of(x[1])), bytes_moved(x)};
-  }
+  Cost cost(In x) const override { return {4.0 * double(x[0].size()) + double(heads * tokens_of(x[1])), bytes_moved(x)}; }
   void attributes(Attributes& a) const override { a("heads", heads)("causal", causal); }
 };
 
-struct RaggedWeightedSum final : Op {             // in: p[pairs], v[T,d], offsets; out: [T,d]
+struct RaggedWeightedSum final : Op {  // in: p[pairs], v[T,d], offsets; out: [T,d]
   int64_t heads;
-  bool transposed;                                // out_j = sum_i p_ij v_i instead of out_i = sum_j p_ij v_j
+  bool transposed;  // out_j = sum_i p_ij v_i instead of out_i = sum_j p_ij v_j
   RaggedWeightedSum(int64_t heads, bool transposed) : heads(heads), transposed(transposed) {}
 
   std::string_view name() const override { return transposed ? "ragged_weighted_sum_transposed" : "ragged_weighted_sum"; }
@@ -145,7 +144,7 @@ struct RaggedWeightedSum final : Op {             // in: p[pairs], v[T,d], offse
 };
 
 /// The sum over the keys of every query row, and its transpose. Rows of sequence b lie at heads * offsets[b].
-struct RaggedRowSum final : Op {                  // in: x[pairs] or [heads T], offsets; out: [heads T] or [pairs]
+struct RaggedRowSum final : Op {  // in: x[pairs] or [heads T], offsets; out: [heads T] or [pairs]
   int64_t heads;
   bool spread;
   RaggedRowSum(int64_t heads, bool spread) : heads(heads), spread(spread) {}

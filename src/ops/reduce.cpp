@@ -34,7 +34,8 @@ struct Reduce final : Op {
     const Around v = view(x[0].shape());
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().spread(v.outer, v.axis, v.inner, factor(v), dy[0].raw<T>(), dx[0].into.raw<T>(), dx[0].accumulate);
+      kernels::kernel_table<T>().spread(v.outer, v.axis, v.inner, factor(v), dy[0].raw<T>(), dx[0].into.raw<T>(),
+                                        dx[0].accumulate);
     });
     return true;
   }
@@ -90,7 +91,12 @@ struct Mean {
 
 template <class F>
 std::vector<OpCase> reduce_cases(DType t) {
-  struct Row { const char* name; Shape shape; int axis; bool keep; };
+  struct Row {
+    const char* name;
+    Shape shape;
+    int axis;
+    bool keep;
+  };
   const Row rows[] = {
       {"rows of 7x17", {7, 17}, 0, false},
       {"columns of 7x17", {7, 17}, 1, false},
@@ -119,9 +125,16 @@ std::vector<OpCase> reduce_cases(DType t) {
 template <class F>
 std::vector<OpMisuse> reduce_misuses() {
   return {
-      {"axis too large", [] { F{}(Tensor::zeros({2, 3}), 2, false); },
+      {"axis too large",
+       [] {
+         F{}(Tensor::zeros({2, 3}), 2, false);
+       },
        ErrorKind::shape, "axis 2 is out of range for shape [2,3]"},
-      {"axis too small", [] { F{}(Tensor::zeros({2, 3}), -3, false); }, ErrorKind::shape, "axis -3"},
+      {"axis too small",
+       [] {
+         F{}(Tensor::zeros({2, 3}), -3, false);
+       },
+       ErrorKind::shape, "axis -3"},
       {"axis of a scalar", [] { F{}(Tensor::zeros({}), 0, false); }, ErrorKind::shape, "[]"},
       {"integers", [] { F{}(Tensor::zeros({2}, DType::i32)); }, ErrorKind::dtype, "i32"},
       {"undefined", [] { F{}(Tensor{}); }, ErrorKind::value, "undefined"},

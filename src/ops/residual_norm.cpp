@@ -27,19 +27,23 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().residual_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, kernel_dropout(dropout), at<T>(x[0]),
-                                       at<T>(x[1]), at<T>(x[2]), at<T>(x[3]), at<T>(y[0]), at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
+      kernels::kernel_table<T>().residual_norm(x[0].shape().rows(), x[0].shape().cols(), epsilon, kernel_dropout(dropout),
+                                               at<T>(x[0]), at<T>(x[1]), at<T>(x[2]), at<T>(x[3]), at<T>(y[0]), at<T>(y[1]),
+                                               at<T>(y[2]), at<T>(y[3]));
     });
   }
 
   bool backward(In x, In y, In dy, Grads dx) const override {
-    if (!dy[1]) { sum_only(dy[0], dx); return true; }
+    if (!dy[1]) {
+      sum_only(dy[0], dx);
+      return true;
+    }
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().residual_norm_backward(y[0].shape().rows(), y[0].shape().cols(), kernel_dropout(dropout), at<T>(y[0]),
-                                                at<T>(x[2]), at<T>(y[2]), at<T>(y[3]), at<T>(dy[1]), at<T>(dy[0]),
-                                                target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate,
-                                                target<T>(dx[2]), dx[2].accumulate, target<T>(dx[3]), dx[3].accumulate);
+      kernels::kernel_table<T>().residual_norm_backward(
+          y[0].shape().rows(), y[0].shape().cols(), kernel_dropout(dropout), at<T>(y[0]), at<T>(x[2]), at<T>(y[2]), at<T>(y[3]),
+          at<T>(dy[1]), at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]), dx[1].accumulate, target<T>(dx[2]),
+          dx[2].accumulate, target<T>(dx[3]), dx[3].accumulate);
     });
     return true;
   }
@@ -49,10 +53,12 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     if (dx[0].wanted)
       dispatch(dsum.dtype(), [&](auto tag) {
         using T = decltype(tag);
-        kernels::kernel_table<T>().dropout(dsum.size(), kernel_dropout(dropout), at<T>(dsum), at<T>(dx[0].into), dx[0].accumulate);
+        kernels::kernel_table<T>().dropout(dsum.size(), kernel_dropout(dropout), at<T>(dsum), at<T>(dx[0].into),
+                                           dx[0].accumulate);
       });
     if (dx[1].wanted) add_or_copy(dsum, dx[1]);
-    for (size_t k : {2, 3}) if (dx[k].wanted && !dx[k].accumulate) fill_zero(dx[k].into);
+    for (size_t k : {2, 3})
+      if (dx[k].wanted && !dx[k].accumulate) fill_zero(dx[k].into);
   }
 
   Tensors reference(In x) const override {
@@ -61,8 +67,10 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
   }
 
   Saves saves() const override {
-    return {{Save::output, 0, "normalised rows are recomputed from the sum"}, {Save::input, 2, "dy passes the gain"},
-            {Save::input, 3, "the norm is recomputed from the sum with it"}, {Save::output, 2, "mean of each row"},
+    return {{Save::output, 0, "normalised rows are recomputed from the sum"},
+            {Save::input, 2, "dy passes the gain"},
+            {Save::input, 3, "the norm is recomputed from the sum with it"},
+            {Save::output, 2, "mean of each row"},
             {Save::output, 3, "1/deviation of each row"}};
   }
   uint32_t recomputes() const override { return 0b10; }
@@ -70,13 +78,13 @@ struct ResidualNormOp final : Op {  // in: x[...,c], residual, gain[c], bias[c];
     if (!x[2].has_data() || !x[3].has_data()) return false;
     dispatch(y[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().layer_norm(y[0].shape().rows(), y[0].shape().cols(), epsilon, at<T>(y[0]), at<T>(x[2]), at<T>(x[3]),
-                                    at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
+      kernels::kernel_table<T>().layer_norm(y[0].shape().rows(), y[0].shape().cols(), epsilon, at<T>(y[0]), at<T>(x[2]),
+                                            at<T>(x[3]), at<T>(y[1]), at<T>(y[2]), at<T>(y[3]));
     });
     return true;
   }
   Cost recompute_cost(In x, In y, size_t) const override {
-    return {cost(x).flops - double(y[0].size()) * (dropout.p > 0 ? 2 : 1),   // the sum is there
+    return {cost(x).flops - double(y[0].size()) * (dropout.p > 0 ? 2 : 1),  // the sum is there
             2 * bytes_of(y[0]) + bytes_of(y[2]) + bytes_of(y[3]) + bytes_of(x[2]) + bytes_of(x[3])};
   }
   void attributes(Attributes& a) const override {
@@ -112,11 +120,18 @@ std::vector<OpCase> residual_norm_cases(DType t) {
 
 std::vector<OpMisuse> residual_norm_misuses() {
   const Tensor x = Tensor::zeros({2, 3}), three = Tensor::zeros({3});
-  return {{"residual of another shape", [=] { residual_norm(x, Tensor::zeros({3, 2}), three, three, 1e-5); },
+  return {{"residual of another shape",
+           [=] {
+             residual_norm(x, Tensor::zeros({3, 2}), three, three, 1e-5);
+           },
            ErrorKind::shape, "needs [2,3]"},
-          {"gain of the wrong size", [=] { residual_norm(x, x, Tensor::zeros({2}), three, 1e-5); },
-           ErrorKind::shape, "gain has shape [2]"},
-          {"dropout of 1", [=] { residual_norm(x, x, three, three, 1e-5, {1.0, {}, 0}); }, ErrorKind::value, "outside [0, 1)"},
+          {"gain of the wrong size", [=] { residual_norm(x, x, Tensor::zeros({2}), three, 1e-5); }, ErrorKind::shape,
+           "gain has shape [2]"},
+          {"dropout of 1",
+           [=] {
+             residual_norm(x, x, three, three, 1e-5, {1.0, {}, 0});
+           },
+           ErrorKind::value, "outside [0, 1)"},
           {"mixed dtypes", [=] { residual_norm(x, x.to(DType::f64), three, three, 1e-5); }, ErrorKind::dtype, "f64"}};
 }
 

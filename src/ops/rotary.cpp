@@ -8,10 +8,10 @@ namespace {
 
 /// kernels/rotary.cpp
 template <class T>
-using RotaryKernel = void(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
-                          const T* x, T* y, bool accumulate);
+using RotaryKernel = void(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse,
+                          const int32_t* position, const T* x, T* y, bool accumulate);
 
-struct Rotary final : Op {                        // in: x[T,s], positions i32 [T]; out: [T,s]
+struct Rotary final : Op {  // in: x[T,s], positions i32 [T]; out: [T,s]
   int64_t columns, head_dim;
   double base;
   bool inverse;
@@ -36,8 +36,8 @@ struct Rotary final : Op {                        // in: x[T,s], positions i32 [
   void rotate(bool back, const Tensor& positions, const Tensor& from, const Tensor& to, bool accumulate) const {
     dispatch(from.dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel<RotaryKernel<T>>("rotary")(from.shape()[0], from.shape()[1], columns, head_dim, base, back, positions.raw<int32_t>(),
-                                at<T>(from), at<T>(to), accumulate);
+      kernels::kernel<RotaryKernel<T>>("rotary")(from.shape()[0], from.shape()[1], columns, head_dim, base, back,
+                                                 positions.raw<int32_t>(), at<T>(from), at<T>(to), accumulate);
     });
   }
   void forward(In x, Out y) const override { rotate(inverse, x[1], x[0], y[0], false); }
@@ -89,6 +89,7 @@ Tensor rotary(const Tensor& x, const Tensor& positions, int64_t columns, int64_t
   return apply(Rotary(columns, head_dim, base, inverse), {x, positions});
 }
 
-TAPEDECK_OP(rotary, "each pair (i, i + head_dim/2) of a head turns by position base^(-2i/head_dim)", rotary_cases, rotary_misuses);
+TAPEDECK_OP(rotary, "each pair (i, i + head_dim/2) of a head turns by position base^(-2i/head_dim)", rotary_cases,
+            rotary_misuses);
 
 }  // namespace tapedeck

@@ -54,7 +54,7 @@ struct Max final : Op {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().pick_backward(s.rows(), s.cols(), y[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                       dx[0].accumulate);
+                                               dx[0].accumulate);
     });
     return true;
   }
@@ -80,7 +80,12 @@ Tensor max(const Tensor& x, int axis, bool keep) {
 // ---- cases -----------------------------------------------------------------------------------------------------------------
 namespace {
 
-struct ExtremumRow { const char* name; Shape shape; int axis; bool keep; };
+struct ExtremumRow {
+  const char* name;
+  Shape shape;
+  int axis;
+  bool keep;
+};
 const ExtremumRow extremum_rows[] = {
     {"vector", {15}, 0, false},         {"columns of 5x17", {5, 17}, -1, false},   {"kept", {3, 33}, 1, true},
     {"rows of 7x3", {7, 3}, 0, false},  {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false},
@@ -112,15 +117,31 @@ std::vector<OpCase> argmax_cases(DType t) {
 template <class F>
 std::vector<OpMisuse> extremum_misuses(F f) {
   return {
-      {"axis", [f] { f(Tensor::zeros({2, 3}), 2); }, ErrorKind::shape, "axis 2"},
-      {"empty axis", [f] { f(Tensor::zeros({2, 0}), 1); }, ErrorKind::shape, "axis 1 is empty"},
-      {"empty first axis", [f] { f(Tensor::zeros({0, 2}), 0); }, ErrorKind::shape, "axis 0 is empty"},
+      {"axis",
+       [f] {
+         f(Tensor::zeros({2, 3}), 2);
+       },
+       ErrorKind::shape, "axis 2"},
+      {"empty axis",
+       [f] {
+         f(Tensor::zeros({2, 0}), 1);
+       },
+       ErrorKind::shape, "axis 1 is empty"},
+      {"empty first axis",
+       [f] {
+         f(Tensor::zeros({0, 2}), 0);
+       },
+       ErrorKind::shape, "axis 0 is empty"},
       {"integers", [f] { f(Tensor::zeros({2}, DType::i32), 0); }, ErrorKind::dtype, "i32"},
       {"undefined", [f] { f(Tensor{}, 0); }, ErrorKind::value, "undefined"},
   };
 }
-std::vector<OpMisuse> max_misuses() { return extremum_misuses([](const Tensor& x, int axis) { return max(x, axis); }); }
-std::vector<OpMisuse> argmax_misuses() { return extremum_misuses([](const Tensor& x, int axis) { return argmax(x, axis); }); }
+std::vector<OpMisuse> max_misuses() {
+  return extremum_misuses([](const Tensor& x, int axis) { return max(x, axis); });
+}
+std::vector<OpMisuse> argmax_misuses() {
+  return extremum_misuses([](const Tensor& x, int axis) { return argmax(x, axis); });
+}
 
 TAPEDECK_OP(max, "y = the largest entry along an axis; the gradient goes to the first maximum", max_cases, max_misuses);
 TAPEDECK_OP(argmax, "position of the first maximum along an axis; not differentiable", argmax_cases, argmax_misuses);

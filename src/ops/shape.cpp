@@ -26,7 +26,7 @@ struct Reshape final : Op {
 
 struct Permute final : Op {
   int rank = 0;
-  std::array<int, Shape::max_rank> order{};                        // axis i of y is axis order[i] of x
+  std::array<int, Shape::max_rank> order{};  // axis i of y is axis order[i] of x
 
   std::string_view name() const override { return "permute"; }
   Specs infer(In x) const override {
@@ -85,23 +85,28 @@ struct Expand final : Op {
     dispatch(dy[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().reduce(kernels::Reduce::sum, run.outer, run.axis, run.inner, dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                dx[0].accumulate);
+                                        dx[0].accumulate);
     });
     return true;
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {sum_to(dy[0], x[0].shape())}; }
   Saves saves() const override { return {}; }
-  Cost backward_cost(In x, In y, In dy, Asked dx) const override {
-    return {double(dy[0].size()), bytes_moved(x, y, dy, dx)};
-  }
+  Cost backward_cost(In x, In y, In dy, Asked dx) const override { return {double(dy[0].size()), bytes_moved(x, y, dy, dx)}; }
   void attributes(Attributes& list) const override { list("shape", shape.str()); }
 };
 
 /// The first run of neighbouring axes that repeat when `from` becomes `to`. `between`: the shape with only this run
 /// repeated. Axes align at the right; missing ones count as 1.
-struct Run { Around view; Shape between; bool found = false; };
+struct Run {
+  Around view;
+  Shape between;
+  bool found = false;
+};
 Run first_run(const Shape& from, const Shape& to) {
-  auto small = [&](int i) { const int k = i - (to.rank() - from.rank()); return k < 0 ? 1 : from[k]; };
+  auto small = [&](int i) {
+    const int k = i - (to.rank() - from.rank());
+    return k < 0 ? 1 : from[k];
+  };
   Run run;
   int i = 0;
   for (; i < to.rank() && small(i) == to[i]; ++i) run.view.outer *= to[i];
@@ -120,7 +125,8 @@ Run first_run(const Shape& from, const Shape& to) {
 
 bool expands(const Shape& from, const Shape& to) {
   const int missing = to.rank() - from.rank();
-  for (int k = 0; k < from.rank(); ++k) if (missing < 0 || (from[k] != 1 && from[k] != to[k + missing])) return false;
+  for (int k = 0; k < from.rank(); ++k)
+    if (missing < 0 || (from[k] != 1 && from[k] != to[k + missing])) return false;
   return missing >= 0;
 }
 
@@ -158,7 +164,8 @@ Tensor axis_last(const Tensor& x, int axis) {
   const int rank = x.shape().rank();
   if (axis == rank - 1) return x;
   Permute op;
-  for (int i = 0; i < rank; ++i) if (i != axis) op.order[size_t(op.rank++)] = i;
+  for (int i = 0; i < rank; ++i)
+    if (i != axis) op.order[size_t(op.rank++)] = i;
   op.order[size_t(op.rank++)] = axis;
   return apply(op, {x});
 }
@@ -187,7 +194,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   const Shape& from = x.shape();
   const Run run = first_run(shape, from);
   if (!run.found) return reshape(x, shape);
-  const Tensor inner = sum_to(x, run.between);                     // runs further right first: a sum undoes expand from the end
+  const Tensor inner = sum_to(x, run.between);  // runs further right first: a sum undoes expand from the end
   const Tensor rows = reshape(inner, Shape{run.view.outer, run.view.axis, run.view.inner});
   return reshape(sum(rows, 1), shape);
 }
@@ -196,7 +203,9 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 namespace {
 
 std::vector<OpCase> reshape_cases(DType t) {
-  struct Row { Shape from, to; };
+  struct Row {
+    Shape from, to;
+  };
   std::vector<OpCase> cases;
   for (const Row& r : {Row{{3, 5}, {15}}, Row{{}, {1, 1}}, Row{{2, 3, 7}, {7, 6}}, Row{{0, 3}, {5, 0}}})
     cases.push_back(case_of(r.from.str() + " to " + r.to.str(), {case_input(r.from, "x", t)},
@@ -207,9 +216,21 @@ std::vector<OpCase> reshape_cases(DType t) {
 }
 std::vector<OpMisuse> reshape_misuses() {
   return {
-      {"sizes differ", [] { reshape(Tensor::zeros({2, 3}), {4}); }, ErrorKind::shape, "6 elements, not 4"},
-      {"cannot infer", [] { reshape(Tensor::zeros({2, 3}), {4, -1}); }, ErrorKind::shape, "cannot infer -1"},
-      {"two unknown axes", [] { reshape(Tensor::zeros({2, 3}), {-1, -1}); }, ErrorKind::shape, "one -1"},
+      {"sizes differ",
+       [] {
+         reshape(Tensor::zeros({2, 3}), {4});
+       },
+       ErrorKind::shape, "6 elements, not 4"},
+      {"cannot infer",
+       [] {
+         reshape(Tensor::zeros({2, 3}), {4, -1});
+       },
+       ErrorKind::shape, "cannot infer -1"},
+      {"two unknown axes",
+       [] {
+         reshape(Tensor::zeros({2, 3}), {-1, -1});
+       },
+       ErrorKind::shape, "one -1"},
       {"undefined", [] { reshape(Tensor{}, {1}); }, ErrorKind::value, "undefined"},
   };
 }
@@ -217,9 +238,18 @@ std::vector<OpMisuse> reshape_misuses() {
 std::vector<OpCase> permute_cases(DType t) {
   return {
       case_of("matrix 7x17", {case_input({7, 17}, "x", t)}, [](In x) { return transpose(x[0]); }),
-      case_of("rank 3, a cycle", {case_input({2, 3, 5}, "x", t)}, [](In x) { return permute(x[0], {1, 2, 0}); }),
-      case_of("rank 4, heads", {case_input({2, 3, 4, 5}, "x", t)}, [](In x) { return permute(x[0], {0, 2, 1, 3}); }),
-      case_of("rank 6", {case_input({1, 2, 1, 3, 2, 2}, "x", t)}, [](In x) { return permute(x[0], {5, -3, 0, 2, 4, 1}); }),
+      case_of("rank 3, a cycle", {case_input({2, 3, 5}, "x", t)},
+              [](In x) {
+                return permute(x[0], {1, 2, 0});
+              }),
+      case_of("rank 4, heads", {case_input({2, 3, 4, 5}, "x", t)},
+              [](In x) {
+                return permute(x[0], {0, 2, 1, 3});
+              }),
+      case_of("rank 6", {case_input({1, 2, 1, 3, 2, 2}, "x", t)},
+              [](In x) {
+                return permute(x[0], {5, -3, 0, 2, 4, 1});
+              }),
       case_of("vector", {case_input({15}, "x", t)}, [](In x) { return permute(x[0], {0}); }),
       case_of("scalar", {case_input({}, "x", t)}, [](In x) { return permute(x[0], {}); }),
       case_of("transpose of a batch", {case_input({3, 1, 33}, "x", t)}, [](In x) { return transpose(x[0]); }),
@@ -229,19 +259,43 @@ std::vector<OpCase> permute_cases(DType t) {
 }
 std::vector<OpMisuse> permute_misuses() {
   return {
-      {"too few axes", [] { permute(Tensor::zeros({2, 3}), {0}); }, ErrorKind::shape, "names 1 axes"},
-      {"twice", [] { permute(Tensor::zeros({2, 3}), {0, -2}); }, ErrorKind::shape, "axis 0 twice"},
-      {"out of range", [] { permute(Tensor::zeros({2, 3}), {0, 2}); }, ErrorKind::shape, "axis 2"},
-      {"integers", [] { permute(Tensor::zeros({2, 3}, DType::i32), {1, 0}); }, ErrorKind::dtype, "i32"},
+      {"too few axes",
+       [] {
+         permute(Tensor::zeros({2, 3}), {0});
+       },
+       ErrorKind::shape, "names 1 axes"},
+      {"twice",
+       [] {
+         permute(Tensor::zeros({2, 3}), {0, -2});
+       },
+       ErrorKind::shape, "axis 0 twice"},
+      {"out of range",
+       [] {
+         permute(Tensor::zeros({2, 3}), {0, 2});
+       },
+       ErrorKind::shape, "axis 2"},
+      {"integers",
+       [] {
+         permute(Tensor::zeros({2, 3}, DType::i32), {1, 0});
+       },
+       ErrorKind::dtype, "i32"},
   };
 }
 
 std::vector<OpCase> expand_cases(DType t) {
-  struct Row { const char* name; Shape from, to; };
+  struct Row {
+    const char* name;
+    Shape from, to;
+  };
   const Row rows[] = {
-      {"a number", {}, {3, 5}},        {"a row", {17}, {7, 17}},           {"a column", {7, 1}, {7, 15}},
-      {"middle axis", {2, 1, 3}, {2, 5, 3}}, {"two runs", {1, 3, 1}, {4, 3, 2}}, {"three runs", {2, 1, 3, 1}, {4, 2, 2, 3, 5}},
-      {"to an empty batch", {1, 3}, {0, 3}}, {"a neighbour of size 1", {1, 1, 4}, {1, 3, 4}},
+      {"a number", {}, {3, 5}},
+      {"a row", {17}, {7, 17}},
+      {"a column", {7, 1}, {7, 15}},
+      {"middle axis", {2, 1, 3}, {2, 5, 3}},
+      {"two runs", {1, 3, 1}, {4, 3, 2}},
+      {"three runs", {2, 1, 3, 1}, {4, 2, 2, 3, 5}},
+      {"to an empty batch", {1, 3}, {0, 3}},
+      {"a neighbour of size 1", {1, 1, 4}, {1, 3, 4}},
   };
   std::vector<OpCase> cases;
   for (const Row& r : rows)
@@ -250,8 +304,16 @@ std::vector<OpCase> expand_cases(DType t) {
 }
 std::vector<OpMisuse> expand_misuses() {
   return {
-      {"not 1", [] { expand(Tensor::zeros({2, 3}), {4, 3}); }, ErrorKind::shape, "cannot repeat to [4,3]"},
-      {"fewer axes", [] { expand(Tensor::zeros({1, 3}), {3}); }, ErrorKind::shape, "align at the right"},
+      {"not 1",
+       [] {
+         expand(Tensor::zeros({2, 3}), {4, 3});
+       },
+       ErrorKind::shape, "cannot repeat to [4,3]"},
+      {"fewer axes",
+       [] {
+         expand(Tensor::zeros({1, 3}), {3});
+       },
+       ErrorKind::shape, "align at the right"},
       {"integers", [] { expand(Tensor::zeros({1}, DType::i32), {3}); }, ErrorKind::dtype, "i32"},
       {"undefined", [] { expand(Tensor{}, {3}); }, ErrorKind::value, "undefined"},
   };

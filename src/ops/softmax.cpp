@@ -33,7 +33,7 @@ struct Softmax final : Op {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                          dx[0].accumulate);
+                                                  dx[0].accumulate);
     });
     return true;
   }
@@ -64,7 +64,7 @@ struct LogSoftmax final : Op {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().log_softmax_backward(s.rows(), s.cols(), y[0].raw<T>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                              dx[0].accumulate);
+                                                      dx[0].accumulate);
     });
     return true;
   }
@@ -72,7 +72,7 @@ struct LogSoftmax final : Op {
   Tensors vjp(In, In y, In dy, Wanted) const override { return {dy[0] - exp(y[0]) * sum(dy[0], -1, true)}; }
   Saves saves() const override { return {{Save::output, 0, "exp(y) is the softmax"}}; }
   Cost cost(In x) const override { return {row_flops(x[0], 5, 1), bytes_moved(x)}; }
-  static constexpr bool may_be_infinite = true;                    // an entry of -inf stays -inf
+  static constexpr bool may_be_infinite = true;  // an entry of -inf stays -inf
 };
 
 /// [..., cols] -> [...]
@@ -98,7 +98,7 @@ struct LogSumExp final : Op {
   }
   Saves saves() const override { return {{Save::input, 0, "the derivative is softmax(x)"}}; }
   Cost cost(In x) const override { return {row_flops(x[0], 3, 2), bytes_moved(x)}; }
-  static constexpr bool may_be_infinite = true;                    // of a row that is -inf throughout
+  static constexpr bool may_be_infinite = true;  // of a row that is -inf throughout
 };
 
 }  // namespace
@@ -133,7 +133,12 @@ std::vector<OpMisuse> row_misuses() {
 }
 
 std::vector<OpCase> logsumexp_cases(DType t) {
-  struct Row { const char* name; Shape shape; int axis; bool keep; };
+  struct Row {
+    const char* name;
+    Shape shape;
+    int axis;
+    bool keep;
+  };
   const Row rows[] = {
       {"vector", {15}, 0, false},         {"columns of 5x17", {5, 17}, -1, false},   {"kept", {3, 33}, 1, true},
       {"rows of 7x3", {7, 3}, 0, false},  {"middle axis, kept", {2, 5, 3}, 1, true}, {"axis of size 1", {4, 1}, 1, false},
@@ -147,8 +152,16 @@ std::vector<OpCase> logsumexp_cases(DType t) {
 }
 std::vector<OpMisuse> logsumexp_misuses() {
   return {
-      {"axis", [] { logsumexp(Tensor::zeros({2, 3}), 2); }, ErrorKind::shape, "axis 2"},
-      {"empty axis", [] { logsumexp(Tensor::zeros({2, 0}), 1); }, ErrorKind::shape, "nothing to add up"},
+      {"axis",
+       [] {
+         logsumexp(Tensor::zeros({2, 3}), 2);
+       },
+       ErrorKind::shape, "axis 2"},
+      {"empty axis",
+       [] {
+         logsumexp(Tensor::zeros({2, 0}), 1);
+       },
+       ErrorKind::shape, "nothing to add up"},
       {"integers", [] { logsumexp(Tensor::zeros({2}, DType::i32), 0); }, ErrorKind::dtype, "i32"},
   };
 }

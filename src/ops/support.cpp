@@ -152,7 +152,8 @@ OpCase case_of(std::string name, std::vector<Tensor> inputs, std::function<Tenso
 
 double added(Asked dx) {
   double elements = 0;
-  for (const Grad& g : dx) if (g.wanted && g.accumulate) elements += double(g.into.size());
+  for (const Grad& g : dx)
+    if (g.wanted && g.accumulate) elements += double(g.into.size());
   return elements;
 }
 

@@ -9,11 +9,14 @@
 
 namespace tapedeck {
 
-// ---- kernels: dispatch(t, [&](auto tag) { using T = decltype(tag); kernels::kernel_table<T>().f(..., at<T>(x), ...); }) ----------
+// ---- kernels: dispatch(t, [&](auto tag) { using T = decltype(tag); kernels::kernel_table<T>().f(..., at<T>(x), ...); })
+// ----------
 
 /// The elements, or null for an undefined tensor (kernel arguments marked "or null").
 template <class T>
-T* at(const Tensor& t) { return t ? t.raw<T>() : nullptr; }
+T* at(const Tensor& t) {
+  return t ? t.raw<T>() : nullptr;
+}
 
 /// into (+)= x, or zero: the two things a backward kernel needs when it has nothing to compute.
 void add_or_copy(const Tensor& x, const Grad& dx);
@@ -27,7 +30,9 @@ std::optional<kernels::Broadcast> broadcast(const Shape& a, const Shape& b);
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
 /// x seen as [outer, axis, inner]; a negative axis counts from the end.
-struct Around { int64_t outer = 1, axis = 1, inner = 1; };
+struct Around {
+  int64_t outer = 1, axis = 1, inner = 1;
+};
 Around around(const Shape& shape, int axis);
 
 // ---- differentiable, but not part of the public vocabulary -----------------------------------------------------------------
@@ -35,7 +40,7 @@ Around around(const Shape& shape, int axis);
 Tensor unary(kernels::Unary kind, const Tensor& x, double a = 0, double b = 0);
 /// The axis moved to the end (a copy), or x itself when it is there already; axis in 0..rank-1.
 Tensor axis_last(const Tensor& x, int axis);
-Tensor pick_transposed(const Tensor& x /*[r]*/, const Tensor& column /*i32 [r]*/, int64_t cols);      // [r,cols], zero elsewhere
+Tensor pick_transposed(const Tensor& x /*[r]*/, const Tensor& column /*i32 [r]*/, int64_t cols);  // [r,cols], zero elsewhere
 
 // ---- costs: the convention is beside Cost in tape/op.h -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
 namespace tapedeck {
 namespace {
 
-struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: divergence[r]
+struct SymmetricKl final : Op {  // in: a[r,c], b[r,c]; out: divergence[r]
   std::string_view name() const override { return "symmetric_kl_rows"; }
 
   Specs infer(In x) const override {
@@ -25,8 +25,8 @@ struct SymmetricKl final : Op {                   // in: a[r,c], b[r,c]; out: di
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
       kernels::kernel_table<T>().symmetric_kl_backward(x[0].shape()[0], x[0].shape()[1], at<T>(x[0]), at<T>(x[1]), at<T>(y[0]),
-                                               at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
-                                               dx[1].accumulate);
+                                                       at<T>(dy[0]), target<T>(dx[0]), dx[0].accumulate, target<T>(dx[1]),
+                                                       dx[1].accumulate);
     });
     return true;
   }
@@ -52,7 +52,11 @@ std::vector<OpCase> symmetric_kl_cases(DType t) {
 
 std::vector<OpMisuse> symmetric_kl_misuses() {
   const Tensor a = Tensor::zeros({2, 3});
-  return {{"shapes differ", [=] { symmetric_kl_rows(a, Tensor::zeros({2, 4})); }, ErrorKind::shape, "needs [2,3]"},
+  return {{"shapes differ",
+           [=] {
+             symmetric_kl_rows(a, Tensor::zeros({2, 4}));
+           },
+           ErrorKind::shape, "needs [2,3]"},
           {"rank 1", [=] { symmetric_kl_rows(Tensor::zeros({3}), Tensor::zeros({3})); }, ErrorKind::shape, "rank 2"},
           {"mixed dtypes", [=] { symmetric_kl_rows(a, a.to(DType::f64)); }, ErrorKind::dtype, "f64"}};
 }
@@ -61,7 +65,7 @@ std::vector<OpMisuse> symmetric_kl_misuses() {
 
 Tensor symmetric_kl_rows(const Tensor& a, const Tensor& b) { return apply(SymmetricKl(), {a, b}); }
 
-TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)", symmetric_kl_cases,
-            symmetric_kl_misuses);
+TAPEDECK_OP(symmetric_kl_rows, "y = KL(p||q) + KL(q||p) = sum_c (p_c - q_c)(a_c - b_c), p = softmax(a), q = softmax(b)",
+            symmetric_kl_cases, symmetric_kl_misuses);
 
 }  // namespace tapedeck

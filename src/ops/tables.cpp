@@ -25,8 +25,8 @@ struct Gather final : Op {
     const Shape& table = x[0].shape();
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().scatter_add(x[1].size(), table[1], table[0], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                     dx[0].accumulate);
+      kernels::kernel_table<T>().scatter_add(x[1].size(), table[1], table[0], x[1].raw<int32_t>(), dy[0].raw<T>(),
+                                             dx[0].into.raw<T>(), dx[0].accumulate);
     });
     return true;
   }
@@ -52,8 +52,8 @@ struct ScatterAdd final : Op {
   void forward(In x, Out y) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().scatter_add(x[1].size(), x[0].shape()[1], table_rows, x[1].raw<int32_t>(), x[0].raw<T>(), y[0].raw<T>(),
-                                     false);
+      kernels::kernel_table<T>().scatter_add(x[1].size(), x[0].shape()[1], table_rows, x[1].raw<int32_t>(), x[0].raw<T>(),
+                                             y[0].raw<T>(), false);
     });
   }
   Tensors vjp(In x, In, In dy, Wanted) const override { return {gather(dy[0], x[1])}; }
@@ -80,8 +80,8 @@ struct Pick final : Op {
   bool backward(In x, In, In dy, Grads dx) const override {
     dispatch(x[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
-      kernels::kernel_table<T>().pick_backward(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), dy[0].raw<T>(), dx[0].into.raw<T>(),
-                                       dx[0].accumulate);
+      kernels::kernel_table<T>().pick_backward(x[1].size(), x[0].shape()[1], x[1].raw<int32_t>(), dy[0].raw<T>(),
+                                               dx[0].into.raw<T>(), dx[0].accumulate);
     });
     return true;
   }

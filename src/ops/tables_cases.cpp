@@ -12,7 +12,11 @@ Tensor conditions(const Shape& shape) {
 }
 
 std::vector<OpCase> gather_cases(DType t) {
-  struct Row { const char* name; Shape table; Tensor index; };
+  struct Row {
+    const char* name;
+    Shape table;
+    Tensor index;
+  };
   const Row rows[] = {
       {"all rows", {3, 5}, indices({0, 1, 2})},
       {"repeated", {4, 17}, indices({3, 3, 0, 3, 1})},
@@ -28,20 +32,47 @@ std::vector<OpCase> gather_cases(DType t) {
 }
 std::vector<OpMisuse> gather_misuses() {
   return {
-      {"too large", [] { gather(Tensor::zeros({3, 2}), indices({0, 1, 3})); },
+      {"too large",
+       [] {
+         gather(Tensor::zeros({3, 2}), indices({0, 1, 3}));
+       },
        ErrorKind::index, "index[2] is 3, but there are 3 rows"},
-      {"negative", [] { gather(Tensor::zeros({3, 2}), indices({-1})); }, ErrorKind::index, "index[0] is -1"},
-      {"empty table", [] { gather(Tensor::zeros({0, 2}), indices({0})); }, ErrorKind::index, "there are 0 rows"},
-      {"floating index", [] { gather(Tensor::zeros({3, 2}), Tensor::zeros({1})); }, ErrorKind::dtype, "needs i32"},
-      {"rank of the index", [] { gather(Tensor::zeros({3, 2}), Tensor::zeros({1, 1}, DType::i32)); },
+      {"negative",
+       [] {
+         gather(Tensor::zeros({3, 2}), indices({-1}));
+       },
+       ErrorKind::index, "index[0] is -1"},
+      {"empty table",
+       [] {
+         gather(Tensor::zeros({0, 2}), indices({0}));
+       },
+       ErrorKind::index, "there are 0 rows"},
+      {"floating index",
+       [] {
+         gather(Tensor::zeros({3, 2}), Tensor::zeros({1}));
+       },
+       ErrorKind::dtype, "needs i32"},
+      {"rank of the index",
+       [] {
+         gather(Tensor::zeros({3, 2}), Tensor::zeros({1, 1}, DType::i32));
+       },
        ErrorKind::shape, "index has shape [1,1]"},
       {"rank of the table", [] { gather(Tensor::zeros({3}), indices({0})); }, ErrorKind::shape, "table has shape [3]"},
-      {"integer table", [] { gather(Tensor::zeros({3, 2}, DType::i32), indices({0})); }, ErrorKind::dtype, "i32[3,2]"},
+      {"integer table",
+       [] {
+         gather(Tensor::zeros({3, 2}, DType::i32), indices({0}));
+       },
+       ErrorKind::dtype, "i32[3,2]"},
   };
 }
 
 std::vector<OpCase> scatter_add_cases(DType t) {
-  struct Row { const char* name; Shape rows; Tensor index; int64_t table_rows; };
+  struct Row {
+    const char* name;
+    Shape rows;
+    Tensor index;
+    int64_t table_rows;
+  };
   const Row rows[] = {
       {"repeated", {5, 17}, indices({3, 3, 0, 3, 1}), 4},
       {"many", {33, 7}, case_indices(33, 5, "many"), 5},
@@ -57,15 +88,35 @@ std::vector<OpCase> scatter_add_cases(DType t) {
 }
 std::vector<OpMisuse> scatter_add_misuses() {
   return {
-      {"too large", [] { scatter_add(Tensor::zeros({2, 3}), indices({0, 2}), 2); }, ErrorKind::index, "index[1] is 2"},
-      {"one index per row", [] { scatter_add(Tensor::zeros({2, 3}), indices({0}), 2); }, ErrorKind::shape, "one index per row"},
-      {"negative table", [] { scatter_add(Tensor::zeros({2, 3}), indices({0, 1}), -1); }, ErrorKind::value, "-1 rows"},
-      {"floating index", [] { scatter_add(Tensor::zeros({2, 3}), Tensor::zeros({2}), 2); }, ErrorKind::dtype, "needs i32"},
+      {"too large",
+       [] {
+         scatter_add(Tensor::zeros({2, 3}), indices({0, 2}), 2);
+       },
+       ErrorKind::index, "index[1] is 2"},
+      {"one index per row",
+       [] {
+         scatter_add(Tensor::zeros({2, 3}), indices({0}), 2);
+       },
+       ErrorKind::shape, "one index per row"},
+      {"negative table",
+       [] {
+         scatter_add(Tensor::zeros({2, 3}), indices({0, 1}), -1);
+       },
+       ErrorKind::value, "-1 rows"},
+      {"floating index",
+       [] {
+         scatter_add(Tensor::zeros({2, 3}), Tensor::zeros({2}), 2);
+       },
+       ErrorKind::dtype, "needs i32"},
   };
 }
 
 std::vector<OpCase> pick_cases(DType t) {
-  struct Row { const char* name; Shape shape; Tensor column; };
+  struct Row {
+    const char* name;
+    Shape shape;
+    Tensor column;
+  };
   const Row rows[] = {{"3x5", {3, 5}, indices({4, 0, 4})},
                       {"33x7", {33, 7}, case_indices(33, 7, "pick")},
                       {"one column", {2, 1}, indices({0, 0})},
@@ -77,11 +128,22 @@ std::vector<OpCase> pick_cases(DType t) {
 }
 std::vector<OpMisuse> pick_misuses() {
   return {
-      {"too large", [] { pick(Tensor::zeros({2, 3}), indices({0, 3})); },
+      {"too large",
+       [] {
+         pick(Tensor::zeros({2, 3}), indices({0, 3}));
+       },
        ErrorKind::index, "column[1] is 3, but there are 3 columns"},
-      {"one column per row", [] { pick(Tensor::zeros({2, 3}), indices({0})); }, ErrorKind::shape, "one column per row"},
+      {"one column per row",
+       [] {
+         pick(Tensor::zeros({2, 3}), indices({0}));
+       },
+       ErrorKind::shape, "one column per row"},
       {"rank", [] { pick(Tensor::zeros({3}), indices({0})); }, ErrorKind::shape, "needs rank 2"},
-      {"floating column", [] { pick(Tensor::zeros({2, 3}), Tensor::zeros({2})); }, ErrorKind::dtype, "needs i32"},
+      {"floating column",
+       [] {
+         pick(Tensor::zeros({2, 3}), Tensor::zeros({2}));
+       },
+       ErrorKind::dtype, "needs i32"},
   };
 }
 
@@ -110,12 +172,12 @@ std::vector<OpCase> where_cases(DType t) {
 std::vector<OpMisuse> where_misuses() {
   return {
       {"shapes", [] { where(conditions({2}), Tensor::zeros({2}), Tensor::zeros({3})); }, ErrorKind::shape, "[2], [2], [3]"},
-      {"floating condition", [] { where(Tensor::zeros({2}), Tensor::zeros({2}), Tensor::zeros({2})); },
-       ErrorKind::dtype, "needs u8"},
+      {"floating condition", [] { where(Tensor::zeros({2}), Tensor::zeros({2}), Tensor::zeros({2})); }, ErrorKind::dtype,
+       "needs u8"},
       {"integer branches", [] { where(conditions({2}), Tensor::zeros({2}, DType::i32), Tensor::zeros({2}, DType::i32)); },
        ErrorKind::dtype, "i32[2]"},
-      {"mixed branches", [] { where(conditions({2}), Tensor::zeros({2}), Tensor::zeros({2}, DType::f64)); },
-       ErrorKind::dtype, "f32 and f64"},
+      {"mixed branches", [] { where(conditions({2}), Tensor::zeros({2}), Tensor::zeros({2}, DType::f64)); }, ErrorKind::dtype,
+       "f32 and f64"},
   };
 }
 

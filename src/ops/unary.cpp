@@ -1,5 +1,5 @@
-// One struct for every y = f(x). Names, formulas, derivatives, documentation and cases are the rows of one table; read with numbers a
-// derivative is the backward kernel, read with tensors it is the rule below, so the two cannot drift. Next: reduce.cpp.
+// One struct for every y = f(x). Names, formulas, derivatives, documentation and cases are the rows of one table; read with
+// numbers a derivative is the backward kernel, read with tensors it is the rule below, so the two cannot drift. Next: reduce.cpp.
 #include <cmath>
 
 #include "counted.h"
@@ -17,13 +17,20 @@ using kernels::Unary;
 
 /// What the derivative reads; flat: it is 0 wherever it exists.
 enum class Reads : uint8_t { nothing, x, y, flat };
-struct About { std::string_view name; Reads reads; };
+struct About {
+  std::string_view name;
+  Reads reads;
+};
 constexpr About about[] = {
 #define TAPEDECK_UNARY_ABOUT(name, cases, reads, ...) {#name, Reads::reads},
     TAPEDECK_UNARY_OPS(TAPEDECK_UNARY_ABOUT)
 #undef TAPEDECK_UNARY_ABOUT
-    {"negate", Reads::nothing}, {"pow", Reads::x},         {"clamp", Reads::x},
-    {"inside", Reads::flat},    {"scale", Reads::nothing}, {"add_scalar", Reads::nothing},
+        {"negate", Reads::nothing},
+    {"pow", Reads::x},
+    {"clamp", Reads::x},
+    {"inside", Reads::flat},
+    {"scale", Reads::nothing},
+    {"add_scalar", Reads::nothing},
 };
 static_assert(std::size(about) == size_t(Unary::count));
 
@@ -66,18 +73,19 @@ struct Elementwise final : Op {
   Saves saves() const override {
     if (flat()) return {};
     switch (about[size_t(kind)].reads) {
-      case Reads::x: return {{Save::input, 0, "the derivative is a function of x"}};
-      case Reads::y: return {{Save::output, 0, "the derivative is short in y"}};
-      default: return {};
+      case Reads::x:
+        return {{Save::input, 0, "the derivative is a function of x"}};
+      case Reads::y:
+        return {{Save::output, 0, "the derivative is short in y"}};
+      default:
+        return {};
     }
   }
-  Cost cost(In x) const override {
-    return {double(x[0].size()) * double(forward_flops(kind, a, b)), bytes_moved(x)};
-  }
+  Cost cost(In x) const override { return {double(x[0].size()) * double(forward_flops(kind, a, b)), bytes_moved(x)}; }
   Cost backward_cost(In x, In y, In dy, Asked dx) const override {
     const int64_t each = shared() || flat() ? 0 : 1 + kernels::visit_unary(kind, a, b, [](auto f) {
-      return flops_of([&] { f.derivative(Counted(0.5), Counted(0.5)); });
-    });
+                                                    return flops_of([&] { f.derivative(Counted(0.5), Counted(0.5)); });
+                                                  });
     return {double(each * x[0].size()) + added(dx), bytes_moved(x, y, dy, dx)};
   }
   void attributes(Attributes& list) const override {
@@ -103,7 +111,8 @@ double unary_flops(Unary kind) { return kind == Unary::count ? 0 : double(Elemen
 
 Tensor unary(Unary kind, const Tensor& x, double a, double b) { return apply(Elementwise(kind, a, b), {x}); }
 
-#define TAPEDECK_UNARY_FUNCTION(name, ...) Tensor name(const Tensor& x) { return unary(Unary::name, x); }
+#define TAPEDECK_UNARY_FUNCTION(name, ...) \
+  Tensor name(const Tensor& x) { return unary(Unary::name, x); }
 TAPEDECK_UNARY_OPS(TAPEDECK_UNARY_FUNCTION)
 #undef TAPEDECK_UNARY_FUNCTION
 Tensor inside(const Tensor& x, double low, double high) { return unary(Unary::inside, x, low, high); }
@@ -118,17 +127,24 @@ enum class Domain { all, positive, away_from_zero, away_from_bounds };
 
 Tensor draw(Domain domain, const Shape& shape, DType t) {
   switch (domain) {
-    case Domain::positive: return case_uniform(shape, "x", t, 0.3, 3);
-    case Domain::away_from_zero: return case_away_from({0}, shape, "x", t);
-    case Domain::away_from_bounds: return case_away_from({-0.6, 0.9}, shape, "x", t);
-    case Domain::all: break;
+    case Domain::positive:
+      return case_uniform(shape, "x", t, 0.3, 3);
+    case Domain::away_from_zero:
+      return case_away_from({0}, shape, "x", t);
+    case Domain::away_from_bounds:
+      return case_away_from({-0.6, 0.9}, shape, "x", t);
+    case Domain::all:
+      break;
   }
   return case_input(shape, "x", t);
 }
 
 template <Function f, Domain domain = Domain::all>
 std::vector<OpCase> unary_cases(DType t) {
-  struct Row { const char* name; Shape shape; };
+  struct Row {
+    const char* name;
+    Shape shape;
+  };
   const Row rows[] = {{"scalar", {}},         {"1", {1}},           {"7", {7}}, {"15", {15}}, {"3x17", {3, 17}},
                       {"2x1x33", {2, 1, 33}}, {"empty 0x3", {0, 3}}};
   std::vector<OpCase> cases;

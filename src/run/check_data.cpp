@@ -82,23 +82,32 @@ class DataCheck {
     const bool chosen = value_at(tree_, "evaluation.best") || value_at(tree_, "evaluation.patience");
     if (chosen && run_.data->validation.size() == 0)
       report("TD0315", "evaluation.best and patience need validation data, but there are none", locate(tree_, "evaluation"),
-               "add \"validation\" to the data: a file or a share such as \"10%\"");
+             "add \"validation\" to the data: a file or a share such as \"10%\"");
   }
 
   void model() {
-    build_model(run_, [&](const std::string& path, const std::function<void()>& body) { attempt(path == "model" ? "TD0320" : "TD0312", path, body); });
+    build_model(run_, [&](const std::string& path, const std::function<void()>& body) {
+      attempt(path == "model" ? "TD0320" : "TD0312", path, body);
+    });
     if (!run_.model) return;
     const Model& model = *run_.model;
     const Task& task = task_of(train_);
     if (model.logit_rows() != task.answer().rows)
-      return report("TD0320", text("the model answers for ", name_of(model.logit_rows()), ", but the task ", in_quotes(task.name), " asks about ", name_of(task.answer().rows)),
-                    locate(tree_, value_at(tree_, "model") ? "model" : value_at(tree_, "task") ? "task" : "data"), text("use the model ", in_quotes(task.defaults().model)),
+      return report("TD0320",
+                    text("the model answers for ", name_of(model.logit_rows()), ", but the task ", in_quotes(task.name),
+                         " asks about ", name_of(task.answer().rows)),
+                    locate(tree_, value_at(tree_, "model")  ? "model"
+                                  : value_at(tree_, "task") ? "task"
+                                                            : "data"),
+                    text("use the model ", in_quotes(task.defaults().model)),
                     text("for this model: ", task_asking({model.logit_rows(), Link::softmax})->defaults().data));
     memory();
     const auto parameters = run_.store.all();
     if (std::none_of(parameters.begin(), parameters.end(), [](const Parameter& p) { return p.trainable; }))
-      report("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"), "leave some parameters free");
-    if (!unread_.contains("objective")) attempt("TD0318", "objective", [&] { check_sites(*config_.objective, model, run_.store); });
+      report("TD0312", "freeze matches every parameter: nothing would train", locate(tree_, "freeze"),
+             "leave some parameters free");
+    if (!unread_.contains("objective"))
+      attempt("TD0318", "objective", [&] { check_sites(*config_.objective, model, run_.store); });
   }
 
   /// Values, gradients and two moments have to fit; better said now than by the kernel of the operating system.
@@ -108,9 +117,9 @@ class DataCheck {
     const double present = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
     if (needed <= present) return;
     report("TD0323",
-             text("the model has ", int64_t(elements / 1e6), " million parameters and would need ", int64_t(needed / gib),
-                  " GiB; this machine has ", int64_t(present / gib)),
-             locate(tree_, "model"), "make it smaller");
+           text("the model has ", int64_t(elements / 1e6), " million parameters and would need ", int64_t(needed / gib),
+                " GiB; this machine has ", int64_t(present / gib)),
+           locate(tree_, "model"), "make it smaller");
   }
 
   const Json& tree_;

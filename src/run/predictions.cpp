@@ -55,7 +55,7 @@ std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
   setup.model = run.model.get();
   setup.store = &run.store;
   setup.objective = run.config.objective.get();
-  setup.train = &data;                            // tells the evaluator the task
+  setup.train = &data;  // tells the evaluator the task
   setup.evaluation = &run.config.evaluation;
   const auto values = Evaluator(setup).measure(data);
   if (values.empty()) throw Error(ErrorKind::data, table.name + " has no labels to measure against", "use predict");
@@ -77,10 +77,10 @@ void write_best_predictions(RunState& run, const std::string& seed_folder) {
   const Task& task = *data.validation.task;
   if (!task.writes()) return;
   load_parameters(find_checkpoint(seed_folder, "best"), run.store);
-  const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data.validation,
-                                  run.config.evaluation.batch_size);
+  const Predictions all =
+      predict(*run.model, run.store, run.config.objective->task(), data.validation, run.config.evaluation.batch_size);
   std::string lines;
-  run.config.tokenizer->restore(data.tokenizer_state);   // one of several seeds has fitted its own
+  run.config.tokenizer->restore(data.tokenizer_state);  // one of several seeds has fitted its own
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
     lines += line_of(task, data.rows.validation.rows[i], all, i, *run.config.tokenizer) + "\n";
   make_folder(seed_folder + "/predictions");
@@ -146,7 +146,8 @@ std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& p
 
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
   if (!run.task->writes())
-    throw Error(ErrorKind::usage, text(run.folder, " holds a model of the task ", in_quotes(run.task->name), ", which has no answer per row"),
+    throw Error(ErrorKind::usage,
+                text(run.folder, " holds a model of the task ", in_quotes(run.task->name), ", which has no answer per row"),
                 "measure how well it does on a text: tapedeck eval RUN --data FILE");
   const Table table = run.config.data->read_file(path);
   const Dataset data = encode_for(run, table);

@@ -1,5 +1,5 @@
-// From a file to objects, each made once: load, bind, read the data, build the model, try it. Mistakes of the file are collected over
-// all of these before anything is run. Next: check_data.cpp, run.cpp.
+// From a file to objects, each made once: load, bind, read the data, build the model, try it. Mistakes of the file are collected
+// over all of these before anything is run. Next: check_data.cpp, run.cpp.
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/registry.h>
 #include <tapedeck/base/words.h>
@@ -42,22 +42,24 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
   tokenizer.fit(rows.train);
   const std::shared_ptr<const Task> task = fitted_task(config.task, rows);
   const auto encoded = [&](const Table& table, bool training = false) {
-    return encode(task, {table, tokenizer, rows.pairs, config.model->text_form(), training, training ? rows.stride : std::nullopt});
+    return encode(task,
+                  {table, tokenizer, rows.pairs, config.model->text_form(), training, training ? rows.stride : std::nullopt});
   };
   data->train = encoded(rows.train, true);
   data->validation = encoded(rows.validation);
   data->test = encoded(rows.test);
   data->tokenizer_state = tokenizer.state();
   data->vocabulary_hash = sha256(data->tokenizer_state.dump(-1));
-  data->input = {.vocabulary = tokenizer.vocabulary_size(), .max_length = tokenizer.max_length(),
+  data->input = {.vocabulary = tokenizer.vocabulary_size(),
+                 .max_length = tokenizer.max_length(),
                  .outputs = task->outputs(tokenizer.vocabulary_size()),
                  .pairs = data->train.pairs};
   return data;
 }
 
 /// The data, or a diagnostic about them; false: no further check makes sense.
-bool find_data(const Json& tree, RunState& run, const std::set<std::string>& unread, const std::shared_ptr<const ExperimentData>& earlier,
-               Diagnostics& diagnostics) {
+bool find_data(const Json& tree, RunState& run, const std::set<std::string>& unread,
+               const std::shared_ptr<const ExperimentData>& earlier, Diagnostics& diagnostics) {
   if (unread.contains("data") || unread.contains("tokenizer") || unread.contains("task")) return false;
   try {
     attempt(tree, "data", "TD0324", diagnostics, [&] {
@@ -65,7 +67,7 @@ bool find_data(const Json& tree, RunState& run, const std::set<std::string>& unr
       if (!run.data) run.data = read_data(run.config);
     });
   } catch (const Error&) {
-    if (diagnostics.empty()) throw;                // the file comes first: its mistakes may be why the data cannot be read
+    if (diagnostics.empty()) throw;  // the file comes first: its mistakes may be why the data cannot be read
   }
   return run.data != nullptr;
 }
@@ -94,7 +96,7 @@ Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const Experim
   draw(run);
   try_run(tree, run, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
-  run.store.release();                             // later stages wait without parameters
+  run.store.release();  // later stages wait without parameters
   return experiment;
 }
 
@@ -153,7 +155,8 @@ ExperimentFile prepare_all(const std::string& path, const std::vector<std::strin
     std::vector<std::pair<std::string, Json>> resolved;
     for (Stage& stage : stages_of(file.loaded)) {
       const auto earlier = file.experiments.empty() ? nullptr : file.experiments.back().data;
-      resolved.emplace_back(stage.name, file.experiments.emplace_back(prepared(std::move(stage.loaded), earlier, diagnostics)).resolved);
+      resolved.emplace_back(stage.name,
+                            file.experiments.emplace_back(prepared(std::move(stage.loaded), earlier, diagnostics)).resolved);
     }
     file.name = value_at(tree, "name")->string;
     file.resolved = resolved_stages(file.name, resolved);

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <cstring>
+#include <ctime>
 
 #include "src/run/run_folder.h"
 
@@ -175,10 +175,14 @@ std::unique_ptr<Progress> Progress::make(ProgressMode mode) {
   const bool can_redraw = isatty(STDERR_FILENO) && !(terminal && std::strcmp(terminal, "dumb") == 0);
   if (mode == ProgressMode::automatic) mode = can_redraw ? ProgressMode::live : ProgressMode::plain;
   switch (mode) {
-    case ProgressMode::live: return std::make_unique<Live>();
-    case ProgressMode::json: return std::make_unique<Records>();
-    case ProgressMode::none: return std::make_unique<Silent>();
-    default: return std::make_unique<Plain>();
+    case ProgressMode::live:
+      return std::make_unique<Live>();
+    case ProgressMode::json:
+      return std::make_unique<Records>();
+    case ProgressMode::none:
+      return std::make_unique<Silent>();
+    default:
+      return std::make_unique<Plain>();
   }
 }
 

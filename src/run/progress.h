@@ -26,8 +26,8 @@ class Progress {
   virtual void begin(const std::string& prefix) = 0;
   virtual void step(const StepRecord& record, double examples_per_second, double seconds_left) = 0;
   virtual void evaluation(const EvaluationRecord& record) = 0;
-  virtual void line(const std::string& text) = 0;               // a note
-  virtual void record(const std::string& /*json*/) {}           // a line of metrics.jsonl
+  virtual void line(const std::string& text) = 0;      // a note
+  virtual void record(const std::string& /*json*/) {}  // a line of metrics.jsonl
   virtual void end() {}
 };
 

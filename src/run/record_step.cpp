@@ -38,7 +38,7 @@ Recording run_steps(RunState& run, int64_t& step, const RecorderOptions* options
   const auto finite = [&](int64_t i) {
     try {
       runner.run(order.batch(i, plan.counts), i, setup.schedule->factor(i, plan.counts), record);
-    } catch (const Error& error) {                // no parameter was changed: the step can be computed again
+    } catch (const Error& error) {  // no parameter was changed: the step can be computed again
       if (error.kind() != ErrorKind::non_finite) throw;
       return false;
     }
@@ -51,7 +51,7 @@ Recording run_steps(RunState& run, int64_t& step, const RecorderOptions* options
     recorder.emplace(*options);
     name_parameters(*recorder, run.store);
   }
-  finite(step);                                   // if it is not, what there is up to here is what one wants to see
+  finite(step);  // if it is not, what there is up to here is what one wants to see
   return recorder ? recorder->finish() : Recording{};
 }
 
@@ -61,11 +61,12 @@ Recording record_step(const std::string& path, const StepToRecord& options) {
   Experiment experiment = prepare_for(path, options);
   const uint64_t seed = experiment.seeds.front();
   int64_t first = 0, step = options.step;
-  run_steps(*build(experiment, seed), first, nullptr);       // buffers and pages are warm afterwards
+  run_steps(*build(experiment, seed), first, nullptr);  // buffers and pages are warm afterwards
   Recording recording = run_steps(*build(experiment, seed), step, &options.recorder);
   recording.places = places_of_parts(experiment.loaded.tree);
-  recording.about = {{"experiment", experiment.name}, {"step", std::to_string(step + 1)}, {"seed", std::to_string(seed)},
-                     {"threads", std::to_string(threads())}, {"program", std::string(version())}, {"config_hash", experiment.hash}};
+  recording.about = {{"experiment", experiment.name},     {"step", std::to_string(step + 1)},
+                     {"seed", std::to_string(seed)},      {"threads", std::to_string(threads())},
+                     {"program", std::string(version())}, {"config_hash", experiment.hash}};
   return recording;
 }
 

@@ -22,7 +22,8 @@ RunResult resume_one(const std::string& folder, const std::string& earlier, cons
   const std::vector<std::string> changes = forbidden_changes(before, experiment.resolved);
   if (!changes.empty())
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),
-                "only training.duration, training.time_limit, training.recompute, logging, notes and runtime.threads may change; start a new run for "
+                "only training.duration, training.time_limit, training.recompute, logging, notes and runtime.threads may change; "
+                "start a new run for "
                 "the rest");
   return resume_seeds(experiment, before, folder, earlier, options);
 }
@@ -55,7 +56,7 @@ RunResult run_experiment(const std::string& path, const RunOptions& options) {
     for (std::string& input : input_files(experiment.first->config))
       if (std::find(inputs.begin(), inputs.end(), input) == inputs.end()) inputs.push_back(std::move(input));
   write_inputs(folder, file.loaded, file.resolved, inputs, options.command_line);
-  if (options.output.empty()) point_latest_at(folder);            // DIR/**/metrics.json shall name every run once
+  if (options.output.empty()) point_latest_at(folder);  // DIR/**/metrics.json shall name every run once
   const std::vector<std::string> folders = stage_folders(folder);
   if (folders.empty()) return run_seeds(file.experiments.front(), folder, "", options);
   for (size_t i = 0; i < folders.size(); ++i) {
@@ -76,11 +77,13 @@ RunResult resume_run(const std::string& given, const RunOptions& options) {
     throw Error(ErrorKind::checkpoint, text(given, " is not a run folder: it has no resolved.json"),
                 "name the folder that `tapedeck run` printed");
   const std::string above = fs::path(folder).parent_path().string();
-  const std::vector<std::string> siblings = stage_folders(above);   // a stage goes on as part of its run
+  const std::vector<std::string> siblings = stage_folders(above);  // a stage goes on as part of its run
   if (std::find(siblings.begin(), siblings.end(), folder) != siblings.end()) folder = above;
   const std::vector<std::string> folders = stage_folders(folder);
   if (folders.empty()) return resume_one(folder, "", options);
-  return run_stages(folder, folders, [&](size_t, const std::string& stage, const std::string& earlier) { return resume_one(stage, earlier, options); });
+  return run_stages(folder, folders, [&](size_t, const std::string& stage, const std::string& earlier) {
+    return resume_one(stage, earlier, options);
+  });
 }
 
 Check check_experiment(const std::string& path, const std::vector<std::string>& sets) {

@@ -46,7 +46,7 @@ class FolderLock {
 
 /// status.json: what a watcher or a batch system needs to know.
 struct Status {
-  std::string state = "running";                  // running, finished, interrupted, failed
+  std::string state = "running";  // running, finished, interrupted, failed
   std::string stop_reason = {}, error = {};
   uint64_t seed = 0;
   int64_t step = 0, total_steps = 0;
@@ -55,8 +55,8 @@ struct Status {
 };
 void write_status(const std::string& folder, const Status& status);
 
-Json read_json_file(const std::string& path);      // Error{data} naming the file
-void make_folder(const std::string& path);         // with parents; Error{data}
+Json read_json_file(const std::string& path);  // Error{data} naming the file
+void make_folder(const std::string& path);     // with parents; Error{data}
 
 /// What a command printed, or "" if it is missing, fails or takes longer than `seconds`; at most `limit` bytes.
 std::string output_of(const std::vector<std::string>& command, double seconds, size_t limit);

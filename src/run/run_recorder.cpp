@@ -24,9 +24,7 @@ std::set<std::pair<int64_t, std::string>> keep_until(const std::string& path, in
     Json record;
     try {
       record = parse_json(line, path);
-    } catch (const Error&) {
-      continue;
-    }
+    } catch (const Error&) { continue; }
     const Json::Member *at = record.find("step"), *split = record.find("split");
     if (!at || !split || at->value.integer > step || split->value.string == "test") continue;
     kept.emplace(at->value.integer, split->value.string);

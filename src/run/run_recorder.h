@@ -24,7 +24,11 @@ class Log {
 
 class RunRecorder final : public Observer {
  public:
-  struct Where { std::string run_folder, seed_folder; uint64_t seed = 0; int number = 1, of = 1; };
+  struct Where {
+    std::string run_folder, seed_folder;
+    uint64_t seed = 0;
+    int number = 1, of = 1;
+  };
 
   /// resumed_at: the step of the checkpoint that training goes on from (later records are cut off), or -1.
   /// status: keeps what a watcher sees.
@@ -53,7 +57,7 @@ class RunRecorder final : public Observer {
   PlainRhythm rhythm_;
   Status& status_;
   Progress::Clock::time_point beat_{};
-  double rate_ = 0;                                    // examples per second, smoothed
+  double rate_ = 0;  // examples per second, smoothed
   double first_seconds_ = 0;
   int64_t first_step_ = -1;
 };

@@ -52,7 +52,7 @@ class SeedRuns {
     const Json *was = value_at(before, "training.duration"), *is = value_at(now, "training.duration");
     if (was && is && was->string == is->string) return log_.line("resumed");
     log_.line(text("resumed, training.duration is now ", is ? is->string : ""));
-    std::error_code ignored;                      // no seed counts as done any more
+    std::error_code ignored;  // no seed counts as done any more
     for (uint64_t seed : experiment_.seeds) fs::remove(seed_folder(folder_, seed) + "/metrics.json", ignored);
   }
 
@@ -95,7 +95,8 @@ class SeedRuns {
       const int code = exit_code(error.kind());
       if (where.of > 1) {
         announce(text("seed ", where.seed, " failed: ", error.what()));
-        return {.seed = where.seed, .folder = where.seed_folder, .stop_reason = "failed", .failure = error.what(), .exit_code = code};
+        return {
+            .seed = where.seed, .folder = where.seed_folder, .stop_reason = "failed", .failure = error.what(), .exit_code = code};
       }
       log_.line(text("failed: ", error.what()));
       end("failed", "", error.what(), code);
@@ -118,7 +119,7 @@ class SeedRuns {
     progress_->end();
     if (!trained.signal) {
       write_best_predictions(*run, where.seed_folder);
-      write_metrics(where.seed_folder, trained, where.seed);         // last: its presence means that the seed is done
+      write_metrics(where.seed_folder, trained, where.seed);  // last: its presence means that the seed is done
     }
     return {.seed = where.seed,
             .folder = where.seed_folder,
@@ -146,7 +147,8 @@ class SeedRuns {
   }
 
   RunResult finished(RunResult result) {
-    const auto failed = std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& s) { return !s.failure.empty(); });
+    const auto failed =
+        std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& s) { return !s.failure.empty(); });
     const std::string error = failed ? text(failed, " of ", result.seeds.size(), " seeds failed") : "";
     if (failed) result.exit_code = 7;
     write_summary(folder_, result.seeds);
@@ -164,7 +166,7 @@ class SeedRuns {
   Log log_;
   std::unique_ptr<Progress> progress_;
   std::string start_line_;
-  Status status_;                                 // of the seed that is trained, then of the run
+  Status status_;  // of the seed that is trained, then of the run
 };
 
 }  // namespace
@@ -173,7 +175,8 @@ RunResult run_seeds(Experiment& experiment, const std::string& folder, const std
   return SeedRuns(experiment, folder, earlier, options).run(false);
 }
 
-RunResult resume_seeds(Experiment& experiment, const Json& before, const std::string& folder, const std::string& earlier, const RunOptions& options) {
+RunResult resume_seeds(Experiment& experiment, const Json& before, const std::string& folder, const std::string& earlier,
+                       const RunOptions& options) {
   SeedRuns seeds(experiment, folder, earlier, options);
   seeds.go_on(before);
   return seeds.run(true);

@@ -26,9 +26,7 @@ void try_step(RunState& run) {
 }
 
 /// Two examples of the split that decides, through every metric.
-void try_metrics(RunState& run) {
-  Evaluator(setup_of(run)).measure(run.data->validation.first(2));
-}
+void try_metrics(RunState& run) { Evaluator(setup_of(run)).measure(run.data->validation.first(2)); }
 
 }  // namespace
 

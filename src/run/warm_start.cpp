@@ -28,7 +28,8 @@ std::string start_from(RunState& run, const std::string& seed_folder) {
   const Json state = read_json_file(checkpoint + "/state.json");
   const Json* vocabulary = value_at(state, "vocabulary_hash");
   if (!vocabulary || vocabulary->string != run.data->vocabulary_hash)
-    throw Error(ErrorKind::checkpoint, checkpoint + " was trained with another vocabulary", "give both stages the same tokenizer and training texts");
+    throw Error(ErrorKind::checkpoint, checkpoint + " was trained with another vocabulary",
+                "give both stages the same tokenizer and training texts");
   size_t taken = 0;
   const SafeTensors file = read_safetensors(path);
   for (auto& [name, tensor] : file.tensors) {
@@ -37,7 +38,9 @@ std::string start_from(RunState& run, const std::string& seed_folder) {
     p->value.copy_from(tensor.dtype() == run.store.dtype() ? tensor : tensor.to(run.store.dtype()));
     ++taken;
   }
-  if (taken == 0) throw Error(ErrorKind::checkpoint, path + ": no parameter fits this model", "keep the names and sizes of what the stages share");
+  if (taken == 0)
+    throw Error(ErrorKind::checkpoint, path + ": no parameter fits this model",
+                "keep the names and sizes of what the stages share");
   return text("starts from ", checkpoint, ": ", taken, " of ", run.store.all().size(), " parameters");
 }
 

@@ -10,7 +10,8 @@ void check_finite(const Op& op, ScopeId scope, In values, const char* what) {
     if (!t || !is_floating(t.dtype())) continue;
     const int64_t bad = first_non_finite(t);
     if (bad < 0) continue;
-    Error e(ErrorKind::non_finite, text("op ", op.name(), ": ", what, " of shape ", t.shape().str(), " holds ", t.item(bad), " at element ", bad));
+    Error e(ErrorKind::non_finite,
+            text("op ", op.name(), ": ", what, " of shape ", t.shape().str(), " holds ", t.item(bad), " at element ", bad));
     if (scope) e.at(scope_path(scope));
     throw e;
   }

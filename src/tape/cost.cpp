@@ -1,5 +1,5 @@
-// What an op costs when it does not say so itself: a fused op what its reference costs, which is run on shapes alone, forward and down
-// again; backward of any other op what its rule costs (docs/decisions/0014-flops-of-the-reference.md). Next: op.cpp.
+// What an op costs when it does not say so itself: a fused op what its reference costs, which is run on shapes alone, forward and
+// down again; backward of any other op what its rule costs (docs/decisions/0014-flops-of-the-reference.md). Next: op.cpp.
 #include <algorithm>
 #include <vector>
 
@@ -67,7 +67,8 @@ double Op::bytes_moved(In x) const {
 
 double Op::bytes_moved(In x, In y, In dy, Asked dx) const {
   double bytes = 0;
-  for (const Grad& g : dx) if (g.wanted) bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
+  for (const Grad& g : dx)
+    if (g.wanted) bytes += bytes_of(g.into) * (g.accumulate ? 2 : 1);
   for (const Tensor& t : dy) bytes += bytes_of(t);
   for (const Save& save : saves()) {
     const In side = save.kind == Save::input ? x : y;
@@ -83,7 +84,7 @@ double Op::reference_flops(In x) const { return flops_of_rows(ReferenceRows(*thi
 double Op::reference_flops(In x, In y, In dy, Asked dx) const {
   const ReferenceRows rows(*this, x);
   if (rows.outputs.empty()) return rule_flops(*this, x, y, dy, dx);
-  enum : uint8_t { leads = 1, reached = 2 };     // leads: depends on a wanted input; reached: has a gradient by now
+  enum : uint8_t { leads = 1, reached = 2 };  // leads: depends on a wanted input; reached: has a gradient by now
   std::vector<uint8_t> state(rows.tape.values(), 0);
   const auto of = [&](const Tensor& t) -> uint8_t& { return state[t.place().value]; };
   const auto differentiable = [](const Tensor& t) { return t && t.on_tape() && is_floating(t.dtype()); };
@@ -92,7 +93,8 @@ double Op::reference_flops(In x, In y, In dy, Asked dx) const {
   for (NodeId i = 0; i < rows.tape.size(); ++i) {
     const Node& node = rows.tape.node(i);
     if (node.traits.differentiable && std::ranges::any_of(node.in, [&](auto& t) { return differentiable(t) && (of(t) & leads); }))
-      for (const Tensor& t : node.out) if (is_floating(t.dtype())) of(t) |= leads;
+      for (const Tensor& t : node.out)
+        if (is_floating(t.dtype())) of(t) |= leads;
   }
   for (size_t k = 0; k < rows.outputs.size() && k < dy.size(); ++k)
     if (dy[k] && rows.outputs[k].on_tape()) of(rows.outputs[k]) |= reached;
@@ -112,7 +114,8 @@ double Op::reference_flops(In x, In y, In dy, Asked dx) const {
       down.push_back({wanted ? t : Tensor(), wanted, wanted && (of(t) & reached)});
     }
     flops += node.op->backward_cost(node.in, node.out, up, down).flops;
-    for (size_t k = 0; k < down.size(); ++k) if (down[k].wanted) of(node.in[k]) |= reached;
+    for (size_t k = 0; k < down.size(); ++k)
+      if (down[k].wanted) of(node.in[k]) |= reached;
   }
   return flops;
 }

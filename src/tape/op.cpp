@@ -19,9 +19,18 @@ Attributes& Attributes::operator()(std::string_view name, double value) {
   all.emplace_back(name, std::string(digits, end));
   return *this;
 }
-Attributes& Attributes::operator()(std::string_view name, int64_t value) { all.emplace_back(name, std::to_string(value)); return *this; }
-Attributes& Attributes::operator()(std::string_view name, bool value) { all.emplace_back(name, value ? "true" : "false"); return *this; }
-Attributes& Attributes::operator()(std::string_view name, std::string_view value) { all.emplace_back(name, value); return *this; }
+Attributes& Attributes::operator()(std::string_view name, int64_t value) {
+  all.emplace_back(name, std::to_string(value));
+  return *this;
+}
+Attributes& Attributes::operator()(std::string_view name, bool value) {
+  all.emplace_back(name, value ? "true" : "false");
+  return *this;
+}
+Attributes& Attributes::operator()(std::string_view name, std::string_view value) {
+  all.emplace_back(name, value);
+  return *this;
+}
 
 bool Op::backward(In, In, In, Grads) const { return false; }
 
@@ -54,8 +63,10 @@ Tensors pull_back(const Op& op, Tape& tape, In x, In dy, Wanted wanted, Order or
   const Tensors y = op.reference(inputs);
   if (y.empty()) throw Error(ErrorKind::internal, text(op.name(), ": has neither a rule nor a reference"));
   Sweep sweep(tape, low, order, Sweep::LeafGradients::leave);
-  for (size_t k = 0; k < x.size(); ++k) if (wanted[k]) sweep.want(inputs[k]);
-  for (size_t i = 0; i < y.size() && i < dy.size(); ++i) if (dy[i] && y[i].on_tape()) sweep.start(y[i], dy[i]);
+  for (size_t k = 0; k < x.size(); ++k)
+    if (wanted[k]) sweep.want(inputs[k]);
+  for (size_t i = 0; i < y.size() && i < dy.size(); ++i)
+    if (dy[i] && y[i].on_tape()) sweep.start(y[i], dy[i]);
   sweep.run();
   for (size_t k = 0; k < x.size(); ++k) results.push_back(wanted[k] ? sweep.result(inputs[k]) : Tensor{});
   return results;
@@ -73,7 +84,10 @@ Tensors Op::vjp(In x, In, In dy, Wanted wanted) const {
   return dx;
 }
 
-std::vector<OpEntry>& op_table() { static std::vector<OpEntry> table; return table; }
+std::vector<OpEntry>& op_table() {
+  static std::vector<OpEntry> table;
+  return table;
+}
 bool add_op(OpEntry entry, const char* file) {
   entry.origin = file;
   for (const OpEntry& other : op_table()) {

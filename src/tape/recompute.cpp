@@ -16,7 +16,9 @@ constexpr uint32_t output_bit(size_t k) { return bit(max_inputs + k); }
 /// Rows own their handles; they are shown as constant to everybody else.
 Tensor& handle(const Tensor& t) { return const_cast<Tensor&>(t); }
 
-void release(const Tensor& t) { if (t.has_data()) handle(t) = t.released(); }
+void release(const Tensor& t) {
+  if (t.has_data()) handle(t) = t.released();
+}
 
 }  // namespace
 
@@ -33,14 +35,20 @@ void Tape::release_unneeded(Node& node) {
   uint32_t keeps = detail::reads(*node.op, node.traits);
   for (size_t k = 0; k < node.in.size(); ++k) {
     const Tensor& t = node.in[k];
-    if (!t || !t.on_tape()) { keeps |= bit(k); continue; }
+    if (!t || !t.on_tape()) {
+      keeps |= bit(k);
+      continue;
+    }
     const bool from_outside = checkpoint_ != no_checkpoint && t.place().value < checkpoint_;
     if (from_outside) keeps |= bit(k);
     if (!(keeps & bit(k))) continue;
-    Node& maker = row(owner_[t.place().value]);   // it holds what any reader holds, so nothing is recomputed needlessly
+    Node& maker = row(owner_[t.place().value]);  // it holds what any reader holds, so nothing is recomputed needlessly
     const size_t output = t.place().value - maker.first;
     const bool held = maker.out[output].has_data();
-    if (!held && !from_outside && (maker.op->recomputes() & bit(output))) { keeps &= ~bit(k); continue; }
+    if (!held && !from_outside && (maker.op->recomputes() & bit(output))) {
+      keeps &= ~bit(k);
+      continue;
+    }
     maker.keeps |= output_bit(output);
     if (!held) handle(maker.out[output]) = t;
   }
@@ -50,8 +58,10 @@ void Tape::release_unneeded(Node& node) {
 
 void Tape::keep_only(Node& node, uint32_t keeps) {
   if (keeps == Node::everything) return;
-  for (size_t k = 0; k < node.in.size(); ++k) if (!(keeps & bit(k))) release(node.in[k]);
-  for (size_t k = 0; k < node.out.size(); ++k) if (!(keeps & output_bit(k))) release(node.out[k]);
+  for (size_t k = 0; k < node.in.size(); ++k)
+    if (!(keeps & bit(k))) release(node.in[k]);
+  for (size_t k = 0; k < node.out.size(); ++k)
+    if (!(keeps & output_bit(k))) release(node.out[k]);
 }
 
 ValueId Tape::open_checkpoint() {
@@ -61,16 +71,18 @@ ValueId Tape::open_checkpoint() {
 }
 
 void Tape::close_checkpoint(ValueId outer, In results) {
-  if (outer != no_checkpoint) return;                // inside another one, which forgets more
+  if (outer != no_checkpoint) return;  // inside another one, which forgets more
   const ValueId first = std::exchange(checkpoint_, no_checkpoint);
   const auto kept = [&](const Tensor& t) {
-    return std::any_of(results.begin(), results.end(), [&](auto& r) { return r.on_tape() && r.place().value == t.place().value; });
+    return std::any_of(results.begin(), results.end(),
+                       [&](auto& r) { return r.on_tape() && r.place().value == t.place().value; });
   };
   for (NodeId i = size_; i-- > 0 && row(i).first >= first;) {
     Node& node = row(i);
     for (size_t k = 0; k < node.in.size(); ++k)
       if (node.in[k] && node.in[k].on_tape() && node.in[k].place().value >= first) node.keeps &= ~bit(k);
-    for (size_t k = 0; k < node.out.size(); ++k) if (!kept(node.out[k])) node.keeps &= ~output_bit(k);
+    for (size_t k = 0; k < node.out.size(); ++k)
+      if (!kept(node.out[k])) node.keeps &= ~output_bit(k);
     keep_only(node, node.keeps);
   }
 }
@@ -78,7 +90,10 @@ void Tape::close_checkpoint(ValueId outer, In results) {
 void Tape::ensure(NodeId i, uint32_t mask) {
   Node& node = row(i);
   for (size_t k = 0; k < node.out.size(); ++k)
-    if ((mask & output_bit(k)) && !node.out[k].has_data()) { compute(i); break; }
+    if ((mask & output_bit(k)) && !node.out[k].has_data()) {
+      compute(i);
+      break;
+    }
   for (size_t k = 0; k < node.in.size(); ++k) {
     const Tensor& t = node.in[k];
     if (!(mask & bit(k)) || !t || t.has_data()) continue;
@@ -104,7 +119,13 @@ bool Tape::recompute_output(ValueId v) {
   for (auto& t : node.out) y.push_back(t);
   y[output] = Tensor::empty(y[output].shape(), y[output].dtype());
   const auto call = [&] {
-    return OpCall{.kind = OpCall::Kind::recompute_output, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope, .output = output};
+    return OpCall{.kind = OpCall::Kind::recompute_output,
+                  .op = *node.op,
+                  .traits = node.traits,
+                  .in = node.in,
+                  .out = y,
+                  .scope = node.scope,
+                  .output = output};
   };
   if (!notify(call, [&] { return node.op->recompute(node.in, y, output); })) return false;
   handle(node.out[output]) = y[output].placed(node.out[output].place());
@@ -118,7 +139,10 @@ void Tape::compute(NodeId wanted) {
   while (!waiting.empty()) {
     Node& node = row(waiting.back());
     bool ready = true;
-    if (std::all_of(node.out.begin(), node.out.end(), [](auto& t) { return t.has_data(); })) { waiting.pop_back(); continue; }
+    if (std::all_of(node.out.begin(), node.out.end(), [](auto& t) { return t.has_data(); })) {
+      waiting.pop_back();
+      continue;
+    }
     for (auto& t : node.in) {
       if (!t || t.has_data()) continue;
       const Tensor& made = value(t.place().value);
@@ -139,18 +163,24 @@ void Tape::recompute_row(Node& node) {
   Tensors y;
   const Specs specs = node.op->infer(node.in);
   for (size_t k = 0; k < specs.size(); ++k)
-    y.push_back(node.out[k].has_data()    ? node.out[k]
+    y.push_back(node.out[k].has_data() ? node.out[k]
                 : specs[k].shares >= 0 ? node.in[size_t(specs[k].shares)].view(specs[k].shape)
-                                          : Tensor::empty(specs[k].shape, specs[k].dtype));
+                                       : Tensor::empty(specs[k].shape, specs[k].dtype));
   const auto call = [&] {
-    return OpCall{.kind = OpCall::Kind::recompute, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope};
+    return OpCall{
+        .kind = OpCall::Kind::recompute, .op = *node.op, .traits = node.traits, .in = node.in, .out = y, .scope = node.scope};
   };
-  notify(call, [&] { node.op->forward(node.in, y); return true; });
-  for (size_t k = 0; k < y.size(); ++k) if (!node.out[k].has_data()) handle(node.out[k]) = y[k].placed(node.out[k].place());
+  notify(call, [&] {
+    node.op->forward(node.in, y);
+    return true;
+  });
+  for (size_t k = 0; k < y.size(); ++k)
+    if (!node.out[k].has_data()) handle(node.out[k]) = y[k].placed(node.out[k].place());
 }
 
 void Tape::forget_computed(size_t from) {
-  for (size_t k = from; k < computed_.size(); ++k) if (computed_[k] < size_) keep_only(row(computed_[k]), row(computed_[k]).keeps);
+  for (size_t k = from; k < computed_.size(); ++k)
+    if (computed_[k] < size_) keep_only(row(computed_[k]), row(computed_[k]).keeps);
   computed_.resize(from);
 }
 

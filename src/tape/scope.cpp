@@ -9,13 +9,25 @@
 namespace tapedeck {
 namespace {
 
-struct Entry { ScopeId parent; ScopeId first_child, next_sibling; std::string name; uint64_t hash; };
-struct Table { std::vector<Entry> entries{{0, 0, 0, "", 0}}; ScopeId current = 0; };
-Table& table() { static thread_local Table t; return t; }
+struct Entry {
+  ScopeId parent;
+  ScopeId first_child, next_sibling;
+  std::string name;
+  uint64_t hash;
+};
+struct Table {
+  std::vector<Entry> entries{{0, 0, 0, "", 0}};
+  ScopeId current = 0;
+};
+Table& table() {
+  static thread_local Table t;
+  return t;
+}
 
 ScopeId child(ScopeId parent, std::string_view name) {
   auto& entries = table().entries;
-  for (ScopeId c = entries[parent].first_child; c; c = entries[c].next_sibling) if (entries[c].name == name) return c;
+  for (ScopeId c = entries[parent].first_child; c; c = entries[c].next_sibling)
+    if (entries[c].name == name) return c;
   const ScopeId id = ScopeId(entries.size());
   const uint64_t hash = (Key{entries[parent].hash} / name).bits;
   entries.push_back({parent, 0, entries[parent].first_child, std::string(name), hash});

@@ -33,18 +33,30 @@ void meet(const Tensor& to, const Tensor& from) {
   const auto call = [&] {
     return OpCall{.kind = OpCall::Kind::add, .op = op, .traits = detail::traits_of<Accumulate>(), .in = both, .out = In(&to, 1)};
   };
-  notify(call, [&] { add_into(to, from); return true; });
+  notify(call, [&] {
+    add_into(to, from);
+    return true;
+  });
 }
 
 }  // namespace
 
 Sweep::Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release)
-    : tape_(tape), order_(order), leaf_gradients_(gradients_of_leaves), low_(low), high_(low), release_(release),
-      first_(low < tape.size() ? tape.node(low).first : tape.values()), end_(tape.values()), base_(tape.slots_.size()),
+    : tape_(tape),
+      order_(order),
+      leaf_gradients_(gradients_of_leaves),
+      low_(low),
+      high_(low),
+      release_(release),
+      first_(low < tape.size() ? tape.node(low).first : tape.values()),
+      end_(tape.values()),
+      base_(tape.slots_.size()),
       computed_(tape.computed_.size()) {
   tape_.slots_.resize(base_ + (end_ - first_));
   tape_.flags_.resize(base_ + (end_ - first_));
-  if (leaf_gradients_ == LeafGradients::fill) for (auto& [value, gradient] : tape_.leaf_gradients_) if (value >= first_) flags(value) = reaches | leaf;
+  if (leaf_gradients_ == LeafGradients::fill)
+    for (auto& [value, gradient] : tape_.leaf_gradients_)
+      if (value >= first_) flags(value) = reaches | leaf;
 }
 
 Sweep::~Sweep() {
@@ -55,7 +67,9 @@ Sweep::~Sweep() {
 
 const Tensor& Sweep::leaf_gradient(ValueId v) const {
   auto& gradients_of_leaves = tape_.leaf_gradients_;
-  return std::lower_bound(gradients_of_leaves.begin(), gradients_of_leaves.end(), v, [](auto& s, ValueId value) { return s.first < value; })->second;
+  return std::lower_bound(gradients_of_leaves.begin(), gradients_of_leaves.end(), v,
+                          [](auto& s, ValueId value) { return s.first < value; })
+      ->second;
 }
 
 void Sweep::want(const Tensor& t) {
@@ -64,8 +78,8 @@ void Sweep::want(const Tensor& t) {
 
 void Sweep::start(const Tensor& t, const Tensor& gradient) {
   if (gradient.shape() != t.shape() || gradient.dtype() != t.dtype())
-    throw Error(ErrorKind::shape, text("gradients: a grad_output of ", name_of(gradient.dtype()), gradient.shape().str(), " does not fit a loss of ",
-                                       name_of(t.dtype()), t.shape().str()));
+    throw Error(ErrorKind::shape, text("gradients: a grad_output of ", name_of(gradient.dtype()), gradient.shape().str(),
+                                       " does not fit a loss of ", name_of(t.dtype()), t.shape().str()));
   if (!covers(t)) return;
   if (tape_listener) tape_listener->sweep_started(tape_, t, gradient, order_, leaf_gradients_ == LeafGradients::fill);
   add(t.place().value, gradient);
@@ -79,7 +93,8 @@ void Sweep::mark() {
     bool leads = false;
     for (auto& t : node.in) leads = leads || (t && covers(t) && (flags(t.place().value) & reaches));
     if (!leads) continue;
-    for (auto& t : node.out) if (is_floating(t.dtype())) flags(t.place().value) |= reaches;
+    for (auto& t : node.out)
+      if (is_floating(t.dtype())) flags(t.place().value) |= reaches;
   }
 }
 
@@ -91,7 +106,7 @@ void Sweep::run() {
     Tape::keep_only(node, i >= release_ ? 0 : node.keeps);
   }
   if (leaf_gradients_ == LeafGradients::leave) return;
-  for (auto& [value, gradient] : tape_.leaf_gradients_)        // a leaf that is wanted as well got a buffer of its own
+  for (auto& [value, gradient] : tape_.leaf_gradients_)  // a leaf that is wanted as well got a buffer of its own
     if (value >= first_ && (flags(value) & wanted) && slot(value)) meet(gradient, slot(value));
 }
 
@@ -115,8 +130,12 @@ void Sweep::pull(NodeId row) {
   }
   if (!any) return;
   struct Told {
-    Told(const Tape& tape, NodeId row, Order order) { if (tape_listener) tape_listener->pulling(tape, row, order); }
-    ~Told() { if (tape_listener) tape_listener->pulled(); }
+    Told(const Tape& tape, NodeId row, Order order) {
+      if (tape_listener) tape_listener->pulling(tape, row, order);
+    }
+    ~Told() {
+      if (tape_listener) tape_listener->pulled();
+    }
   } notified(tape_, row, order_);
   pull(node, row, dy, asked);
 }
@@ -132,7 +151,7 @@ void Sweep::pull(const Node& node, NodeId row, In dy, Wanted asked) {
 
 bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
   Few<Grad, max_inputs> grads;
-  Few<bool, max_inputs> repeated;                     // the same value in two argument places: a buffer of its own
+  Few<bool, max_inputs> repeated;  // the same value in two argument places: a buffer of its own
   for (size_t k = 0; k < node.in.size(); ++k) {
     Grad g;
     bool twice = false;
@@ -155,8 +174,14 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
     repeated.push_back(twice);
   }
   const auto call = [&] {
-    return OpCall{.kind = OpCall::Kind::backward, .op = *node.op, .traits = node.traits, .in = node.in, .out = node.out, .dy = dy, .dx = grads,
-                .scope = node.scope};
+    return OpCall{.kind = OpCall::Kind::backward,
+                  .op = *node.op,
+                  .traits = node.traits,
+                  .in = node.in,
+                  .out = node.out,
+                  .dy = dy,
+                  .dx = grads,
+                  .scope = node.scope};
   };
   if (!notify(call, [&] { return node.op->backward(node.in, node.out, dy, grads); })) return false;
   for (size_t k = 0; k < grads.size(); ++k) {
@@ -170,7 +195,7 @@ bool Sweep::pull_by_kernel(const Node& node, In dy, Wanted asked) {
 }
 
 void Sweep::pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked) {
-  struct Origin {                                     // rows recorded meanwhile say which row they come from
+  struct Origin {  // rows recorded meanwhile say which row they come from
     Origin(NodeId& place, NodeId row) : place(place), before(std::exchange(place, row)) {}
     ~Origin() { place = before; }
     NodeId& place;
@@ -190,8 +215,8 @@ void Sweep::pull_by_rule(const Node& node, NodeId row, In dy, Wanted asked) {
   for (size_t k = 0; k < node.in.size() && k < dx.size(); ++k) {
     if (!asked[k] || !dx[k]) continue;
     if (dx[k].shape() != node.in[k].shape())
-      throw Error(ErrorKind::internal, text(node.op->name(), ": its rule gave a gradient of shape ", dx[k].shape().str(), " for input ", k,
-                                            " of shape ", node.in[k].shape().str()));
+      throw Error(ErrorKind::internal, text(node.op->name(), ": its rule gave a gradient of shape ", dx[k].shape().str(),
+                                            " for input ", k, " of shape ", node.in[k].shape().str()));
     if (tape_.check_finite_) check_finite(*node.op, node.scope, In(&dx[k], 1), "the gradient it passes on");
     add(node.in[k].place().value, dx[k]);
   }
@@ -205,7 +230,10 @@ void Sweep::add(ValueId v, const Tensor& gradient) {
   }
   const bool into_leaf = (flags(v) & (leaf | wanted)) == leaf;
   if (into_leaf && !s) s = leaf_gradient(v);
-  if (!s) { s = gradient.detach(); return; }
+  if (!s) {
+    s = gradient.detach();
+    return;
+  }
   if (!into_leaf && !s.unique()) s = s.clone();
   meet(s, gradient);
 }
@@ -224,7 +252,8 @@ Tensor grad_output_of(const Tensor& loss, const Tensor& grad_output) {
   Tape::of(loss);
   if (grad_output) return grad_output;
   if (loss.size() != 1)
-    throw Error(ErrorKind::shape, text("gradients: a loss of shape ", loss.shape().str(), " needs a grad_output"), "reduce it with sum() or mean(), or pass its gradient");
+    throw Error(ErrorKind::shape, text("gradients: a loss of shape ", loss.shape().str(), " needs a grad_output"),
+                "reduce it with sum() or mean(), or pass its gradient");
   return Tensor::full(loss.shape(), 1, loss.dtype());
 }
 
@@ -235,7 +264,10 @@ Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& grad_ou
   Tape& tape = Tape::of(loss);
   NodeId low = tape.owner(loss.place().value);
   for (auto& t : wrt) {
-    if (!t.on_tape()) throw Error(ErrorKind::value, text("gradients: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"), "make it a leaf first");
+    if (!t.on_tape())
+      throw Error(ErrorKind::value,
+                  text("gradients: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"),
+                  "make it a leaf first");
     tape.check(t);
     low = std::min(low, tape.owner(t.place().value));
   }
@@ -253,7 +285,10 @@ Tensors backward(const Tensor& loss, In also, const Tensor& grad_output, NodeId 
   Tape& tape = Tape::of(loss);
   Sweep sweep(tape, 0, Order::first, Sweep::LeafGradients::fill, release);
   for (auto& t : also) {
-    if (!t.on_tape()) throw Error(ErrorKind::value, text("backward: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"), "make it a leaf first");
+    if (!t.on_tape())
+      throw Error(ErrorKind::value,
+                  text("backward: a tensor of shape ", t.shape().str(), " to differentiate by is not on a tape"),
+                  "make it a leaf first");
     tape.check(t);
     sweep.want(t);
   }

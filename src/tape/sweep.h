@@ -7,7 +7,7 @@ namespace tapedeck {
 
 class Sweep {
  public:
-  enum class LeafGradients { leave, fill };   // fill: add into the gradient buffers of leaves
+  enum class LeafGradients { leave, fill };  // fill: add into the gradient buffers of leaves
   /// Looks at rows low.. of the tape only.
   Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release = no_node);
   ~Sweep();
@@ -35,11 +35,11 @@ class Sweep {
   Tape& tape_;
   Order order_;
   LeafGradients leaf_gradients_;
-  NodeId low_, high_;                 // rows
-  NodeId release_;                    // from here on rows give up their values when they have been passed
-  ValueId first_, end_;               // values
-  size_t base_;                       // of this sweep's slots on the stack
-  size_t computed_;                   // rows that were recomputed before it began
+  NodeId low_, high_;    // rows
+  NodeId release_;       // from here on rows give up their values when they have been passed
+  ValueId first_, end_;  // values
+  size_t base_;          // of this sweep's slots on the stack
+  size_t computed_;      // rows that were recomputed before it began
 };
 
 }  // namespace tapedeck

@@ -16,8 +16,14 @@ namespace {
 
 /// Tapes that are alive on this thread: a handle to one that is gone must raise an error, not follow its pointer.
 /// Leaked on purpose: scratch tapes of the thread may die after any other thread-local object.
-std::vector<const Tape*>& live_tapes() { static thread_local auto* tapes = new std::vector<const Tape*>; return *tapes; }
-uint32_t new_epoch() { static thread_local uint32_t epoch = 0; return ++epoch; }
+std::vector<const Tape*>& live_tapes() {
+  static thread_local auto* tapes = new std::vector<const Tape*>;
+  return *tapes;
+}
+uint32_t new_epoch() {
+  static thread_local uint32_t epoch = 0;
+  return ++epoch;
+}
 
 struct Leaf final : Op {
   static constexpr bool differentiable = false;
@@ -81,7 +87,8 @@ Node& Tape::append(const Op* op, OpTraits traits, In in, Out out) {
 Tensor Tape::leaf(const Tensor& value, const Tensor& gradient) {
   if (!value) throw Error(ErrorKind::value, "leaf: the tensor is undefined");
   if (gradient && (gradient.shape() != value.shape() || gradient.dtype() != value.dtype()))
-    throw Error(ErrorKind::shape, text("leaf: gradient buffer ", gradient.shape().str(), " does not fit value ", value.shape().str()));
+    throw Error(ErrorKind::shape,
+                text("leaf: gradient buffer ", gradient.shape().str(), " does not fit value ", value.shape().str()));
   const size_t begin = arena_used_;
   Tensor t = value.detach();
   static const Leaf op;
@@ -110,7 +117,8 @@ void Tape::rewind(Mark mark) {
 void Tape::check(const Tensor& t) const {
   const TapePosition& p = t.place();
   if (p.tape == this && p.value < values_ && node(owner_[p.value]).epoch == p.epoch) return;
-  throw Error(ErrorKind::stale, text("a tensor of shape ", t.shape().str(), " (value ", p.value, ") outlived its row on the tape"),
+  throw Error(ErrorKind::stale,
+              text("a tensor of shape ", t.shape().str(), " (value ", p.value, ") outlived its row on the tape"),
               "the tape was rewound or cleared since; detach() what must outlive a step");
 }
 
@@ -132,9 +140,14 @@ struct Appender {
                   : spec.shares >= 0 ? x[size_t(spec.shares)].view(spec.shape)
                                      : Tensor::empty(spec.shape, spec.dtype));
     const auto call = [&] {
-      return OpCall{.kind = OpCall::Kind::forward, .op = box.op, .traits = box.traits, .in = x, .out = y, .scope = current_scope()};
+      return OpCall{
+          .kind = OpCall::Kind::forward, .op = box.op, .traits = box.traits, .in = x, .out = y, .scope = current_scope()};
     };
-    if (!ShapesOnly::on()) notify(call, [&] { box.op.forward(x, y); return true; });
+    if (!ShapesOnly::on())
+      notify(call, [&] {
+        box.op.forward(x, y);
+        return true;
+      });
     if (!tape) return y;
     if (tape->check_finite_ && !box.traits.may_be_infinite) check_finite(box.op, current_scope(), y, "its output");
     const size_t begin = tape->arena_used_;

@@ -27,7 +27,8 @@ struct Tagging final : Task {
     labels = label_names(splits, [](const Row& row, std::set<std::string>& names) {
       if (row.labels) names.insert(row.labels->begin(), row.labels->end());
     });
-    if (splits.labels.empty()) std::stable_partition(labels.begin(), labels.end(), [](const std::string& tag) { return tag == "O"; });
+    if (splits.labels.empty())
+      std::stable_partition(labels.begin(), labels.end(), [](const std::string& tag) { return tag == "O"; });
   }
   Dataset encode(const EncodingOptions& how) const override {
     Dataset data;

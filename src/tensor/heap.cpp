@@ -23,7 +23,7 @@ std::byte* map(size_t bytes) {
   const auto before = size_t(region - start), after = huge_page - before;
   if (before) munmap(start, before);
   if (after) munmap(region + bytes, after);
-  madvise(region, bytes, MADV_HUGEPAGE);          // a wish: where there are none, small pages do
+  madvise(region, bytes, MADV_HUGEPAGE);  // a wish: where there are none, small pages do
   return region;
 }
 
@@ -74,7 +74,7 @@ Storage* Heap::find(size_t bytes) {
 }
 
 Storage* Heap::take(size_t bytes) {
-  if (bytes > size_t{1} << 46) return nullptr;    // more than any address space has; keeps level within bounds
+  if (bytes > size_t{1} << 46) return nullptr;  // more than any address space has; keeps level within bounds
   bytes = rounded(bytes);
   Storage* block = find(bytes);
   if (!block) {

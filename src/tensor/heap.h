@@ -38,7 +38,10 @@ class Heap {
 
  private:
   static constexpr int lists_bits = 5, lists = 1 << lists_bits, levels = 40;
-  struct FreeList { int level; int list; };
+  struct FreeList {
+    int level;
+    int list;
+  };
   static FreeList place_of(size_t units);
   static size_t rounded(size_t bytes);
 
@@ -54,7 +57,7 @@ class Heap {
   uint64_t levels_used_ = 0;
   std::array<uint32_t, levels> lists_used_{};
   std::array<std::array<Storage*, lists>, levels> free_{};
-  std::vector<Storage*> regions_;                      // the lowest block of each
+  std::vector<Storage*> regions_;  // the lowest block of each
 };
 
 }  // namespace tapedeck

@@ -18,11 +18,14 @@ void add_into(const Tensor& to, const Tensor& from) {
 void multiply_into(const Tensor& c, const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed, bool accumulate) {
   const int64_t m = a.shape()[a_transposed], k = a.shape()[!a_transposed], n = b.shape()[!b_transposed];
   if (a.shape().rank() != 2 || b.shape().rank() != 2 || b.shape()[b_transposed] != k || c.shape() != Shape{m, n})
-    throw Error(ErrorKind::shape, text("multiply_into: ", a.shape().str(), " and ", b.shape().str(), " do not give ", c.shape().str()));
+    throw Error(ErrorKind::shape,
+                text("multiply_into: ", a.shape().str(), " and ", b.shape().str(), " do not give ", c.shape().str()));
   dispatch(c.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    const kernels::Gemm gemm{.m = m, .n = n, .k = k, .a_transposed = a_transposed, .b_transposed = b_transposed, .accumulate = accumulate};
-    const auto product = multiplies_bf16() && kernels::kernel_table<T>().gemm_bf16 ? kernels::kernel_table<T>().gemm_bf16 : kernels::kernel_table<T>().gemm;
+    const kernels::Gemm gemm{
+        .m = m, .n = n, .k = k, .a_transposed = a_transposed, .b_transposed = b_transposed, .accumulate = accumulate};
+    const auto product = multiplies_bf16() && kernels::kernel_table<T>().gemm_bf16 ? kernels::kernel_table<T>().gemm_bf16
+                                                                                   : kernels::kernel_table<T>().gemm;
     product(gemm, a.raw<T>(), b.raw<T>(), c.raw<T>(), nullptr);
   });
 }

@@ -16,7 +16,8 @@ template <class T>
 ValueSummary summarise(const Tensor& t) {
   const kernels::Summary s = kernels::kernel_table<T>().summarise(t.size(), t.raw<T>());
   const int64_t finite = t.size() - s.nan - s.infinite;
-  return {finite ? s.min : 0, finite ? s.max : 0, finite ? s.sum / double(finite) : 0, std::sqrt(s.squares), s.zeros, s.nan, s.infinite, s.first_bad};
+  return {finite ? s.min : 0, finite ? s.max : 0, finite ? s.sum / double(finite) : 0, std::sqrt(s.squares), s.zeros, s.nan,
+          s.infinite,         s.first_bad};
 }
 
 /// Whole numbers: indices and masks, which are small.
@@ -68,11 +69,16 @@ uint64_t hash_block(const std::byte* p, size_t bytes) {
 
 ValueSummary summarise(const Tensor& t) {
   switch (t.dtype()) {
-    case DType::f32: return summarise<float>(t);
-    case DType::f64: return summarise<double>(t);
-    case DType::i32: return summarise_whole(t.raw<int32_t>(), t.size());
-    case DType::u8: return summarise_whole(t.raw<uint8_t>(), t.size());
-    case DType::bf16: return {};
+    case DType::f32:
+      return summarise<float>(t);
+    case DType::f64:
+      return summarise<double>(t);
+    case DType::i32:
+      return summarise_whole(t.raw<int32_t>(), t.size());
+    case DType::u8:
+      return summarise_whole(t.raw<uint8_t>(), t.size());
+    case DType::bf16:
+      return {};
   }
   return {};
 }
@@ -93,7 +99,8 @@ uint64_t hash_bits(const void* data, size_t bytes, uint64_t start) {
     parts[size_t(begin / block)] = hash_block(p + begin, size_t(end - begin));
   });
   if (parts.size() == 1 && start == 0) return parts[0];
-  return hash_block(reinterpret_cast<const std::byte*>(parts.data()), parts.size() * sizeof(uint64_t)) ^ (start + bytes) * 0x9e3779b97f4a7c15u;
+  return hash_block(reinterpret_cast<const std::byte*>(parts.data()), parts.size() * sizeof(uint64_t)) ^
+         (start + bytes) * 0x9e3779b97f4a7c15u;
 }
 
 }  // namespace tapedeck

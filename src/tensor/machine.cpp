@@ -44,7 +44,8 @@ bool rounds_to_bf16 = false;
 // "always [madvise] never": the word in brackets.
 std::string huge_pages() {
   std::ifstream setting("/sys/kernel/mm/transparent_hugepage/enabled");
-  for (std::string word; setting >> word;) if (word.front() == '[') return word.substr(1, word.size() - 2);
+  for (std::string word; setting >> word;)
+    if (word.front() == '[') return word.substr(1, word.size() - 2);
   return "";
 }
 
@@ -86,7 +87,8 @@ bool can_multiply_bf16() { return kernels::kernel_table<float>().gemm_bf16 != nu
 bool multiplies_bf16() { return rounds_to_bf16; }
 
 void use_precision(std::string_view precision) {
-  if (precision != "f32" && precision != "bf16") throw Error(ErrorKind::value, text("there is no precision \"", precision, "\""), "f32 or bf16");
+  if (precision != "f32" && precision != "bf16")
+    throw Error(ErrorKind::value, text("there is no precision \"", precision, "\""), "f32 or bf16");
   if (precision == "bf16" && !can_multiply_bf16())
     throw Error(ErrorKind::value, text("this CPU cannot multiply bf16 (kernels in use: ", kernels::instruction_set(), ")"),
                 "set runtime.precision to f32; bf16 needs avx512_bf16");

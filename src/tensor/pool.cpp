@@ -80,7 +80,7 @@ void Pool::give(Storage* s) {
 }
 
 void* Pool::allocate(size_t bytes) {
-  Storage* s = take(bytes + alignment);           // its first line holds the way back
+  Storage* s = take(bytes + alignment);  // its first line holds the way back
   *reinterpret_cast<Storage**>(s->data) = s;
   return s->data + alignment;
 }

@@ -8,7 +8,10 @@ namespace {
 
 void print_axis(const Tensor& t, int axis, int64_t& next, int64_t limit, std::string& out) {
   if (axis == t.shape().rank()) {
-    if (next >= limit) { ++next; return; }
+    if (next >= limit) {
+      ++next;
+      return;
+    }
     char number[32];
     std::snprintf(number, sizeof number, "%.6g", t.item(next++));
     out += number;
@@ -16,7 +19,10 @@ void print_axis(const Tensor& t, int axis, int64_t& next, int64_t limit, std::st
   }
   out += '[';
   for (int64_t i = 0; i < t.shape()[axis]; ++i) {
-    if (next >= limit) { out += i ? ", ..." : "..."; break; }
+    if (next >= limit) {
+      out += i ? ", ..." : "...";
+      break;
+    }
     if (i) out += ", ";
     print_axis(t, axis + 1, next, limit, out);
   }

@@ -48,7 +48,7 @@ double best_rate(int count, double seconds, double unit, Body body) {
 
 template <class T>
 double fma_rate(double (*loop)(int64_t, T*), int count, double seconds) {
-  constexpr size_t line = 16;                                   // numbers between the sinks of two threads
+  constexpr size_t line = 16;  // numbers between the sinks of two threads
   std::vector<T> sinks(line * size_t(count));
   for (size_t thread = 0; thread < size_t(count); ++thread) sinks[thread * line] = T(0.5), sinks[thread * line + 1] = T(1);
   constexpr int64_t round = 1000;
@@ -59,7 +59,7 @@ double fma_rate(double (*loop)(int64_t, T*), int count, double seconds) {
 
 /// The kernel's own figure; the C library's guesses from the CPU's name and is wrong in virtual machines.
 size_t cache_bytes(int level, size_t otherwise) {
-  std::ifstream size("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(level) + "/size");   // "1024K"; 0, 1: level 1
+  std::ifstream size("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(level) + "/size");  // "1024K"; 0, 1: level 1
   size_t kibibytes = 0;
   return size >> kibibytes ? kibibytes << 10 : otherwise;
 }
@@ -81,7 +81,7 @@ size_t stream_bytes(MemoryLevel level, int count) {
 
 double triad_bandwidth(MemoryLevel level, int count, bool in_place, double seconds) {
   const int64_t arrays = in_place ? 1 : 3, n = int64_t(stream_bytes(level, count) / sizeof(float)) / (arrays * count);
-  std::vector<Tensor> data;                                     // one each: a large machine's exceed what a tensor may hold
+  std::vector<Tensor> data;  // one each: a large machine's exceed what a tensor may hold
   for (int thread = 0; thread < count; ++thread) data.push_back(Tensor::full({arrays, n}, 1));
   const auto triad = kernels::kernel_table<float>().triad;
   const double bytes = double(in_place ? 2 : 3) * sizeof(float) * double(n);

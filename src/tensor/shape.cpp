@@ -23,7 +23,8 @@ int Shape::axis(int a, const char* who) const {
 
 Shape Shape::without(int axis) const {
   Shape s;
-  for (int i = 0; i < rank_; ++i) if (i != axis) s.push(dims_[size_t(i)]);
+  for (int i = 0; i < rank_; ++i)
+    if (i != axis) s.push(dims_[size_t(i)]);
   return s;
 }
 

@@ -26,11 +26,20 @@ Tensor Tensor::empty(Shape shape, DType dtype) {
 Tensor Tensor::full(Shape shape, double value, DType dtype) {
   Tensor t = empty(shape, dtype);
   switch (dtype) {
-    case DType::f32: kernels::kernel_table<float>().fill(t.size(), float(value), t.raw<float>()); break;
-    case DType::f64: kernels::kernel_table<double>().fill(t.size(), value, t.raw<double>()); break;
-    case DType::i32: for (auto& v : t.data<int32_t>()) v = int32_t(value); break;
-    case DType::u8: for (auto& v : t.data<uint8_t>()) v = uint8_t(value); break;
-    case DType::bf16: throw Error(ErrorKind::dtype, "full: bf16 holds packed operands only");
+    case DType::f32:
+      kernels::kernel_table<float>().fill(t.size(), float(value), t.raw<float>());
+      break;
+    case DType::f64:
+      kernels::kernel_table<double>().fill(t.size(), value, t.raw<double>());
+      break;
+    case DType::i32:
+      for (auto& v : t.data<int32_t>()) v = int32_t(value);
+      break;
+    case DType::u8:
+      for (auto& v : t.data<uint8_t>()) v = uint8_t(value);
+      break;
+    case DType::bf16:
+      throw Error(ErrorKind::dtype, "full: bf16 holds packed operands only");
   }
   return t;
 }
@@ -44,11 +53,13 @@ Tensor Tensor::from(std::span<const T> values, Shape shape) {
   return t;
 }
 template <class T>
-Tensor Tensor::of(std::initializer_list<T> values, Shape shape) { return from(std::span<const T>(values.begin(), values.size()), shape); }
+Tensor Tensor::of(std::initializer_list<T> values, Shape shape) {
+  return from(std::span<const T>(values.begin(), values.size()), shape);
+}
 
-#define TAPEDECK_ELEMENT(T)                                         \
-  template Tensor Tensor::from<T>(std::span<const T>, Shape);       \
-  template Tensor Tensor::of<T>(std::initializer_list<T>, Shape);   \
+#define TAPEDECK_ELEMENT(T)                                       \
+  template Tensor Tensor::from<T>(std::span<const T>, Shape);     \
+  template Tensor Tensor::of<T>(std::initializer_list<T>, Shape); \
   template std::span<T> Tensor::data<T>() const;
 
 namespace {
@@ -124,10 +135,14 @@ double Tensor::item(int64_t i) const {
   if (!storage_->data) no_elements("item", shape_);
   if (i < 0 || i >= size()) throw Error(ErrorKind::index, text("item: index ", i, " is outside shape ", shape_.str()));
   switch (dtype_) {
-    case DType::f32: return double(raw<float>()[i]);
-    case DType::f64: return raw<double>()[i];
-    case DType::i32: return raw<int32_t>()[i];
-    case DType::u8: return raw<uint8_t>()[i];
+    case DType::f32:
+      return double(raw<float>()[i]);
+    case DType::f64:
+      return raw<double>()[i];
+    case DType::i32:
+      return raw<int32_t>()[i];
+    case DType::u8:
+      return raw<uint8_t>()[i];
     case DType::bf16: {
       const uint32_t bits = uint32_t(raw<uint16_t>()[i]) << 16;
       float f;
@@ -156,11 +171,20 @@ Tensor Tensor::to(DType dtype) const {
   for (int64_t i = 0, n = size(); i < n; ++i) {
     const double v = item(i);
     switch (dtype) {
-      case DType::f32: t.raw<float>()[i] = float(v); break;
-      case DType::f64: t.raw<double>()[i] = v; break;
-      case DType::i32: t.raw<int32_t>()[i] = int32_t(v); break;
-      case DType::u8: t.raw<uint8_t>()[i] = uint8_t(v); break;
-      case DType::bf16: throw Error(ErrorKind::dtype, "to: bf16 holds packed operands only");
+      case DType::f32:
+        t.raw<float>()[i] = float(v);
+        break;
+      case DType::f64:
+        t.raw<double>()[i] = v;
+        break;
+      case DType::i32:
+        t.raw<int32_t>()[i] = int32_t(v);
+        break;
+      case DType::u8:
+        t.raw<uint8_t>()[i] = uint8_t(v);
+        break;
+      case DType::bf16:
+        throw Error(ErrorKind::dtype, "to: bf16 holds packed operands only");
     }
   }
   return t;
@@ -176,7 +200,8 @@ Tensor Tensor::view(Shape shape) const {
 
 void Tensor::copy_from(const Tensor& o) const {
   if (o.shape_ != shape_ || o.dtype_ != dtype_)
-    throw Error(ErrorKind::shape, text("copy_from: ", name_of(o.dtype_), o.shape_.str(), " does not fit ", name_of(dtype_), shape_.str()));
+    throw Error(ErrorKind::shape,
+                text("copy_from: ", name_of(o.dtype_), o.shape_.str(), " does not fit ", name_of(dtype_), shape_.str()));
   if (const size_t bytes = size_t(size()) * size_of(dtype_)) std::memcpy(storage_->data, o.storage_->data, bytes);
 }
 

@@ -31,7 +31,10 @@ struct AdamW final : Optimizer {
       T *w = store_->values().raw<T>(), *g = store_->gradients().raw<T>(), *m = first_.raw<T>(), *v = second_.raw<T>();
       for (const ParameterRun& run : runs_) {
         const int64_t at = run.offset;
-        if (!run.trainable) { kernels::kernel_table<T>().fill(run.size, T(0), g + at); continue; }
+        if (!run.trainable) {
+          kernels::kernel_table<T>().fill(run.size, T(0), g + at);
+          continue;
+        }
         const double correction1 = 1 - std::pow(betas_[0], double(step)), correction2 = 1 - std::pow(betas_[1], double(step));
         const kernels::AdamW settings{run.lr * factor, betas_[0],   betas_[1],  epsilon_, run.weight_decay,
                                       correction1,     correction2, grad_scale, true};
@@ -47,7 +50,7 @@ struct AdamW final : Optimizer {
   double epsilon_ = 1e-8, weight_decay_ = 0.01;
   const ParamStore* store_ = nullptr;
   std::vector<ParameterRun> runs_;
-  Tensor first_, second_;                         // m and v, laid out as the value slab
+  Tensor first_, second_;  // m and v, laid out as the value slab
 };
 TAPEDECK_PART(Optimizer, AdamW, "adamw", "Adam with decoupled weight decay (Loshchilov and Hutter 2019).");
 

@@ -20,13 +20,17 @@ struct Ema final : WeightAverage {
     return 1 - (ramp ? std::min(decay, (1 + t) / (10 + t)) : decay);
   }
 };
-TAPEDECK_PART(WeightAverage, Ema, "ema", "mean <- decay mean + (1 - decay) weights after every update (Polyak and Juditsky 1992; Tarvainen and Valpola 2017).");
+TAPEDECK_PART(
+    WeightAverage, Ema, "ema",
+    "mean <- decay mean + (1 - decay) weights after every update (Polyak and Juditsky 1992; Tarvainen and Valpola 2017).");
 
 struct Swa final : WeightAverage {
   Duration start{75, Duration::Unit::percent}, every{1, Duration::Unit::epochs};
   void describe(Fields& f) override {
-    f("start", start, "where averaging begins; before, the weights themselves count").in({Duration::Unit::percent, Duration::Unit::epochs, Duration::Unit::steps});
-    f("every", every, "time between the weights that are averaged").in({Duration::Unit::epochs, Duration::Unit::steps, Duration::Unit::percent});
+    f("start", start, "where averaging begins; before, the weights themselves count")
+        .in({Duration::Unit::percent, Duration::Unit::epochs, Duration::Unit::steps});
+    f("every", every, "time between the weights that are averaged")
+        .in({Duration::Unit::epochs, Duration::Unit::steps, Duration::Unit::percent});
   }
   /// 1/n at the n-th sample, 0 between samples.
   double share(int64_t step, const StepCounts& counts) const override {
@@ -36,7 +40,8 @@ struct Swa final : WeightAverage {
     return (step - first) % period ? 0 : 1 / double((step - first) / period + 1);
   }
 };
-TAPEDECK_PART(WeightAverage, Swa, "swa", "Equal mean of the weights at regular distances from some point on (Izmailov et al. 2018).");
+TAPEDECK_PART(WeightAverage, Swa, "swa",
+              "Equal mean of the weights at regular distances from some point on (Izmailov et al. 2018).");
 
 }  // namespace
 
@@ -51,7 +56,8 @@ void AveragedWeights::update(int64_t step) {
     const T* w = store_.values().raw<T>();
     T* mean = mean_.raw<T>();
     if (share == 1) std::copy_n(w, mean_.size(), mean);
-    else for (int64_t i = 0; i < mean_.size(); ++i) mean[i] += T(share) * (w[i] - mean[i]);
+    else
+      for (int64_t i = 0; i < mean_.size(); ++i) mean[i] += T(share) * (w[i] - mean[i]);
   });
 }
 

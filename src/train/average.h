@@ -20,14 +20,18 @@ class AveragedWeights {
   const ParamStore& store_;
   const WeightAverage& average_;
   StepCounts counts_;
-  Tensor mean_;                                   // laid out like the values
+  Tensor mean_;  // laid out like the values
 };
 
 /// While it lives, the store holds the mean, if there is one.
 class Averaged {
  public:
-  explicit Averaged(std::optional<AveragedWeights>& weights) : weights_(weights) { if (weights_) weights_->swap(); }
-  ~Averaged() { if (weights_) weights_->swap(); }
+  explicit Averaged(std::optional<AveragedWeights>& weights) : weights_(weights) {
+    if (weights_) weights_->swap();
+  }
+  ~Averaged() {
+    if (weights_) weights_->swap();
+  }
   Averaged(const Averaged&) = delete;
 
  private:

@@ -106,7 +106,8 @@ void load_carried(const std::string& folder, const Carried& state) {
       problems.push_back(text(name, ": ", name_of(it->second.dtype()), it->second.shape().str(), ", but this run has ",
                               name_of(slab.dtype()), slab.shape().str()));
   }
-  for (auto& [name, tensor] : file.tensors) if (!state.count(name)) problems.push_back("this run has no " + in_quotes(name));
+  for (auto& [name, tensor] : file.tensors)
+    if (!state.count(name)) problems.push_back("this run has no " + in_quotes(name));
   if (!problems.empty()) misfit(path, problems);
   for (auto& [name, tensor] : file.tensors) state.at(name).copy_from(tensor);
 }
@@ -130,9 +131,7 @@ void verify_checkpoint(const std::string& folder) {
   const std::string path = folder + "/complete";
   try {
     if (read_file(path) == manifest(folder)) return;
-  } catch (const Error& e) {
-    throw Error(ErrorKind::checkpoint, text("the checkpoint is incomplete: ", e.message()), damaged);
-  }
+  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, text("the checkpoint is incomplete: ", e.message()), damaged); }
   const std::string said = read_file(path);
   for (const char* part : parts)
     if (said.find(text(part, ": ", checksum(folder + "/" + part), "\n")) == said.npos)
@@ -147,7 +146,8 @@ std::string CheckpointFolder::path_of(int64_t step) const { return folder_ + "/"
 
 std::vector<int64_t> CheckpointFolder::steps() const {
   std::vector<int64_t> all;
-  for (auto& name : list_folder(folder_)) if (const auto step = step_of(name)) all.push_back(*step);
+  for (auto& name : list_folder(folder_))
+    if (const auto step = step_of(name)) all.push_back(*step);
   std::sort(all.begin(), all.end());
   return all;
 }
@@ -157,7 +157,8 @@ std::string CheckpointFolder::save(const TrainState& state, const ParamStore& st
   const Carried slabs = all_carried(optimizer, extra_state);
   refuse_non_finite(state, store, optimizer.state());
   make_folders(folder_);
-  for (auto& name : list_folder(folder_)) if (is_hidden_leftover(name)) remove_all(folder_ + "/" + name);
+  for (auto& name : list_folder(folder_))
+    if (is_hidden_leftover(name)) remove_all(folder_ + "/" + name);
   const std::string path = path_of(state.step), hidden = hidden_name(path);
   try {
     make_folders(hidden);
@@ -175,7 +176,7 @@ std::string CheckpointFolder::save(const TrainState& state, const ParamStore& st
     throw;
   }
   sync_folder(folder_);
-  remove_all(hidden);                             // what was exchanged, if anything
+  remove_all(hidden);  // what was exchanged, if anything
   if (keep_.best > 0 && !state.ranking.empty()) point("best", state.ranking[0].step, state.ranking[0].value);
   std::optional<double> value;
   if (const auto split = state.last.find("validation"); split != state.last.end())
@@ -199,7 +200,7 @@ void CheckpointFolder::point(const std::string& which, int64_t step, std::option
 
 void CheckpointFolder::prune(const TrainState& state) const {
   const auto all = steps();
-  const int64_t last = std::max<int64_t>(1, keep_.last);          // the one just written is needed to resume
+  const int64_t last = std::max<int64_t>(1, keep_.last);  // the one just written is needed to resume
   const int64_t newer = std::count_if(all.begin(), all.end(), [&](int64_t s) { return s > state.step; });
   const int64_t first_kept = int64_t(all.size()) - newer - last;
   for (int64_t i = 0; i < int64_t(all.size()); ++i) {
@@ -214,7 +215,8 @@ void CheckpointFolder::prune(const TrainState& state) const {
 }
 
 std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, ParamStore& store, Optimizer& optimizer,
-                                                   const std::function<void(const std::string&)>& note, const Carried& extra_state) {
+                                                   const std::function<void(const std::string&)>& note,
+                                                   const Carried& extra_state) {
   auto all = steps();
   if (all.empty()) return {};
   std::string first_problem;
@@ -254,7 +256,8 @@ Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store
       problems.push_back(
           text("parameter ", p.path, " holds ", name_of(it->second->dtype()), ", the model needs ", name_of(store.dtype())));
   }
-  for (auto& [name, tensor] : file.tensors) if (!store.find(name)) problems.push_back("the model has no parameter " + name);
+  for (auto& [name, tensor] : file.tensors)
+    if (!store.find(name)) problems.push_back("the model has no parameter " + name);
   if (!problems.empty()) misfit(path, problems);
   const Tensor values = Tensor::zeros(store.values().shape(), store.dtype());
   for (auto& p : store.all()) {
@@ -277,9 +280,7 @@ std::string find_checkpoint(const std::string& run_folder, const std::string& wh
     const auto* member = json.find("path");
     if (member && member->value.is(Json::Kind::string) && step_of(member->value.string))
       return folder + "/" + member->value.string;
-  } catch (const Error& e) {
-    throw Error(ErrorKind::checkpoint, e.message(), hint);
-  }
+  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, e.message(), hint); }
   throw Error(ErrorKind::checkpoint, text(path, ": names no checkpoint"), hint);
 }
 

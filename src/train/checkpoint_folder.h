@@ -32,11 +32,11 @@ class CheckpointFolder {
  private:
   void point(const std::string& which, int64_t step, std::optional<double> value) const;
   void prune(const TrainState& state) const;
-  std::vector<int64_t> steps() const;             // rising
+  std::vector<int64_t> steps() const;  // rising
 
   std::string folder_;
   CheckpointOptions::Keep keep_;
-  std::string metric_;                            // "validation/accuracy"
+  std::string metric_;  // "validation/accuracy"
 };
 
 /// Throws Error{checkpoint} when a file is missing or differs from what `complete` says.

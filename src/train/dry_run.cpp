@@ -30,7 +30,7 @@ DryRun dry_run(const TrainSetup& setup) {
   const auto examples = longest_batch(*setup.train, setup.training->batch_size);
   StepRecord record;
   std::array<double, 3> seconds{};
-  runner.run(examples, 0, 0, record);             // warms the buffers
+  runner.run(examples, 0, 0, record);  // warms the buffers
   for (size_t i = 0; i < seconds.size(); ++i) {
     const auto start = Clock::now();
     runner.run(examples, int64_t(i) + 1, setup.schedule->factor(0, plan.counts), record);

@@ -61,7 +61,8 @@ void Evaluator::add(const std::string& name, const Task& task) {
 void Evaluator::add(const Choice<Metric>& probe, const Task& task) {
   const std::string name(probe.name());
   if (std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return m.name == name; }))
-    throw Error(ErrorKind::config, text("evaluation.probes: ", in_quotes(name), " is measured already"), "name every metric once");
+    throw Error(ErrorKind::config, text("evaluation.probes: ", in_quotes(name), " is measured already"),
+                "name every metric once");
   add(name, *probe, task);
 }
 
@@ -72,7 +73,9 @@ void Evaluator::add(const std::string& name, const Metric& metric, const Task& t
 }
 
 std::string mismatch(const Metric& metric, const std::string& name, const Task& task) {
-  return measures(metric, task) ? "" : text("metric ", in_quotes(name), " does not measure ", task.noun(), ", which the data have as labels");
+  return measures(metric, task)
+             ? ""
+             : text("metric ", in_quotes(name), " does not measure ", task.noun(), ", which the data have as labels");
 }
 
 std::vector<std::string> suited_metrics(const Task& task) {
@@ -86,7 +89,8 @@ Values Evaluator::measure(const Dataset& data) const {
   const bool labelled = has_labels(data);
   const auto wanted = [&](const Named& m) { return labelled || !m.metric->reads_labels(); };
   if (data.size() == 0 || std::none_of(metrics_.begin(), metrics_.end(), wanted)) return {};
-  const bool embeddings = std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return wanted(m) && m.metric->reads_embeddings(); });
+  const bool embeddings =
+      std::any_of(metrics_.begin(), metrics_.end(), [&](auto& m) { return wanted(m) && m.metric->reads_embeddings(); });
   const Loss& loss = setup_.objective->task();
   const int64_t batch_size = setup_.evaluation->batch_size;
   const Predictions p = predict(*setup_.model, *setup_.store, loss, data, batch_size, setup_.stop_signal, embeddings);
@@ -94,7 +98,8 @@ Values Evaluator::measure(const Dataset& data) const {
   for (const Named& m : metrics_) {
     if (!wanted(m)) continue;
     if (m.metric->reads_outputs() && !p.outputs)
-      throw Error(ErrorKind::config, text("metric ", in_quotes(m.name), " reads what the model answers, but this model answers only with vectors"),
+      throw Error(ErrorKind::config,
+                  text("metric ", in_quotes(m.name), " reads what the model answers, but this model answers only with vectors"),
                   "use metrics of embeddings such as knn_accuracy, uniformity or effective_rank, or a model with a head");
     m.metric->measure({*setup_.model, *setup_.store, loss, data, batch_size, setup_.stop_signal, p}, m.name, values);
   }

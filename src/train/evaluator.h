@@ -20,7 +20,8 @@ class Evaluator {
   /// Resolves the metrics by name; throws Error{config} for an unknown one or one that does not suit the labels.
   explicit Evaluator(const TrainSetup& setup);
 
-  /// "loss" and every metric over the data; those that read labels only where an example has one. Throws Interrupted on a stop signal.
+  /// "loss" and every metric over the data; those that read labels only where an example has one. Throws Interrupted on a stop
+  /// signal.
   Values measure(const Dataset& data) const;
   const std::string& best_metric() const { return best_; }
   /// Better by more than min_change; NaN is never better.
@@ -28,12 +29,15 @@ class Evaluator {
   bool better(double value, double than) const { return higher_ ? value > than : value < than; }
 
  private:
-  struct Named { std::string name; const Metric* metric; };
+  struct Named {
+    std::string name;
+    const Metric* metric;
+  };
   void add(const std::string& name, const Task& task);
   void add(const Choice<Metric>& probe, const Task& task);
   void add(const std::string& name, const Metric& metric, const Task& task);
   const TrainSetup& setup_;
-  std::vector<std::unique_ptr<Metric>> made_;     // those that were given by name
+  std::vector<std::unique_ptr<Metric>> made_;  // those that were given by name
   std::vector<Named> metrics_;
   std::string best_;
   bool higher_ = true;

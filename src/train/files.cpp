@@ -21,9 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail_with(int code, std::string_view what, const std::string& path) {
-  const char* hint = code == ENOSPC || code == EDQUOT ? "free some space, or write to another disk"
-                       : code == EACCES || code == EPERM || code == EROFS ? "check the permissions, or choose another folder"
-                       : code == ENOENT ? "check the path" : "";
+  const char* hint = code == ENOSPC || code == EDQUOT                   ? "free some space, or write to another disk"
+                     : code == EACCES || code == EPERM || code == EROFS ? "check the permissions, or choose another folder"
+                     : code == ENOENT                                   ? "check the path"
+                                                                        : "";
   throw Error(ErrorKind::data, text(path, ": ", what, ": ", std::strerror(code)), hint);
 }
 
@@ -31,7 +32,8 @@ namespace fs = std::filesystem;
 template <class Call>
 auto retried(Call call) {
   decltype(call()) result;
-  do result = call(); while (result < 0 && errno == EINTR);
+  do result = call();
+  while (result < 0 && errno == EINTR);
   return result;
 }
 
@@ -60,7 +62,9 @@ File File::create(const std::string& path) {
 }
 
 File::File(File&& other) noexcept : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, -1)) {}
-File::~File() { if (handle_ >= 0) ::close(handle_); }
+File::~File() {
+  if (handle_ >= 0) ::close(handle_);
+}
 void File::fail(std::string_view what) const { fail_with(errno, what, path_); }
 
 int64_t File::size() const {
@@ -88,7 +92,9 @@ void File::read(std::span<std::byte> bytes) {
   }
 }
 
-void File::sync() { if (retried([&] { return ::fsync(handle_); }) < 0) fail("cannot be synced to disk"); }
+void File::sync() {
+  if (retried([&] { return ::fsync(handle_); }) < 0) fail("cannot be synced to disk");
+}
 
 void File::close() {
   const int handle = std::exchange(handle_, -1);
@@ -113,7 +119,7 @@ void sync_folder(const std::string& path) {
   const int result = retried([&] { return ::fsync(handle); });
   const int code = errno;
   ::close(handle);
-  if (result < 0 && code != EINVAL) fail_with(code, "cannot be synced to disk", path);   // EINVAL: a file system without it
+  if (result < 0 && code != EINVAL) fail_with(code, "cannot be synced to disk", path);  // EINVAL: a file system without it
 }
 
 void rename_path(const std::string& from, const std::string& to) {

@@ -44,8 +44,8 @@ void write_file(const std::string& path, Body&& body);
 template <class Body>
 void replace_file(const std::string& path, Body&& body);
 
-std::string hidden_name(const std::string& path);     // "a/.b.tmp-4711" for "a/b"
-bool is_hidden_leftover(std::string_view name);       // ".b.tmp-4711"
+std::string hidden_name(const std::string& path);  // "a/.b.tmp-4711" for "a/b"
+bool is_hidden_leftover(std::string_view name);    // ".b.tmp-4711"
 std::string parent_of(const std::string& path);
 void sync_folder(const std::string& path);
 void rename_path(const std::string& from, const std::string& to);
@@ -54,7 +54,7 @@ void exchange_paths(const std::string& a, const std::string& b);
 void make_folders(const std::string& path);
 void remove_quietly(const std::string& path) noexcept;
 void remove_all(const std::string& path);
-std::vector<std::string> list_folder(const std::string& path);   // names, sorted; empty when there is no such folder
+std::vector<std::string> list_folder(const std::string& path);  // names, sorted; empty when there is no such folder
 
 }  // namespace tapedeck
 

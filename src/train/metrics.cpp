@@ -45,7 +45,8 @@ struct Accuracy final : Metric {
     return share(right, labelled);
   }
 };
-TAPEDECK_PART(Metric, Accuracy, "accuracy", "Share of examples (of tokens or words, where each has a class) whose predicted class is the label.");
+TAPEDECK_PART(Metric, Accuracy, "accuracy",
+              "Share of examples (of tokens or words, where each has a class) whose predicted class is the label.");
 
 struct F1 final : Metric {
   double compute(const Predictions& p) const override {
@@ -83,10 +84,12 @@ struct OfSets : Metric {
 struct MicroF1 final : OfSets {
   double compute(const Predictions& p) const override {
     const SetCounts counts(p);
-    return share(2 * std::accumulate(counts.right.begin(), counts.right.end(), 0.0), std::accumulate(counts.all.begin(), counts.all.end(), 0.0));
+    return share(2 * std::accumulate(counts.right.begin(), counts.right.end(), 0.0),
+                 std::accumulate(counts.all.begin(), counts.all.end(), 0.0));
   }
 };
-TAPEDECK_PART(Metric, MicroF1, "micro_f1", "2 TP / (2 TP + FP + FN) over all classes of all texts together: large classes count more.");
+TAPEDECK_PART(Metric, MicroF1, "micro_f1",
+              "2 TP / (2 TP + FP + FN) over all classes of all texts together: large classes count more.");
 
 struct MacroF1 final : OfSets {
   double compute(const Predictions& p) const override {
@@ -100,7 +103,8 @@ struct MacroF1 final : OfSets {
     return share(sum, present);
   }
 };
-TAPEDECK_PART(Metric, MacroF1, "macro_f1", "Mean over the classes that occur of 2 TP / (2 TP + FP + FN): every class counts the same.");
+TAPEDECK_PART(Metric, MacroF1, "macro_f1",
+              "Mean over the classes that occur of 2 TP / (2 TP + FP + FN): every class counts the same.");
 
 struct SpanF1 final : Metric {
   bool measures(Form form) const override { return form == Form::spans; }
@@ -115,7 +119,8 @@ struct SpanF1 final : Metric {
   }
 };
 TAPEDECK_PART(Metric, SpanF1, "span_f1",
-              "2 TP / (found + marked) over all spans of the split: first token, last token and type must all be right (micro, as CoNLL counts).");
+              "2 TP / (found + marked) over all spans of the split: first token, last token and type must all be right (micro, "
+              "as CoNLL counts).");
 
 struct Matthews final : Metric {
   double compute(const Predictions& p) const override {
@@ -180,7 +185,9 @@ struct Perplexity final : OfLikelihood {
 TAPEDECK_PART(Metric, Perplexity, "perplexity", "exp(mean of -log p(next token)): between so many tokens the model hesitates.");
 
 struct BitsPerCharacter final : OfLikelihood {
-  double compute(const Predictions& p) const override { return p.nll / double(p.label.size()) / std::numbers::ln2 / p.characters; }
+  double compute(const Predictions& p) const override {
+    return p.nll / double(p.label.size()) / std::numbers::ln2 / p.characters;
+  }
 };
 TAPEDECK_PART(Metric, BitsPerCharacter, "bits_per_character",
               "Mean of -log2 p(next token), divided by the mean number of characters of a token: comparable between tokenizers.");

@@ -19,7 +19,9 @@ struct AdversarialAccuracy final : Metric {
 
   void describe(Fields& f) override {
     f("adversary", adversary, "who attacks, where, in which norm; its epsilon and step_size are scaled to each of epsilons");
-    f("epsilons", epsilons, "lengths of the shift; each gives a value of its own, 0 the accuracy without attack").at_least(0).length(1, 32);
+    f("epsilons", epsilons, "lengths of the shift; each gives a value of its own, 0 the accuracy without attack")
+        .at_least(0)
+        .length(1, 32);
     f("sample", sample, "so many examples at most").at_least(1);
   }
 
@@ -36,7 +38,8 @@ struct AdversarialAccuracy final : Metric {
     Tape tape;
     for (int64_t begin = 0; begin < std::ssize(order); begin += what.batch_size) {
       if (what.stop && *what.stop) throw Interrupted{*what.stop};
-      const Batch batch = collate(what.data, order, begin, std::min(std::ssize(order), begin + what.batch_size), what.store.dtype());
+      const Batch batch =
+          collate(what.data, order, begin, std::min(std::ssize(order), begin + what.batch_size), what.store.dtype());
       if (!batch.labels) continue;
       Step step(tape, what.model, what.store, what.loss, batch, root_key(0) / "adversarial_accuracy", 0, Mode::evaluate);
       step.watch(scaled->at);

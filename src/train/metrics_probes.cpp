@@ -57,7 +57,8 @@ struct DropoutGap final : Metric {
   }
 };
 TAPEDECK_PART(Metric, DropoutGap, "dropout_gap",
-              "Mean |f_eval(x) - mean over masks of f_train(x)|: what averaging weights misses of averaging models (Liang et al. 2021, section 3).");
+              "Mean |f_eval(x) - mean over masks of f_train(x)|: what averaging weights misses of averaging models (Liang et al. "
+              "2021, section 3).");
 
 struct TokenNoise final : Metric {
   enum class Kind { replace, drop };
@@ -65,7 +66,8 @@ struct TokenNoise final : Metric {
   Kind kind = Kind::replace;
   void describe(Fields& f) override {
     f("rates", rates, "shares of the tokens that change; each gives a value of its own").range(0, 1).length(1, 32);
-    f.names("kind", kind, {{"replace", Kind::replace}, {"drop", Kind::drop}}, "a random token of the split in its place, or nothing");
+    f.names("kind", kind, {{"replace", Kind::replace}, {"drop", Kind::drop}},
+            "a random token of the split in its place, or nothing");
   }
   bool measures(Form form) const override { return form == Form::classes || form == Form::numbers; }
 
@@ -74,7 +76,8 @@ struct TokenNoise final : Metric {
     for (const Example& e : what.data.examples) every.insert(every.end(), e.ids.begin(), e.ids.end());
     for (double rate : rates) {
       Dataset noisy = what.data;
-      for (size_t i = 0; i < noisy.examples.size(); ++i) disturb(noisy.examples[i], noisy.pairs, rate, every, root_key(0) / "token_noise" / int64_t(i));
+      for (size_t i = 0; i < noisy.examples.size(); ++i)
+        disturb(noisy.examples[i], noisy.pairs, rate, every, root_key(0) / "token_noise" / int64_t(i));
       const Predictions p = predict(what.model, what.store, what.loss, noisy, what.batch_size, what.stop);
       values[text(name, "@", rate)] = p.target.empty() ? accuracy(p) : spearman(p.score, p.target);
     }

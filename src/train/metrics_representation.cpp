@@ -59,7 +59,8 @@ struct Alignment final : OfEmbeddings {
   }
 };
 TAPEDECK_PART(Metric, Alignment, "alignment",
-              "Mean |x - y|^power of positive pairs of normalised vectors: pairs with a high score, or two of one class (Wang and Isola 2020).");
+              "Mean |x - y|^power of positive pairs of normalised vectors: pairs with a high score, or two of one class (Wang "
+              "and Isola 2020).");
 
 struct Uniformity final : OfEmbeddings {
   double t = 2;
@@ -73,7 +74,8 @@ struct Uniformity final : OfEmbeddings {
   double compute(const Predictions& p) const override { return uniformity(first_rows(p.embeddings, sample), t).item(); }
 };
 TAPEDECK_PART(Metric, Uniformity, "uniformity",
-              "log mean e^(-t |x - y|^2) over pairs of normalised vectors; about -2t when they spread over the whole sphere (Wang and Isola 2020).");
+              "log mean e^(-t |x - y|^2) over pairs of normalised vectors; about -2t when they spread over the whole sphere "
+              "(Wang and Isola 2020).");
 
 struct Anisotropy final : OfEmbeddings {
   bool self_pairs = false, absolute = false;
@@ -88,7 +90,8 @@ struct Anisotropy final : OfEmbeddings {
     return absolute ? std::abs(value) : value;
   }
 };
-TAPEDECK_PART(Metric, Anisotropy, "anisotropy", "Mean cosine of two different vectors: 0 spread out, 1 all in one direction (Ethayarajh 2019).");
+TAPEDECK_PART(Metric, Anisotropy, "anisotropy",
+              "Mean cosine of two different vectors: 0 spread out, 1 all in one direction (Ethayarajh 2019).");
 
 struct KnnAccuracy final : OfEmbeddings {
   int64_t k = 5;
@@ -104,14 +107,16 @@ struct KnnAccuracy final : OfEmbeddings {
     values[name] = knn_accuracy(what.data.texts == 1 ? z : gather(z, indices(first)), labels, k);
   }
 };
-TAPEDECK_PART(Metric, KnnAccuracy, "knn_accuracy", "Share of examples whose k nearest others in the split, by cosine, vote for their class.");
+TAPEDECK_PART(Metric, KnnAccuracy, "knn_accuracy",
+              "Share of examples whose k nearest others in the split, by cosine, vote for their class.");
 
 struct EffectiveRank final : OfEmbeddings {
   bool reads_labels() const override { return false; }
   double compute(const Predictions& p) const override { return effective_rank(p.embeddings); }
 };
 TAPEDECK_PART(Metric, EffectiveRank, "effective_rank",
-              "exp of the entropy of the normalised singular values of the matrix of vectors: how many directions they use (Roy and Vetterli 2007).");
+              "exp of the entropy of the normalised singular values of the matrix of vectors: how many directions they use (Roy "
+              "and Vetterli 2007).");
 
 struct CalibrationError final : Metric {
   int64_t bins = 15;

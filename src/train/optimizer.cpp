@@ -43,7 +43,9 @@ void ParameterGroup::describe(Fields& f) {
 
 void Optimizer::describe_groups(Fields& f) {
   f.list("groups", groups, "other settings for parameters that match a pattern; later groups win");
-  f("layer_decay", layer_decay, "each layer learns at this share of the rate of the layer above it, the embeddings lowest of all").above(0).range(0, 1);
+  f("layer_decay", layer_decay, "each layer learns at this share of the rate of the layer above it, the embeddings lowest of all")
+      .above(0)
+      .range(0, 1);
 }
 
 double layer_scale(std::string_view path, int64_t layers, double layer_decay) {
@@ -53,11 +55,14 @@ double layer_scale(std::string_view path, int64_t layers, double layer_decay) {
 }
 
 std::vector<ParameterRun> parameter_runs(const ParamStore& store, const Optimizer& optimizer, double weight_decay) {
-  struct Settings { double lr, lr_scale, weight_decay; };
+  struct Settings {
+    double lr, lr_scale, weight_decay;
+  };
   std::vector<Settings> settings;
   int64_t layers = 0;
   for (auto& p : store.all()) layers = std::max(layers, layer_of(p.path).value_or(-1) + 1);
-  for (auto& p : store.all()) settings.push_back({optimizer.lr, layer_scale(p.path, layers, optimizer.layer_decay), weight_decay});
+  for (auto& p : store.all())
+    settings.push_back({optimizer.lr, layer_scale(p.path, layers, optimizer.layer_decay), weight_decay});
   for (auto& group : optimizer.groups) {
     for (int32_t i : store.match(group.match, "optimizer.groups")) {
       Settings& s = settings[size_t(i)];
@@ -80,10 +85,11 @@ double gradient_norm(const ParamStore& store) {
     using T = decltype(tag);
     const auto all = store.all();
     double sum = 0;
-    for (size_t i = 0, next; i < all.size(); i = next) {          // one call per run of trainable parameters
+    for (size_t i = 0, next; i < all.size(); i = next) {  // one call per run of trainable parameters
       for (next = i + 1; next < all.size() && all[next].trainable == all[i].trainable;) ++next;
       if (!all[i].trainable) continue;
-      sum += kernels::kernel_table<T>().sum_squares(end_of(store, next - 1) - all[i].offset, store.gradients().raw<T>() + all[i].offset);
+      sum += kernels::kernel_table<T>().sum_squares(end_of(store, next - 1) - all[i].offset,
+                                                    store.gradients().raw<T>() + all[i].offset);
     }
     return std::sqrt(sum);
   });
@@ -94,7 +100,8 @@ int32_t first_non_finite_gradient(const ParamStore& store) {
     using T = decltype(tag);
     const auto all = store.all();
     for (size_t i = 0; i < all.size(); ++i)
-      if (all[i].trainable && kernels::kernel_table<T>().first_non_finite(all[i].shape.size(), all[i].gradient.template raw<T>()) >= 0)
+      if (all[i].trainable &&
+          kernels::kernel_table<T>().first_non_finite(all[i].shape.size(), all[i].gradient.template raw<T>()) >= 0)
         return int32_t(i);
     return int32_t{-1};
   });

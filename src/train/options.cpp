@@ -10,8 +10,9 @@ void TrainingOptions::describe(Fields& f) {
   f("batch_size", batch_size, "examples per update").range(1, 1 << 24);
   f("micro_batch_size", micro_batch_size, "examples per forward pass: the same update with less memory; default batch_size")
       .at_least(1);
-  f("recompute", recompute, "patterns over layers (encoder.layers.*) whose activations are computed again in the backward pass instead of "
-                            "kept: the same bits, less memory, about a third more time");
+  f("recompute", recompute,
+    "patterns over layers (encoder.layers.*) whose activations are computed again in the backward pass instead of "
+    "kept: the same bits, less memory, about a third more time");
   f("sampler", sampler, "order of the examples");
   f.list("penalties", penalties, "what weights cost by themselves, and how long they may grow");
   f("clip_grad_norm", clip_grad_norm, "largest Euclidean norm of the gradient of all parameters; longer ones are scaled down")

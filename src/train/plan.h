@@ -8,7 +8,7 @@ namespace tapedeck {
 
 struct Plan {
   StepCounts counts;
-  int64_t evaluate_every = 0, save_every = 0;     // in steps
+  int64_t evaluate_every = 0, save_every = 0;  // in steps
   bool evaluation_due(int64_t step) const { return step > 0 && (step % evaluate_every == 0 || step == counts.total); }
   bool checkpoint_due(int64_t step) const { return step > 0 && (step % save_every == 0 || step == counts.total); }
 };

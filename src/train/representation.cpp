@@ -39,7 +39,8 @@ int32_t vote(std::vector<std::pair<double, int32_t>>& neighbours, int64_t k) {
   std::map<int32_t, int64_t> votes;
   for (auto it = neighbours.begin(); it != last; ++it) ++votes[it->second];
   int32_t winner = neighbours[0].second;
-  for (auto it = neighbours.begin(); it != last; ++it) if (votes[it->second] > votes[winner]) winner = it->second;
+  for (auto it = neighbours.begin(); it != last; ++it)
+    if (votes[it->second] > votes[winner]) winner = it->second;
   return winner;
 }
 
@@ -82,7 +83,8 @@ double anisotropy(const Tensor& z, bool with_self) {
 double knn_accuracy(const Tensor& z, std::span<const int32_t> labels, int64_t k) {
   const Tensor unit = normalize(z);
   std::vector<int64_t> rows;
-  for (size_t i = 0; i < labels.size(); ++i) if (labels[i] >= 0) rows.push_back(int64_t(i));
+  for (size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] >= 0) rows.push_back(int64_t(i));
   if (rows.size() < 2) return nan;
   const int64_t d = unit.shape()[1];
   std::vector<std::pair<double, int32_t>> neighbours;
@@ -106,10 +108,12 @@ std::vector<double> symmetric_eigenvalues(const Tensor& matrix) {
   for (double v : a) whole += v * v;
   for (int sweep = 0; sweep < 64; ++sweep) {
     double off = 0;
-    for (int64_t p = 0; p < d; ++p) for (int64_t q = p + 1; q < d; ++q) off += a[size_t(p * d + q)] * a[size_t(p * d + q)];
+    for (int64_t p = 0; p < d; ++p)
+      for (int64_t q = p + 1; q < d; ++q) off += a[size_t(p * d + q)] * a[size_t(p * d + q)];
     if (off <= 1e-30 * whole) break;
     for (int64_t p = 0; p < d; ++p)
-      for (int64_t q = p + 1; q < d; ++q) if (a[size_t(p * d + q)] != 0) rotate(a, d, p, q);
+      for (int64_t q = p + 1; q < d; ++q)
+        if (a[size_t(p * d + q)] != 0) rotate(a, d, p, q);
   }
   std::vector<double> values;
   for (int64_t p = 0; p < d; ++p) values.push_back(a[size_t(p * d + p)]);
@@ -120,9 +124,10 @@ std::vector<double> symmetric_eigenvalues(const Tensor& matrix) {
 double effective_rank(const Tensor& z) {
   const bool tall = z.shape()[0] >= z.shape()[1];
   const std::vector<double> squares = symmetric_eigenvalues(matmul(z, z, tall, !tall));
-  const double least = squares.empty() ? 0 : squares[0] * 1e-14 * double(squares.size());   // rounding, not rank
+  const double least = squares.empty() ? 0 : squares[0] * 1e-14 * double(squares.size());  // rounding, not rank
   double total = 0, entropy = 0;
-  for (double v : squares) if (v > least) total += std::sqrt(v);
+  for (double v : squares)
+    if (v > least) total += std::sqrt(v);
   if (total == 0) return 0;
   for (double v : squares) {
     if (v <= least) continue;
@@ -132,8 +137,11 @@ double effective_rank(const Tensor& z) {
   return std::exp(entropy);
 }
 
-double expected_calibration_error(std::span<const std::vector<double>> probabilities, std::span<const int32_t> labels, int64_t bins) {
-  struct Bin { double right = 0, confidence = 0; };
+double expected_calibration_error(std::span<const std::vector<double>> probabilities, std::span<const int32_t> labels,
+                                  int64_t bins) {
+  struct Bin {
+    double right = 0, confidence = 0;
+  };
   std::vector<Bin> table(size_t(bins), Bin{});
   double labelled = 0, error = 0;
   for (size_t i = 0; i < labels.size(); ++i) {

@@ -44,13 +44,16 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
   }
   bool key(string_t& key) override {
     switch (state_) {
-      case State::top: return top_key(key);
-      case State::entry: return entry_key(key);
+      case State::top:
+        return top_key(key);
+      case State::entry:
+        return entry_key(key);
       case State::metadata:
         last_key_ = key;
         if (!metadata.emplace(key, "").second) return stop(text("__metadata__ holds \"", key, "\" twice"));
         return enter(State::metadata_text);
-      default: return unexpected("a key");
+      default:
+        return unexpected("a key");
     }
   }
   bool string(string_t& value) override {
@@ -61,7 +64,8 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
     if (state_ != State::dtype) return unexpected("a string");
     constexpr std::pair<std::string_view, DType> known[] = {
         {"F32", DType::f32}, {"F64", DType::f64}, {"I32", DType::i32}, {"U8", DType::u8}};
-    for (auto [name, dtype] : known) if (name == value) entries.back().dtype = dtype;
+    for (auto [name, dtype] : known)
+      if (name == value) entries.back().dtype = dtype;
     if (!entries.back().dtype) return stop(text(tensor(), ": dtype ", value.substr(0, 20), " is not one of F32, F64, I32, U8"));
     return enter(State::entry);
   }
@@ -102,11 +106,30 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   enum class State {
-    start, top, entry_value, entry, dtype, shape_value, shape, range_value, range, metadata_value, metadata, metadata_text, done
+    start,
+    top,
+    entry_value,
+    entry,
+    dtype,
+    shape_value,
+    shape,
+    range_value,
+    range,
+    metadata_value,
+    metadata,
+    metadata_text,
+    done
   };
 
-  bool enter(State state) { state_ = state; numbers_ = 0; return true; }
-  bool stop(std::string why) { problem = std::move(why); return false; }
+  bool enter(State state) {
+    state_ = state;
+    numbers_ = 0;
+    return true;
+  }
+  bool stop(std::string why) {
+    problem = std::move(why);
+    return false;
+  }
   bool unexpected(std::string_view what) { return stop(text(tensor(), ": ", what, " where the format has none")); }
   std::string tensor() const { return entries.empty() ? "the header" : "tensor " + entries.back().name; }
 
@@ -151,7 +174,8 @@ Header parse_header(const std::string& path, const std::string& text_of_header) 
 /// Bytes of the tensor, or -1 when the product leaves 64 bits.
 int64_t bytes_of(const Entry& e) {
   int64_t bytes = int64_t(size_of(*e.dtype));
-  for (int i = 0; i < e.shape.rank(); ++i) if (__builtin_mul_overflow(bytes, e.shape[i], &bytes)) return -1;
+  for (int i = 0; i < e.shape.rank(); ++i)
+    if (__builtin_mul_overflow(bytes, e.shape[i], &bytes)) return -1;
   return bytes;
 }
 

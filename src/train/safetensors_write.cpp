@@ -15,11 +15,16 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 
 std::string_view stored_name(DType t, const std::string& tensor) {
   switch (t) {
-    case DType::f32: return "F32";
-    case DType::f64: return "F64";
-    case DType::i32: return "I32";
-    case DType::u8: return "U8";
-    case DType::bf16: break;
+    case DType::f32:
+      return "F32";
+    case DType::f64:
+      return "F64";
+    case DType::i32:
+      return "I32";
+    case DType::u8:
+      return "U8";
+    case DType::bf16:
+      break;
   }
   throw Error(ErrorKind::dtype, text("tensor ", tensor, ": ", name_of(t), " is not written to files"), "convert it to f32");
 }

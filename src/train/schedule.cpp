@@ -21,7 +21,10 @@ void describe_warmup(Fields& f, Duration& warmup) {
 }
 
 /// Factor of the warm-up, or the share of the steps after it that are done.
-struct Phase { bool warming; double value; };
+struct Phase {
+  bool warming;
+  double value;
+};
 Phase place(const Schedule& schedule, int64_t step, const StepCounts& counts) {
   const int64_t warmup = counts.steps(schedule.warmup, "schedule.warmup");
   if (step < warmup) return {true, double(step) / double(warmup)};
@@ -84,13 +87,20 @@ TAPEDECK_PART(Schedule, Cosine, "cosine",
 
 int64_t StepCounts::steps(const Duration& duration, const char* what) const {
   switch (duration.unit) {
-    case Unit::none: return 0;
-    case Unit::steps: return round_up(duration.amount);
-    case Unit::epochs: return round_up(duration.amount * double(per_epoch));
-    case Unit::evaluations: return round_up(duration.amount * double(evaluation));
-    case Unit::examples: return round_up(duration.amount / double(batch_size));
-    case Unit::percent: return round_up(duration.amount * double(total) / 100);
-    case Unit::seconds: break;
+    case Unit::none:
+      return 0;
+    case Unit::steps:
+      return round_up(duration.amount);
+    case Unit::epochs:
+      return round_up(duration.amount * double(per_epoch));
+    case Unit::evaluations:
+      return round_up(duration.amount * double(evaluation));
+    case Unit::examples:
+      return round_up(duration.amount / double(batch_size));
+    case Unit::percent:
+      return round_up(duration.amount * double(total) / 100);
+    case Unit::seconds:
+      break;
   }
   throw Error(ErrorKind::config, text(what, " cannot be given in seconds: \"", duration.str(), "\""),
               "give it in steps or epochs");

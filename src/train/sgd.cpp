@@ -32,7 +32,10 @@ struct Sgd final : Optimizer {
       T *w = store_->values().raw<T>(), *g = store_->gradients().raw<T>(), *u = velocity_ ? velocity_.raw<T>() : nullptr;
       for (const ParameterRun& run : runs_) {
         const int64_t at = run.offset;
-        if (!run.trainable) { kernels::kernel_table<T>().fill(run.size, T(0), g + at); continue; }
+        if (!run.trainable) {
+          kernels::kernel_table<T>().fill(run.size, T(0), g + at);
+          continue;
+        }
         const kernels::Sgd settings{run.lr * factor, momentum_, run.weight_decay, grad_scale, nesterov_, true, step == 1};
         kernels::kernel_table<T>().sgd(run.size, settings, w + at, g + at, u ? u + at : nullptr);
       }
@@ -49,7 +52,7 @@ struct Sgd final : Optimizer {
   bool nesterov_ = false;
   const ParamStore* store_ = nullptr;
   std::vector<ParameterRun> runs_;
-  Tensor velocity_;                               // laid out as the value slab
+  Tensor velocity_;  // laid out as the value slab
 };
 TAPEDECK_PART(Optimizer, Sgd, "sgd", "Stochastic gradient descent with momentum and coupled weight decay, as in PyTorch.");
 

@@ -34,7 +34,8 @@ void check_sites(const Objective& objective, const Model& model, const ParamStor
     std::vector<std::string> known = store.paths();
     known.insert(known.begin(), sites.begin(), sites.end());
     throw Error(ErrorKind::config, text("the model has no site or parameter ", in_quotes(site)),
-                text(suggest(site, known), " sites: ", join(sites), store.all().empty() ? "" : "; or a parameter such as " + store.all()[0].path));
+                text(suggest(site, known), " sites: ", join(sites),
+                     store.all().empty() ? "" : "; or a parameter such as " + store.all()[0].path));
   }
 }
 
@@ -43,14 +44,16 @@ void check_loss(const Loss& loss, const Dataset& train) {
   const std::string problem = mismatch(loss, task);
   if (problem.empty()) return;
   throw Error(ErrorKind::config, problem,
-              text("use the loss ", in_quotes(task.defaults().loss), "; ", name_of(loss.answer()), " as labels: ", task_asking(loss.answer())->defaults().data));
+              text("use the loss ", in_quotes(task.defaults().loss), "; ", name_of(loss.answer()),
+                   " as labels: ", task_asking(loss.answer())->defaults().data));
 }
 
 void check_micro_batches(const TrainingOptions& training, const Objective& objective) {
   if (!training.micro_batch_size || *training.micro_batch_size >= training.batch_size || !objective.couples_examples()) return;
   throw Error(ErrorKind::config,
               text("training.micro_batch_size ", *training.micro_batch_size,
-                   " would change this objective: its examples influence each other, so a batch of ", training.batch_size, " cannot be cut"),
+                   " would change this objective: its examples influence each other, so a batch of ", training.batch_size,
+                   " cannot be cut"),
               "remove micro_batch_size, or lower batch_size");
 }
 
@@ -64,15 +67,17 @@ void check_setup(const TrainSetup& setup) {
 
 void begin_objectives(const TrainSetup& setup) {
   const Task& task = task_of(*setup.train);
-  const SetupContext context{*setup.store, setup.train->size(), task.answer().rows == Rows::sequences ? task.outputs(0) : 0,
-                      [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
+  const SetupContext context{
+      *setup.store, setup.train->size(), task.answer().rows == Rows::sequences ? task.outputs(0) : 0,
+      [&store = *setup.store](const std::string& folder) { return load_values(checkpoint_in(folder), store); }};
   for (auto& [place, objective] : with_inner(*setup.objective)) objective->begin(context);
 }
 
 std::map<std::string, Tensor> objective_state(const TrainSetup& setup) {
   std::map<std::string, Tensor> all;
   for (auto& [place, objective] : with_inner(*setup.objective))
-    for (auto& [name, tensor] : objective->extra_state()) all.emplace(text("objective.", place, place.empty() ? "" : ".", name), tensor);
+    for (auto& [name, tensor] : objective->extra_state())
+      all.emplace(text("objective.", place, place.empty() ? "" : ".", name), tensor);
   return all;
 }
 
@@ -106,7 +111,7 @@ double StepRunner::add_gradients(Tape& tape, std::span<const int64_t> order, int
     tape.clear();
     Step step(tape, *setup_.model, *setup_.store, setup_.objective->task(), batch, key, number);
     loss += setup_.objective->run(step);
-    for (auto& [name, value] : step.reports()) record.reports[name] += value;    // like the loss: shares that add up
+    for (auto& [name, value] : step.reports()) record.reports[name] += value;  // like the loss: shares that add up
     if (begin + micro_batch_ < size) continue;
     std::erase_if(record.reports, [&](auto& entry) { return entry.first != "penalty" && !step.reports().contains(entry.first); });
   }
@@ -163,9 +168,9 @@ void StepRunner::explain(std::span<const int64_t> order, int64_t number, double 
   if (bad >= 0) message += text("the gradient of ", setup_.store->all()[size_t(bad)].path, " is not finite");
   else if (std::isfinite(loss)) message += text("the norm of the gradient is ", norm, ", although its elements are finite");
   std::string place;
-  if (tape_listener) throw Error(ErrorKind::non_finite, message);               // somebody records this step already
+  if (tape_listener) throw Error(ErrorKind::non_finite, message);  // somebody records this step already
   zero_gradients(*setup_.store);
-  try {                                           // the same step again, looking at every value as it is made
+  try {  // the same step again, looking at every value as it is made
     Tape tape;
     tape.set_check_finite(true);
     add_gradients(tape, order, number, record);
@@ -176,7 +181,8 @@ void StepRunner::explain(std::span<const int64_t> order, int64_t number, double 
   }
   zero_gradients(*setup_.store);
   std::istringstream answer(trace_back(order, number, record));
-  if (setup_.observer) for (std::string line; std::getline(answer, line);) setup_.observer->note(line);
+  if (setup_.observer)
+    for (std::string line; std::getline(answer, line);) setup_.observer->note(line);
   Error error(ErrorKind::non_finite, message + "; no parameter was changed",
               "lower optimizer.lr, set training.clip_grad_norm or lengthen schedule.warmup; the last checkpoint is still good");
   if (!place.empty()) error.at(place);

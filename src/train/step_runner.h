@@ -9,7 +9,8 @@
 
 namespace tapedeck {
 
-/// What every step needs, for runs that come from no file as well: each throws Error{config}, which whoever read a file can give a place.
+/// What every step needs, for runs that come from no file as well: each throws Error{config}, which whoever read a file can give
+/// a place.
 void check_sites(const Objective& objective, const Model& model, const ParamStore& store);
 void check_loss(const Loss& loss, const Dataset& train);
 void check_micro_batches(const TrainingOptions& training, const Objective& objective);
@@ -39,7 +40,7 @@ class StepRunner {
   double total_weight(std::span<const int64_t> order) const;
 
   const TrainSetup& setup_;
-  std::vector<Objective*> objectives_;            // the objective and those inside it
+  std::vector<Objective*> objectives_;  // the objective and those inside it
   int64_t micro_batch_;
   Penalties penalties_;
   Tape tape_;

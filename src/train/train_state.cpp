@@ -77,9 +77,7 @@ TrainState TrainState::from_json(const std::string& content, const std::string& 
   Json json;
   try {
     json = parse_json(content, path);
-  } catch (const Error& e) {
-    throw Error(ErrorKind::checkpoint, e.message(), "the file is damaged; use another checkpoint");
-  }
+  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, e.message(), "the file is damaged; use another checkpoint"); }
   if (const int64_t found = read.integer(json, "format"); found != format)
     throw Error(ErrorKind::checkpoint, text(path, ": format ", found, ", but this version reads format ", format),
                 "use the version of tapedeck that wrote it");

@@ -14,17 +14,20 @@ using Values = std::map<std::string, double>;
 
 struct TrainState {
   static constexpr int64_t format = 1;
-  struct Ranked { int64_t step = 0; double value = 0; };
+  struct Ranked {
+    int64_t step = 0;
+    double value = 0;
+  };
 
-  int64_t step = 0;                               // updates done
+  int64_t step = 0;  // updates done
   uint64_t seed = 0;
   std::string config_hash, vocabulary_hash;
   DType dtype = DType::f32;
-  int64_t evaluated = -1;                         // step of the last evaluation
-  int64_t without_improvement = 0;                // evaluations since the best one
-  std::vector<Ranked> ranking;                    // best evaluations, the best first
-  Values best_values;                             // all metrics at the best evaluation
-  std::map<std::string, Values> last;             // all metrics at the last evaluation, by split
+  int64_t evaluated = -1;              // step of the last evaluation
+  int64_t without_improvement = 0;     // evaluations since the best one
+  std::vector<Ranked> ranking;         // best evaluations, the best first
+  Values best_values;                  // all metrics at the best evaluation
+  std::map<std::string, Values> last;  // all metrics at the last evaluation, by split
 
   std::string to_json() const;
   /// Throws Error{checkpoint} naming `path`.

@@ -61,9 +61,9 @@ class Trainer {
   void load() {
     std::optional<TrainState> found;
     if (checkpoints_)
-      found = checkpoints_->resume(state_, *setup_.store, *setup_.optimizer,
-                                   [&](const std::string& line) { observer_.note(line); }, extra_state());
-    if (found && averaged_) averaged_->swap();    // the file of the model holds the mean, "weights" the weights
+      found = checkpoints_->resume(
+          state_, *setup_.store, *setup_.optimizer, [&](const std::string& line) { observer_.note(line); }, extra_state());
+    if (found && averaged_) averaged_->swap();  // the file of the model holds the mean, "weights" the weights
     if (found) state_ = *found;
     else observer_.note("no checkpoint yet: starting from the beginning");
     if (found) saved_ = state_.step;
@@ -111,9 +111,7 @@ class Trainer {
       const Averaged mean(averaged_);
       try {
         record.values = evaluator_.measure(*setup_.validation);
-      } catch (const Interrupted&) {
-        return false;
-      }
+      } catch (const Interrupted&) { return false; }
     }
     state_.evaluated = state_.step;
     if (record.values.empty()) return true;
@@ -179,9 +177,9 @@ class Trainer {
 
   TrainResult finish(const std::string& reason) {
     if (state_.evaluated != state_.step && evaluate()) save(true);
-    save_now();                                   // the end is kept, whatever checkpoints.every says
+    save_now();  // the end is kept, whatever checkpoints.every says
     if (state_.evaluated != state_.step) return result("signal");
-    if (averaged_) averaged_->swap();             // training is over: from here the mean is the model
+    if (averaged_) averaged_->swap();  // training is over: from here the mean is the model
     const int64_t tested = take_best();
     Values test;
     if (present(setup_.test)) {
@@ -191,9 +189,7 @@ class Trainer {
         if (record.values.empty()) observer_.note("the test split has no labels: nothing to measure");
         else announce(record, "test", tested);
         test = std::move(record.values);
-      } catch (const Interrupted&) {
-        return result("signal");
-      }
+      } catch (const Interrupted&) { return result("signal"); }
     }
     TrainResult all = result(reason);
     all.test = std::move(test);
@@ -241,9 +237,9 @@ class Trainer {
   std::optional<AveragedWeights> averaged_;
   TrainState state_;
   StepRecord record_;
-  int64_t saved_ = -1;                            // step of the newest checkpoint that holds the present state
+  int64_t saved_ = -1;  // step of the newest checkpoint that holds the present state
   bool entered_ranking_ = false;
-  Tensor best_parameters_;                        // when there is no folder to keep them in
+  Tensor best_parameters_;  // when there is no folder to keep them in
 };
 
 }  // namespace

@@ -1,15 +1,15 @@
-// Holds the new op to the op table's promises and the new parts to theirs, then trains the experiment that names them. Exit code 0:
-// all is well.
-#include <cstdlib>
+// Holds the new op to the op table's promises and the new parts to theirs, then trains the experiment that names them. Exit code
+// 0: all is well.
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
-#include <tapedeck/check/check_part.h>
 #include <tapedeck/check/check_op.h>
+#include <tapedeck/check/check_part.h>
 #include <tapedeck/run/run.h>
 
 namespace {
-int64_t allocations = 0;                          // calls of operator new, for check 11
+int64_t allocations = 0;  // calls of operator new, for check 11
 }
 [[gnu::noinline]] void* operator new(size_t bytes) {
   ++allocations;
@@ -21,7 +21,8 @@ int64_t allocations = 0;                          // calls of operator new, for 
 
 int main(int, char** argv) try {
   const tapedeck::OpReport report = tapedeck::check_op(tapedeck::find_op("soft_cap"), [] { return allocations; });
-  const tapedeck::PartReport head = tapedeck::check_part("head", "capped"), objective = tapedeck::check_part("objective", "twice");
+  const tapedeck::PartReport head = tapedeck::check_part("head", "capped"),
+                             objective = tapedeck::check_part("objective", "twice");
   std::fputs((report.str() + head.str() + objective.str()).c_str(), stdout);
   const tapedeck::RunResult run =
       tapedeck::run_experiment(argv[1], {.output = argv[2], .progress = tapedeck::ProgressMode::none});

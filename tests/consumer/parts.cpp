@@ -10,7 +10,7 @@ namespace tapedeck {
 namespace {
 
 /// y = c tanh(x / c): logits that cannot leave (-c, c). Gemma ThreadPool 2024, "Gemma 2", section 2.
-struct SoftCap final : Op {                       // in: x, any shape; out: y, like x
+struct SoftCap final : Op {  // in: x, any shape; out: y, like x
   double cap;
   explicit SoftCap(double cap) : cap(cap) {}
 
@@ -60,10 +60,11 @@ struct CappedHead final : HeadSpec {
   void describe(Fields& f) override { f("cap", cap, "logits stay between -cap and cap").above(0); }
 
   struct Built final : Head {
-    Built(Params params, double cap, int64_t width, int64_t outputs) : scope(params.scope()), cap(cap), out(params, width, outputs) {}
+    Built(Params params, double cap, int64_t width, int64_t outputs)
+        : scope(params.scope()), cap(cap), out(params, width, outputs) {}
     Tensor forward(Pass& pass, const Tensor& pooled) const override {
       const Tensor logits = out(pass, pooled);
-      Scope here(scope);                          // the row of soft_cap carries this head's path
+      Scope here(scope);  // the row of soft_cap carries this head's path
       return soft_cap(logits, cap);
     }
     ScopeId scope;

@@ -1,6 +1,6 @@
-// Tokens of many texts for wordpiece.py and tokenizers.py, which build this: token_ids OPTIONS < texts > tokens. A text: two lengths
-// in bytes, a, b. An answer: the number of tokens, all ids, segments, first and last code points, first and last bytes; numbers have
-// 32 bits, little-endian. Seconds spent on encoding go to the error output.
+// Tokens of many texts for wordpiece.py and tokenizers.py, which build this: token_ids OPTIONS < texts > tokens. A text: two
+// lengths in bytes, a, b. An answer: the number of tokens, all ids, segments, first and last code points, first and last bytes;
+// numbers have 32 bits, little-endian. Seconds spent on encoding go to the error output.
 #include <chrono>
 #include <cstdio>
 #include <string>

@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
   std::ifstream in(argv[1], std::ios::binary);
   const Recording recording = decode(std::string(std::istreambuf_iterator<char>(in), {}), argv[1]);
   for (uint64_t seed = 1; seed <= 12; ++seed) {
-    const std::string path = std::string(argv[2]) + "/hostile" + std::to_string(seed) + ".tdt", bytes = encode(testing::hostile(recording, seed));
+    const std::string path = std::string(argv[2]) + "/hostile" + std::to_string(seed) + ".tdt",
+                      bytes = encode(testing::hostile(recording, seed));
     std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
     std::cout << path << "\n";
   }

@@ -1,5 +1,5 @@
-// Parts with mistakes that gradcheck must find: a kernel that is off, a value that leaves the tape, sums that do not add up. And one
-// that cannot be checked and says why.
+// Parts with mistakes that gradcheck must find: a kernel that is off, a value that leaves the tape, sums that do not add up. And
+// one that cannot be checked and says why.
 #include <cmath>
 
 #include <tapedeck/nn/head.h>
@@ -38,7 +38,9 @@ TAPEDECK_OP(wrong_square, "y = x^2, and a slope that is too small", cases, misus
 double weight_of(const Batch& batch) { return batch.total_weight > 0 ? batch.total_weight : double(batch.examples()); }
 
 struct WrongSlope final : Loss {
-  Tensor operator()(const Tensor& logits, const Batch& batch) const override { return sum(wrong_square(logits)) / weight_of(batch); }
+  Tensor operator()(const Tensor& logits, const Batch& batch) const override {
+    return sum(wrong_square(logits)) / weight_of(batch);
+  }
 };
 TAPEDECK_PART(Loss, WrongSlope, "wrong_slope", "Of an op whose derivative is off.");
 
@@ -48,7 +50,9 @@ struct WrongMean final : Loss {
 TAPEDECK_PART(Loss, WrongMean, "wrong_mean", "Divides by the micro-batch.");
 
 struct NeedsWeather final : Loss {
-  Tensor operator()(const Tensor&, const Batch&) const override { throw Error(ErrorKind::config, "needs_weather: the data have no weather", "add some"); }
+  Tensor operator()(const Tensor&, const Batch&) const override {
+    throw Error(ErrorKind::config, "needs_weather: the data have no weather", "add some");
+  }
 };
 TAPEDECK_PART(Loss, NeedsWeather, "needs_weather", "Cannot be used on labels.");
 
@@ -61,7 +65,9 @@ struct WrongHead final : HeadSpec {
     }
     Linear out;
   };
-  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override { return std::make_unique<Built>(params, width, outputs); }
+  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
+    return std::make_unique<Built>(params, width, outputs);
+  }
 };
 TAPEDECK_PART(HeadSpec, WrongHead, "wrong_head", "Leaves the tape half way.");
 
@@ -72,7 +78,9 @@ struct WrongEncoder final : EncoderSpec {
     int64_t width() const override { return 4; }
     Param table;
   };
-  std::unique_ptr<Encoder> build(Params params, const ModelInput& input) const override { return std::make_unique<Built>(params, input); }
+  std::unique_ptr<Encoder> build(Params params, const ModelInput& input) const override {
+    return std::make_unique<Built>(params, input);
+  }
 };
 TAPEDECK_PART(EncoderSpec, WrongEncoder, "wrong_encoder", "Of an op whose derivative is off.");
 

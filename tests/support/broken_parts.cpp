@@ -24,7 +24,9 @@ struct Stuck final : HeadSpec {
       return out(pass, pooled) + step(pass(gate));
     }
   };
-  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override { return std::make_unique<Built>(params, width, outputs); }
+  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
+    return std::make_unique<Built>(params, width, outputs);
+  }
 };
 TAPEDECK_PART(HeadSpec, Stuck, "stuck", "logits = W h + b + step(gate), whose gate gets no gradient.");
 
@@ -38,7 +40,9 @@ struct Logarithm final : HeadSpec {
       return log(out(pass, pooled)) + pass(gate);
     }
   };
-  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override { return std::make_unique<Built>(params, width, outputs); }
+  std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
+    return std::make_unique<Built>(params, width, outputs);
+  }
 };
 TAPEDECK_PART(HeadSpec, Logarithm, "logarithm", "logits = log(W h + b) + gate, NaN where W h + b is below 0.");
 

@@ -1,5 +1,5 @@
-// Replaces operator new so that a test can count how often the heap is reached and how much of it is in use; never inlined, or gcc
-// sees a malloc behind a delete and warns. Include it in one source file of a test executable and no more.
+// Replaces operator new so that a test can count how often the heap is reached and how much of it is in use; never inlined, or
+// gcc sees a malloc behind a delete and warns. Include it in one source file of a test executable and no more.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -11,11 +11,11 @@
 
 namespace tapedeck::testing {
 inline std::atomic<int64_t> allocations{0};
-inline std::atomic<int64_t> heap_bytes{0}, most_heap_bytes{0};     // in use; the most since it was last set
+inline std::atomic<int64_t> heap_bytes{0}, most_heap_bytes{0};  // in use; the most since it was last set
 
 inline void in_use(int64_t change) {
   const int64_t now = heap_bytes += change;
-  if (now > most_heap_bytes) most_heap_bytes = now;                // tests that ask compute on one thread
+  if (now > most_heap_bytes) most_heap_bytes = now;  // tests that ask compute on one thread
 }
 inline void released(void* p) {
   if (p) in_use(-int64_t(malloc_usable_size(p)));

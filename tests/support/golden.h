@@ -34,7 +34,9 @@ inline Tensor i32(const Json& list) {
   for (auto& item : list.items) v.push_back(int32_t(item.integer));
   return Tensor::from<int32_t>(v, {int64_t(v.size())});
 }
-inline Tensor floats(const Json& values, const Shape& shape, DType dtype) { return Tensor::from<double>(numbers(values), shape).to(dtype); }
+inline Tensor floats(const Json& values, const Shape& shape, DType dtype) {
+  return Tensor::from<double>(numbers(values), shape).to(dtype);
+}
 inline Tensor floats(const Json& entry, DType dtype) {
   Shape shape;
   for (auto& n : at(entry, "shape").items) shape.push(n.integer);

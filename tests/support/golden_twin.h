@@ -30,8 +30,9 @@ inline const Json& golden() {
 
 /// [text, first, last, type] of each marked span as marks in the order of the scores.
 inline Tensor golden_spans(const Json& list, std::span<const int32_t> offsets, int64_t types) {
-  std::vector<int64_t> start{0};                  // of each text's scores
-  for (size_t s = 0; s + 1 < offsets.size(); ++s) start.push_back(start.back() + types * int64_t(offsets[s + 1] - offsets[s]) * (offsets[s + 1] - offsets[s]));
+  std::vector<int64_t> start{0};  // of each text's scores
+  for (size_t s = 0; s + 1 < offsets.size(); ++s)
+    start.push_back(start.back() + types * int64_t(offsets[s + 1] - offsets[s]) * (offsets[s + 1] - offsets[s]));
   const Tensor marks = Tensor::zeros({start.back()}, DType::u8);
   for (auto& span : list.items) {
     const auto value = [&](size_t i) { return span.items[i].integer; };
@@ -68,7 +69,9 @@ inline Batch golden_batch(const Json& row, DType dtype) {
     batch.cells = golden_spans(spans->value, batch.offsets.data<int32_t>(), at(b, "classes").integer);
   }
   batch.total_sequences = batch.total_labelled = batch.sequences();
-  if (labels) batch.total_labelled = std::count_if(labels->value.items.begin(), labels->value.items.end(), [](auto& l) { return l.integer >= 0; });
+  if (labels)
+    batch.total_labelled =
+        std::count_if(labels->value.items.begin(), labels->value.items.end(), [](auto& l) { return l.integer >= 0; });
   return batch;
 }
 
@@ -122,7 +125,8 @@ struct GoldenTwin {
 
   /// The formula of twin.py, parameter i in sorted order, as scale * value + shift.
   void set_parameters(double scale = 1, double shift = 0) {
-    fill_sorted(store, store.values(), [&](double i, double j, double start) { return golden_value(i, j, start) * scale + shift; });
+    fill_sorted(store, store.values(),
+                [&](double i, double j, double start) { return golden_value(i, j, start) * scale + shift; });
   }
   Key key() const { return root_key(uint64_t(at(golden(), "seed").integer)) / "step" / at(golden(), "step").integer; }
   Step step(int64_t number = 0) { return Step(tape, *model, store, config.objective->task(), batch, key(), number); }
@@ -143,7 +147,8 @@ inline double gap(const Tensor& got, const std::vector<double>& expected) {
 /// gradient of the whole model, because a parameter without influence has gradient 0 up to rounding.
 inline double check_gradients(const ParamStore& store, const Json& expected, double limit) {
   double scale = 0, worst = 0;
-  for (auto& m : expected.members) for (double v : numbers(m.value)) scale = std::max(scale, std::abs(v));
+  for (auto& m : expected.members)
+    for (double v : numbers(m.value)) scale = std::max(scale, std::abs(v));
   for (auto& m : expected.members) {
     const Parameter* p = store.find(m.key);
     REQUIRE_MESSAGE(p, "no parameter " << m.key);
@@ -164,6 +169,9 @@ inline void check_finite_gradients(const ParamStore& store) {
     for (int64_t i = 0; i < p.gradient.size(); ++i) CHECK(std::isfinite(p.gradient.item(i)));
 }
 
-struct Tolerance { DType dtype; double limit; };
+struct Tolerance {
+  DType dtype;
+  double limit;
+};
 
 }  // namespace tapedeck::testing

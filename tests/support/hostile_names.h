@@ -9,13 +9,32 @@
 
 namespace tapedeck::testing {
 
-inline const std::vector<std::string> hostile_pieces = {
-    "</script><script>window.hacked=1;alert(1)</script>", "\"><img src=x onerror=window.hacked=1>", "'\";window.hacked=1;//",
-    "\xe2\x80\xae" "desrever", std::string(10000, 'x'), "<!--<script>", "]]>", "-->", "\xff\xfe\x01\x1b[2J", "&lt;b&gt;&quot;",
-    "\\\"n\\\n\\u003c/script\\u003e",
-    "</style><style>*{display:none}</style>", "</title></svg><svg onload=window.hacked=1>", "<iframe src=javascript:parent.hacked=1>",
-    "<link rel=stylesheet href=https://example.com/x.css>", "__proto__", "constructor", "${window.hacked=1}`", "javascript:window.hacked=1",
-    std::string("\0\t\r\n", 4), "\xe2\x80\xa8\xe2\x80\xa9", "\xf0\x9f\x92\xa5\xed\xa0\x80", "%61", "", "NaN"};
+inline const std::vector<std::string> hostile_pieces = {"</script><script>window.hacked=1;alert(1)</script>",
+                                                        "\"><img src=x onerror=window.hacked=1>",
+                                                        "'\";window.hacked=1;//",
+                                                        "\xe2\x80\xae"
+                                                        "desrever",
+                                                        std::string(10000, 'x'),
+                                                        "<!--<script>",
+                                                        "]]>",
+                                                        "-->",
+                                                        "\xff\xfe\x01\x1b[2J",
+                                                        "&lt;b&gt;&quot;",
+                                                        "\\\"n\\\n\\u003c/script\\u003e",
+                                                        "</style><style>*{display:none}</style>",
+                                                        "</title></svg><svg onload=window.hacked=1>",
+                                                        "<iframe src=javascript:parent.hacked=1>",
+                                                        "<link rel=stylesheet href=https://example.com/x.css>",
+                                                        "__proto__",
+                                                        "constructor",
+                                                        "${window.hacked=1}`",
+                                                        "javascript:window.hacked=1",
+                                                        std::string("\0\t\r\n", 4),
+                                                        "\xe2\x80\xa8\xe2\x80\xa9",
+                                                        "\xf0\x9f\x92\xa5\xed\xa0\x80",
+                                                        "%61",
+                                                        "",
+                                                        "NaN"};
 
 class HostileNames {
  public:

@@ -34,7 +34,9 @@ inline std::vector<int32_t> random_indices(int64_t n, int32_t limit, uint64_t se
 }
 
 template <class T>
-std::vector<T> cast(const Numbers& values) { return {values.begin(), values.end()}; }
+std::vector<T> cast(const Numbers& values) {
+  return {values.begin(), values.end()};
+}
 
 /// What an output buffer holds before the call: the given numbers when the kernel adds to them, NaN when it must not read.
 template <class T>
@@ -100,8 +102,13 @@ void check_kernel(const std::string& what, const Numbers& want, double slack, co
 }
 
 /// The T of a table, for generic lambdas.
-template <class T> struct TypeOf;
-template <class T> struct TypeOf<kernels::KernelTable<T>> { using type = T; };
-template <class M> using type_of = typename TypeOf<std::remove_cvref_t<M>>::type;
+template <class T>
+struct TypeOf;
+template <class T>
+struct TypeOf<kernels::KernelTable<T>> {
+  using type = T;
+};
+template <class M>
+using type_of = typename TypeOf<std::remove_cvref_t<M>>::type;
 
 }  // namespace tapedeck::test

@@ -1,5 +1,6 @@
-// A counter that the kernels tick themselves: every entry of the kernel tables is replaced by one that counts, notes which buffers it was
-// given to write, and calls what stood there. It knows nothing of tapes and recorders. Next: tests/look_faithful_test.cpp.
+// A counter that the kernels tick themselves: every entry of the kernel tables is replaced by one that counts, notes which
+// buffers it was given to write, and calls what stood there. It knows nothing of tapes and recorders. Next:
+// tests/look_faithful_test.cpp.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -15,19 +16,22 @@ namespace tapedeck::testing {
 /// Ticks from 1 on. Only the thread that computes calls the table.
 struct KernelTicks {
   static inline std::atomic<int64_t> count{0};
-  static inline std::map<const char*, int64_t> written;             // where a kernel was told to write -> the latest tick
-  static inline bool expected = false;                              // somebody says that an op is computing
-  static inline std::map<std::string, int64_t> unexpected;          // kernels that ran otherwise
+  static inline std::map<const char*, int64_t> written;     // where a kernel was told to write -> the latest tick
+  static inline bool expected = false;                      // somebody says that an op is computing
+  static inline std::map<std::string, int64_t> unexpected;  // kernels that ran otherwise
 
   template <class X>
   static void note(int64_t, X) {}
   template <class X>
-  static void note(int64_t tick, X* buffer) { if constexpr (!std::is_const_v<X>) written[reinterpret_cast<const char*>(buffer)] = tick; }
+  static void note(int64_t tick, X* buffer) {
+    if constexpr (!std::is_const_v<X>) written[reinterpret_cast<const char*>(buffer)] = tick;
+  }
   /// The latest tick of a kernel that wrote somewhere in these bytes; 0: none.
   static int64_t latest(const void* data, size_t bytes) {
     int64_t tick = 0;
     const auto* begin = static_cast<const char*>(data);
-    for (auto at = written.lower_bound(begin); at != written.end() && at->first < begin + bytes; ++at) tick = std::max(tick, at->second);
+    for (auto at = written.lower_bound(begin); at != written.end() && at->first < begin + bytes; ++at)
+      tick = std::max(tick, at->second);
     return tick;
   }
 };
@@ -67,7 +71,8 @@ struct TickingOwn<void(A...)> {
   }
   static void install(const char* as) {
     if (const auto now = kernels::kernel<void(A...)>(as); now != call) name = as, original = now;
-    kernels::register_kernel(kernels::instruction_set().data(), as, kernels::signature_of<void(A...)>(), reinterpret_cast<kernels::AnyKernel>(&call));
+    kernels::register_kernel(kernels::instruction_set().data(), as, kernels::signature_of<void(A...)>(),
+                             reinterpret_cast<kernels::AnyKernel>(&call));
   }
 };
 
@@ -75,8 +80,8 @@ struct TickingOwn<void(A...)> {
 template <class T>
 void install_ticks() {
   using M = kernels::KernelTable<T>;
-  M& table = const_cast<M&>(kernels::kernel_table<T>());   // the object itself is not constant
-// clang-format off
+  M& table = const_cast<M&>(kernels::kernel_table<T>());  // the object itself is not constant
+                                                          // clang-format off
 #define TAPEDECK_TICK(kernel) Ticking<&M::kernel>::install(table, #kernel);
   TAPEDECK_TICK(fill) TAPEDECK_TICK(unary) TAPEDECK_TICK(unary_backward) TAPEDECK_TICK(binary) TAPEDECK_TICK(add_scaled)
   TAPEDECK_TICK(where) TAPEDECK_TICK(dropout) TAPEDECK_TICK(reduce) TAPEDECK_TICK(argmax) TAPEDECK_TICK(spread)
@@ -91,8 +96,8 @@ void install_ticks() {
   TAPEDECK_TICK(segment_mean_backward) TAPEDECK_TICK(segment_argmax) TAPEDECK_TICK(fill_uniform) TAPEDECK_TICK(fill_normal)
   TAPEDECK_TICK(adamw) TAPEDECK_TICK(sgd)
 #undef TAPEDECK_TICK
-  // clang-format on
-  TickingOwn<void(int64_t, int64_t, int64_t, int64_t, double, bool, const int32_t*, const T*, T*, bool)>::install("rotary");
+      // clang-format on
+      TickingOwn<void(int64_t, int64_t, int64_t, int64_t, double, bool, const int32_t*, const T*, T*, bool)>::install("rotary");
 }
 
 }  // namespace tapedeck::testing

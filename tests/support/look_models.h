@@ -39,7 +39,7 @@ inline double run_step(test::ModelFixture& f) {
 inline Recording record_model(const std::string& json, RecorderOptions options = {}, DType dtype = DType::f32) {
   test::ModelFixture f(json, dtype);
   f.zero_gradients();
-  run_step(f);                                    // buffers are warm
+  run_step(f);  // buffers are warm
   f.tape.clear();
   f.zero_gradients();
   Recorder recorder(options);
@@ -53,7 +53,9 @@ inline Recording repeated(const Recording& one, size_t at_least) {
   Recording r = one;
   while (r.records.size() < at_least) {
     const auto values = uint32_t(r.values.size()), buffers = uint32_t(r.buffers.size()), before = uint32_t(r.records.size());
-    const auto moved = [](uint32_t& i, uint32_t by) { if (i != nothing) i += by; };
+    const auto moved = [](uint32_t& i, uint32_t by) {
+      if (i != nothing) i += by;
+    };
     for (auto b : one.buffers) moved(b.taken, before), moved(b.given, before), r.buffers.push_back(b);
     for (auto v : one.values) {
       moved(v.buffer, buffers), moved(v.made_by, before), moved(v.gradient_of, values), moved(v.copy_of, values);

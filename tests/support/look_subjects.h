@@ -14,7 +14,7 @@
 namespace tapedeck::testing {
 
 struct Subject {
-  std::string name, op;                           // op: that must be among the records; "" for losses and models
+  std::string name, op;  // op: that must be among the records; "" for losses and models
   int orders;
   std::function<void(int order)> run;
 };
@@ -25,7 +25,8 @@ inline void differentiate(const std::vector<Tensor>& inputs, const std::function
   Tape tape;
   Tensors leaves, wanted;
   for (auto& x : inputs) leaves.push_back(is_floating(x.dtype()) ? tape.leaf(x) : x);
-  for (auto& x : leaves) if (x.on_tape()) wanted.push_back(x);
+  for (auto& x : leaves)
+    if (x.on_tape()) wanted.push_back(x);
   const auto squares = [](const Tensors& all) {
     Tensor total;
     for (auto& y : all)
@@ -33,7 +34,8 @@ inline void differentiate(const std::vector<Tensor>& inputs, const std::function
     return total;
   };
   Tensor total = squares(call(leaves));
-  for (int k = 1; k <= order && total; ++k) total = squares(gradients(total, wanted, k < order ? Order::differentiable : Order::first));
+  for (int k = 1; k <= order && total; ++k)
+    total = squares(gradients(total, wanted, k < order ? Order::differentiable : Order::first));
 }
 
 /// The first rows of every op to the third order, the first row of every loss to the second, a step of each model to the second.
@@ -45,7 +47,7 @@ inline std::vector<Subject> look_subjects(size_t rows_of_an_op = 3) {
       all.push_back({entry.name + ", " + rows[k].name, entry.name, 3, [row = rows[k]](int order) {
                        try {
                          differentiate(row.inputs, row.call, order);
-                       } catch (const Error&) {   // not differentiable so often
+                       } catch (const Error&) {  // not differentiable so often
                        }
                      }});
   }
@@ -55,7 +57,8 @@ inline std::vector<Subject> look_subjects(size_t rows_of_an_op = 3) {
     if (std::string(row.call->name) == last) continue;
     last = row.call->name;
     all.push_back({row.name, "", 2, [row](int order) {
-                     differentiate(row.inputs, [&](In x) { return Tensors{row.run(x)}; }, order);
+                     differentiate(
+                         row.inputs, [&](In x) { return Tensors{row.run(x)}; }, order);
                    }});
   }
   for (const char* model : look_models)

@@ -99,7 +99,7 @@ inline const std::vector<LossCall>& loss_calls() {
          const double e = a("smoothing", 0), classes = double(a["logits"].shape().cols());
          const Smoothing smoothing{e, classes > 0 ? e / classes : 0};
          return a.flag("by_class") ? cross_entropy_by_class(a["logits"], a["labels"], smoothing, a.weights())
-                                      : cross_entropy(a["logits"], a["labels"], smoothing, a.weights());
+                                   : cross_entropy(a["logits"], a["labels"], smoothing, a.weights());
        }},
       {"focal", logits, [](Args a) { return focal(a["logits"], a["labels"], a("gamma", 2), a.average()); }},
       {"poly1", logits, [](Args a) { return poly1(a["logits"], a["labels"], a("epsilon", 1), a.average()); }},

@@ -23,7 +23,8 @@ struct ModelConfig : Part {
 /// {"model": one small layer, "objective": ...}
 inline std::string tiny_model(const std::string& objective) {
   return R"({"model": {"type": "text", "encoder": {"type": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "dropout": 0.2}},
-             "objective": )" + objective + "}";
+             "objective": )" +
+         objective + "}";
 }
 
 struct ModelFixture {
@@ -36,13 +37,15 @@ struct ModelFixture {
   DType dtype;
 
   /// json: {"model": ..., "objective": ...}; examples are drawn from a fixed key.
-  explicit ModelFixture(const std::string& json, DType dtype = DType::f64, int64_t examples = 6, double spread = 1) : dtype(dtype) {
+  explicit ModelFixture(const std::string& json, DType dtype = DType::f64, int64_t examples = 6, double spread = 1)
+      : dtype(dtype) {
     Diagnostics diagnostics;
     read_fields(config, parse_json(json, "fixture"), "", diagnostics);
     if (!diagnostics.empty()) FAIL(diagnostics.render());
     model = config.model->build(Params(store), {12, 9, 3, true});
     store.allocate(dtype, root_key(5) / "init");
-    for (auto& p : store.all()) p.value.copy_from(Tensor::normal(p.shape, root_key(6) / p.path, p.init.scale == 1 ? 1 : 0, 0.3 * spread, dtype));
+    for (auto& p : store.all())
+      p.value.copy_from(Tensor::normal(p.shape, root_key(6) / p.path, p.init.scale == 1 ? 1 : 0, 0.3 * spread, dtype));
     data.labels = {"a", "b", "c"};
     for (int64_t i = 0; i < examples; ++i) {
       Example e;
@@ -65,7 +68,8 @@ struct ModelFixture {
   Step step(const Batch& b) { return Step(tape, *model, store, config.objective->task(), b, root_key(9) / "step" / 0, 0); }
   std::vector<double> gradients() const {
     std::vector<double> all;
-    for (auto& p : store.all()) for (int64_t i = 0; i < p.gradient.size(); ++i) all.push_back(p.gradient.item(i));
+    for (auto& p : store.all())
+      for (int64_t i = 0; i < p.gradient.size(); ++i) all.push_back(p.gradient.item(i));
     return all;
   }
   void zero_gradients() const { store.gradients().copy_from(Tensor::zeros(store.gradients().shape(), dtype)); }

@@ -1,5 +1,5 @@
-// The mathematics of the kernels in loops that are obviously right and as slow as that costs. With S = double they say what a kernel
-// must give; with S = Counted (src/ops/counted.h) how many flops that takes. Next: tests/op_cost_test.cpp.
+// The mathematics of the kernels in loops that are obviously right and as slow as that costs. With S = double they say what a
+// kernel must give; with S = Counted (src/ops/counted.h) how many flops that takes. Next: tests/op_cost_test.cpp.
 #pragma once
 #include <algorithm>
 
@@ -42,7 +42,8 @@ std::vector<S> gemm(const Gemm& g, const S* a, const S* b) {
 template <class S>
 S largest(const std::vector<S>& x) {
   S top = -infinity;
-  for (const S& value : x) if (value > top) top = value;
+  for (const S& value : x)
+    if (value > top) top = value;
   return top;
 }
 template <class S>
@@ -101,7 +102,9 @@ inline Numbers softmax_backward(int64_t rows, int64_t cols, const Numbers& y, co
   });
 }
 
-struct Norm { Numbers y, mean, rstd; };
+struct Norm {
+  Numbers y, mean, rstd;
+};
 inline Norm layer_norm(int64_t rows, int64_t cols, double epsilon, const Numbers& x, const Numbers& gain, const Numbers& bias) {
   Norm out;
   out.y = each_row(rows, cols, x, [&](int64_t, Numbers row) {
@@ -115,7 +118,9 @@ inline Norm layer_norm(int64_t rows, int64_t cols, double epsilon, const Numbers
   });
   return out;
 }
-struct NormGradients { Numbers dx, dgain, dbias; };
+struct NormGradients {
+  Numbers dx, dgain, dbias;
+};
 inline NormGradients layer_norm_backward(int64_t rows, int64_t cols, const Numbers& x, const Numbers& gain, const Norm& norm,
                                          const Numbers& dy) {
   NormGradients out{Numbers(rows * cols), Numbers(cols, 0.0), Numbers(cols, 0.0)};
@@ -153,7 +158,8 @@ inline int64_t pairs(const Attention& a) {
   return count;
 }
 template <class S>
-S dot(const Attention& a, const std::vector<S>& x, int64_t x_stride, int64_t i, const std::vector<S>& y, int64_t y_stride, int64_t j, int64_t h) {
+S dot(const Attention& a, const std::vector<S>& x, int64_t x_stride, int64_t i, const std::vector<S>& y, int64_t y_stride,
+      int64_t j, int64_t h) {
   S total = 0;
   for (int64_t c = 0; c < a.head_dim; ++c) total += x[i * x_stride + h * a.head_dim + c] * y[j * y_stride + h * a.head_dim + c];
   return total;
@@ -194,8 +200,8 @@ inline Numbers ragged_softmax_backward(const Attention& a, Numbers p, const Numb
 }
 /// to[row of query] += p from[row of key], or the transpose; rows outside every sequence keep what `to` held.
 template <class S>
-std::vector<S> weighted_sum(const Attention& a, const std::vector<S>& p, const std::vector<S>& from, int64_t from_stride, std::vector<S> to,
-                            int64_t to_stride, bool transposed = false) {
+std::vector<S> weighted_sum(const Attention& a, const std::vector<S>& p, const std::vector<S>& from, int64_t from_stride,
+                            std::vector<S> to, int64_t to_stride, bool transposed = false) {
   each_pair(a, [&](int64_t e, int64_t h, int64_t i, int64_t j, bool) {
     for (int64_t c = h * a.head_dim; c < (h + 1) * a.head_dim; ++c)
       to[(transposed ? j : i) * to_stride + c] += p[e] * from[(transposed ? i : j) * from_stride + c];
@@ -205,8 +211,8 @@ std::vector<S> weighted_sum(const Attention& a, const std::vector<S>& p, const s
 
 /// Turns pairs (i, i + head_dim/2) of each head by position * base^(-2i/head_dim).
 template <class S>
-std::vector<S> rotary(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse, const int32_t* position,
-                      const std::vector<S>& x) {
+std::vector<S> rotary(int64_t rows, int64_t stride, int64_t columns, int64_t head_dim, double base, bool inverse,
+                      const int32_t* position, const std::vector<S>& x) {
   using std::sin, std::cos;
   std::vector<S> y = x;
   for (int64_t i = 0; i < head_dim / 2; ++i) {

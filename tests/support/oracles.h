@@ -10,8 +10,8 @@
 
 namespace tapedeck::testing {
 
-/// tolerance: absolute; half a unit of the last printed digit for rounded numbers. items: numbers of tests/oracles.txt that the row
-/// holds, none for a number beyond that list.
+/// tolerance: absolute; half a unit of the last printed digit for rounded numbers. items: numbers of tests/oracles.txt that the
+/// row holds, none for a number beyond that list.
 struct Oracle {
   std::string name, source;  // source: method and paper, formula or worked example
   double value, expected, tolerance;

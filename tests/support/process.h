@@ -16,19 +16,19 @@
 namespace tapedeck::testing {
 
 struct Finished {
-  int exit_code = -1;                             // -1: ended by a signal
+  int exit_code = -1;  // -1: ended by a signal
   int signal = 0;
   std::string out, err;
 };
 
 struct Launch {
   std::string program = TAPEDECK_BINARY;
-  std::string directory = {};                     // working directory; "" keeps the test's
-  std::string stdout_path = {};                   // "" captures it
-  std::string input = {};                         // on stdin
-  std::vector<std::string> environment = {};      // "NAME=value", added
-  int seconds = 120;                              // then it is killed, which no test expects
-  std::function<void(pid_t)> meanwhile = {};      // called about every 2 ms while it runs
+  std::string directory = {};                 // working directory; "" keeps the test's
+  std::string stdout_path = {};               // "" captures it
+  std::string input = {};                     // on stdin
+  std::vector<std::string> environment = {};  // "NAME=value", added
+  int seconds = 120;                          // then it is killed, which no test expects
+  std::function<void(pid_t)> meanwhile = {};  // called about every 2 ms while it runs
 };
 
 /// Runs tapedeck with these arguments and waits for its end.

@@ -34,7 +34,8 @@ inline std::string hexadecimal(double value) {
 inline std::string told(const Listener& l) {
   std::string out;
   for (auto& r : l.steps) {
-    out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, " ", hexadecimal(r.loss), " ", hexadecimal(r.lr), " ", hexadecimal(r.grad_norm));
+    out += text("step ", r.step, " ", r.total_steps, " ", r.epoch, " ", hexadecimal(r.loss), " ", hexadecimal(r.lr), " ",
+                hexadecimal(r.grad_norm));
     for (auto& [name, value] : r.reports) out += text(" ", name, "=", hexadecimal(value));
     out += "\n";
   }

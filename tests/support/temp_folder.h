@@ -34,9 +34,7 @@ class TempFolder {
   std::string path_;
 };
 
-inline void write_raw(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+inline void write_raw(const std::string& path, std::string_view bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 inline std::string read_raw(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};

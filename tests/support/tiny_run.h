@@ -31,7 +31,8 @@ struct BagModel final : Model {
   BagModel(Params params, int64_t vocabulary, int64_t width, int64_t outputs, double dropout)
       : table((params / "bag").make("table", {vocabulary, width}, Init::normal(0.5))),
         weight((params / "head").make("weight", {outputs, width}, Init::normal(0.5))),
-        bias((params / "head").make("bias", {outputs}, Init::zeros())), rate(dropout) {}
+        bias((params / "head").make("bias", {outputs}, Init::zeros())),
+        rate(dropout) {}
   Output forward(Pass& pass) const override {
     Tensor hidden, pooled, logits;
     {
@@ -106,8 +107,9 @@ struct TinyRun {
   }
 
   TrainSetup setup() {
-    return {model.get(), &store, objective.get(), optimizer.get(), schedule.get(), &train_data, &validation, &test,
-            &training, &evaluation, &checkpoints, seed, folder, "config", "vocabulary", &listener, &stop};
+    return {model.get(), &store,   objective.get(), optimizer.get(), schedule.get(), &train_data,
+            &validation, &test,    &training,       &evaluation,     &checkpoints,   seed,
+            folder,      "config", "vocabulary",    &listener,       &stop};
   }
   TrainResult run(bool resume = false) { return tapedeck::train(setup(), resume); }
 };

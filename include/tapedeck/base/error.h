@@ -11,15 +11,15 @@
 namespace tapedeck {
 
 enum class ErrorKind {
-  internal,     // exit 1: ours, please report
-  usage,        // exit 2: command line
-  config,       // exit 3: experiment file
-  data,         // exit 4: missing or malformed data, disk full
-  checkpoint,   // exit 5: checkpoint does not fit model or version
-  non_finite,   // exit 6: training left the finite numbers
-  shape,        // the rest come from library calls; in the tool they end as exit 1
+  internal,    // exit 1: ours, please report
+  usage,       // exit 2: command line
+  config,      // exit 3: experiment file
+  data,        // exit 4: missing or malformed data, disk full
+  checkpoint,  // exit 5: checkpoint does not fit model or version
+  non_finite,  // exit 6: training left the finite numbers
+  shape,       // the rest come from library calls; in the tool they end as exit 1
   dtype,
-  stale,        // a tensor handle outlived its row on the tape
+  stale,  // a tensor handle outlived its row on the tape
   index,
   value,
 };

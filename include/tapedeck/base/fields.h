@@ -31,7 +31,7 @@ struct Part {
 struct Duration {
   enum class Unit { none, steps, epochs, evaluations, examples, percent, seconds };
   double amount = 0;
-  Unit unit = Unit::none;                   // none: not given
+  Unit unit = Unit::none;  // none: not given
   explicit operator bool() const { return unit != Unit::none; }
   std::string str() const;
   /// Empty if the text is no duration: no unit, a negative amount, a fraction of a step, more than 100%.
@@ -41,27 +41,30 @@ struct Duration {
 std::string unit_name(Duration::Unit unit);
 std::string unit_example(Duration::Unit unit);
 /// A path; relative ones belong to the folder of the file that contains them (resolved while reading).
-struct Path { std::string path; explicit operator bool() const { return !path.empty(); } };
+struct Path {
+  std::string path;
+  explicit operator bool() const { return !path.empty(); }
+};
 
 /// What the page of a method says beyond its options: `explain` prints it and docs/guide/methods/NAME.md holds it. Plain text.
 struct Method {
-  std::string equation;                                         // one a line
-  std::string source;                                           // authors, year, section
-  std::string cost;                                             // passes per update: "2F + 2B"
-  std::string pitfalls;                                         // one a line
+  std::string equation;  // one a line
+  std::string source;    // authors, year, section
+  std::string cost;      // passes per update: "2F + 2B"
+  std::string pitfalls;  // one a line
   explicit operator bool() const { return !equation.empty(); }
 };
 
 /// A part chosen by name out of a registry ("type"), or nothing. Defined in registry.h.
 struct AnyChoice {
   virtual ~AnyChoice() = default;
-  virtual std::vector<std::string> names() const = 0;           // registered names, sorted
-  virtual std::string kind() const = 0;                         // "objective", "encoder", ...
-  virtual bool choose(std::string_view name) = 0;               // makes a default-configured part; false: unknown
-  virtual std::string_view name() const = 0;                    // "" when nothing is chosen
-  virtual Part* part() = 0;                                     // null when nothing is chosen
+  virtual std::vector<std::string> names() const = 0;  // registered names, sorted
+  virtual std::string kind() const = 0;                // "objective", "encoder", ...
+  virtual bool choose(std::string_view name) = 0;      // makes a default-configured part; false: unknown
+  virtual std::string_view name() const = 0;           // "" when nothing is chosen
+  virtual Part* part() = 0;                            // null when nothing is chosen
   virtual std::string doc(std::string_view name) const = 0;
-  virtual Method method(std::string_view name) const = 0;       // empty for parts that have no page
+  virtual Method method(std::string_view name) const = 0;                  // empty for parts that have no page
   virtual std::unique_ptr<Part> example(std::string_view name) const = 0;  // default-configured, for docs and schema
 };
 
@@ -85,27 +88,55 @@ struct AnyChoices {
 
 struct Field {
   using Target = std::variant<bool*, int64_t*, double*, std::string*, Path*, Duration*, std::optional<bool>*,
-                              std::optional<int64_t>*, std::optional<double>*, std::optional<std::string>*,
-                              std::vector<int64_t>*, std::vector<double>*, std::vector<std::string>*, std::vector<Path>*,
+                              std::optional<int64_t>*, std::optional<double>*, std::optional<std::string>*, std::vector<int64_t>*,
+                              std::vector<double>*, std::vector<std::string>*, std::vector<Path>*,
                               std::map<std::string, std::string>*, Json* /*anything*/, AnyChoice*, Part*, AnyList, AnyChoices>;
   std::string name, doc;
   Target target;
   bool is_required = false;
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
   bool low_open = false, high_open = false;
-  std::vector<std::string> choices;                             // for strings
-  std::vector<Duration::Unit> units;                            // for durations; empty: all
+  std::vector<std::string> choices;                                   // for strings
+  std::vector<Duration::Unit> units;                                  // for durations; empty: all
   size_t shortest = 0, longest = std::numeric_limits<size_t>::max();  // for lists
-  std::function<void(const std::string&)> assign;               // enums: called after the string was read
+  std::function<void(const std::string&)> assign;                     // enums: called after the string was read
 
-  Field& required() { is_required = true; return *this; }
-  Field& range(double lo, double hi) { low = lo; high = hi; return *this; }         // lo <= v <= hi
-  Field& at_least(double lo) { low = lo; return *this; }
-  Field& above(double lo) { low = lo; low_open = true; return *this; }              // v > lo
-  Field& below(double hi) { high = hi; high_open = true; return *this; }            // v < hi
-  Field& one_of(std::vector<std::string> names) { choices = std::move(names); return *this; }
-  Field& in(std::vector<Duration::Unit> allowed) { units = std::move(allowed); return *this; }
-  Field& length(size_t min, size_t max) { shortest = min; longest = max; return *this; }
+  Field& required() {
+    is_required = true;
+    return *this;
+  }
+  Field& range(double lo, double hi) {
+    low = lo;
+    high = hi;
+    return *this;
+  }  // lo <= v <= hi
+  Field& at_least(double lo) {
+    low = lo;
+    return *this;
+  }
+  Field& above(double lo) {
+    low = lo;
+    low_open = true;
+    return *this;
+  }  // v > lo
+  Field& below(double hi) {
+    high = hi;
+    high_open = true;
+    return *this;
+  }  // v < hi
+  Field& one_of(std::vector<std::string> names) {
+    choices = std::move(names);
+    return *this;
+  }
+  Field& in(std::vector<Duration::Unit> allowed) {
+    units = std::move(allowed);
+    return *this;
+  }
+  Field& length(size_t min, size_t max) {
+    shortest = min;
+    longest = max;
+    return *this;
+  }
   /// "greater than 0", "between 0 and 1"; empty without bounds.
   std::string range_text() const;
 };
@@ -122,23 +153,32 @@ class Fields {
   template <class P>
   Field& list(std::string_view name, std::vector<P>& value, std::string_view doc) {
     if constexpr (std::is_base_of_v<AnyChoice, P>)
-      return add(name, AnyChoices{[&value] { value.clear(); }, [&value]() -> AnyChoice* { return &value.emplace_back(); },
-                                  [&value] { return value.size(); }, [&value](size_t i) -> AnyChoice* { return &value[i]; },
-                                  []() -> std::unique_ptr<AnyChoice> { return std::make_unique<P>(); }}, doc);
-    else return add(name, AnyList{[&value] { value.clear(); }, [&value]() -> Part* { return &value.emplace_back(); },
-                             [&value] { return value.size(); }, [&value](size_t i) -> Part* { return &value[i]; },
-                             []() -> std::unique_ptr<Part> { return std::make_unique<P>(); }}, doc);
+      return add(name,
+                 AnyChoices{[&value] { value.clear(); }, [&value]() -> AnyChoice* { return &value.emplace_back(); },
+                            [&value] { return value.size(); }, [&value](size_t i) -> AnyChoice* { return &value[i]; },
+                            []() -> std::unique_ptr<AnyChoice> { return std::make_unique<P>(); }},
+                 doc);
+    else
+      return add(name,
+                 AnyList{[&value] { value.clear(); }, [&value]() -> Part* { return &value.emplace_back(); },
+                         [&value] { return value.size(); }, [&value](size_t i) -> Part* { return &value[i]; },
+                         []() -> std::unique_ptr<Part> { return std::make_unique<P>(); }},
+                 doc);
   }
   /// An enum with names: f.names("norm", norm, {{"pre", Norm::pre}, {"post", Norm::post}}, "where the norm sits").
   template <class E>
   Field& names(std::string_view name, E& value, std::vector<std::pair<std::string, E>> table, std::string_view doc) {
     std::string current;
     std::vector<std::string> choices;
-    for (auto& [text, v] : table) { choices.push_back(text); if (v == value) current = text; }
+    for (auto& [text, v] : table) {
+      choices.push_back(text);
+      if (v == value) current = text;
+    }
     Field& f = add(name, keep(std::move(current)), doc);
     f.choices = std::move(choices);
     f.assign = [&value, table = std::move(table)](const std::string& s) {
-      for (auto& [text, v] : table) if (text == s) value = v;
+      for (auto& [text, v] : table)
+        if (text == s) value = v;
     };
     return f;
   }
@@ -147,10 +187,15 @@ class Fields {
  private:
   Field& add(std::string_view name, Field::Target target, std::string_view doc) {
     Field& f = all.emplace_back();
-    f.name = name; f.doc = doc; f.target = std::move(target);
+    f.name = name;
+    f.doc = doc;
+    f.target = std::move(target);
     return f;
   }
-  std::string* keep(std::string s) { kept_.push_back(std::make_unique<std::string>(std::move(s))); return kept_.back().get(); }
+  std::string* keep(std::string s) {
+    kept_.push_back(std::make_unique<std::string>(std::move(s)));
+    return kept_.back().get();
+  }
   std::vector<std::unique_ptr<std::string>> kept_;
 };
 

@@ -7,7 +7,8 @@
 
 namespace tapedeck {
 
-template <class T> Json json_value(T&& value) {
+template <class T>
+Json json_value(T&& value) {
   using V = std::remove_cvref_t<T>;
   if constexpr (std::same_as<V, Json>) return std::forward<T>(value);
   else if constexpr (std::same_as<V, bool>) return Json::of(value);
@@ -17,9 +18,10 @@ template <class T> Json json_value(T&& value) {
 }
 
 struct JsonEntry {
-  template <class T> JsonEntry(std::string_view key, T&& value) : key(key), value(json_value(std::forward<T>(value))) {}
+  template <class T>
+  JsonEntry(std::string_view key, T&& value) : key(key), value(json_value(std::forward<T>(value))) {}
   std::string_view key;
-  mutable Json value;                             // an initializer list is constant, and is moved from all the same
+  mutable Json value;  // an initializer list is constant, and is moved from all the same
 };
 inline Json json_object(std::initializer_list<JsonEntry> entries) {
   Json out = Json::dict();
@@ -34,13 +36,16 @@ inline void json_add(Json& object, std::initializer_list<JsonEntry> entries) {
 }
 
 /// What `write` makes of each item; without it the items themselves.
-template <class Items, class F> Json json_list(const Items& items, F&& write) {
+template <class Items, class F>
+Json json_list(const Items& items, F&& write) {
   Json out = Json::list();
   for (auto& item : items) out.items.push_back(json_value(write(item)));
   return out;
 }
-template <class Items> Json json_list(const Items& items) {
-  return json_list(items, [](auto& item) -> auto& { return item; });
+template <class Items>
+Json json_list(const Items& items) {
+  return json_list(
+      items, [](auto& item) -> auto& { return item; });
 }
 
 }  // namespace tapedeck

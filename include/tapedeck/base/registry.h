@@ -12,24 +12,24 @@
 
 namespace tapedeck {
 
-/// Two parts of one kind, or two ops, that want the same name. Registering happens before main(), where nothing can be thrown: the
-/// first one stays, the clash is noted, and whoever starts or loads a plugin asks.
+/// Two parts of one kind, or two ops, that want the same name. Registering happens before main(), where nothing can be thrown:
+/// the first one stays, the clash is noted, and whoever starts or loads a plugin asks.
 struct NameClash {
-  std::string kind, name, first, second;                        // first, second: source files, or the plugin the first came with
-  std::string str() const;                                      // two parts of the kind "loss" are called "mine": a.cpp and b.cpp
+  std::string kind, name, first, second;  // first, second: source files, or the plugin the first came with
+  std::string str() const;                // two parts of the kind "loss" are called "mine": a.cpp and b.cpp
 };
 void note_name_clash(NameClash clash);
-std::vector<NameClash> take_name_clashes();                     // those noted since the last call
+std::vector<NameClash> take_name_clashes();  // those noted since the last call
 /// Throws Error{config} naming every clash noted so far.
 void require_different_names();
 
 template <class T>
 struct Registry {
   struct Entry {
-    std::string doc;                                            // one sentence, then the equation and source if any
+    std::string doc;  // one sentence, then the equation and source if any
     std::unique_ptr<T> (*make)();
-    Method method;                                              // what its page says; empty for parts without one
-    std::string origin;                                         // its source file, or the plugin it came with
+    Method method;       // what its page says; empty for parts without one
+    std::string origin;  // its source file, or the plugin it came with
   };
   static std::map<std::string, Entry, std::less<>>& entries() {
     static std::map<std::string, Entry, std::less<>> table;
@@ -52,13 +52,20 @@ template <class T>
 class Choice final : public AnyChoice {
  public:
   Choice() = default;
-  explicit Choice(std::string_view name) { const bool known = choose(name); assert(known); (void)known; }
+  explicit Choice(std::string_view name) {
+    const bool known = choose(name);
+    assert(known);
+    (void)known;
+  }
   T* operator->() const { return part_.get(); }
   T& operator*() const { return *part_; }
   explicit operator bool() const { return part_ != nullptr; }
   T* get() const { return part_.get(); }
   /// For use from C++: choice.set("r_drop", std::make_unique<RDrop>(...)).
-  void set(std::string name, std::unique_ptr<T> part) { name_ = std::move(name); part_ = std::move(part); }
+  void set(std::string name, std::unique_ptr<T> part) {
+    name_ = std::move(name);
+    part_ = std::move(part);
+  }
 
   std::vector<std::string> names() const override {
     std::vector<std::string> all;
@@ -69,7 +76,8 @@ class Choice final : public AnyChoice {
   bool choose(std::string_view name) override {
     const auto* entry = Registry<T>::find(name);
     if (!entry) return false;
-    name_ = name; part_ = entry->make();
+    name_ = name;
+    part_ = entry->make();
     return true;
   }
   std::string_view name() const override { return name_; }
@@ -94,8 +102,8 @@ class Choice final : public AnyChoice {
 
 /// TAPEDECK_PART(Objective, RDrop, "r_drop", "Two dropout passes must agree. ...") in the part's .cpp file; a method adds
 /// what its page says: ..., {.equation = "L = ...", .source = "...", .cost = "2F + 2B", .pitfalls = "..."}).
-#define TAPEDECK_PART(Kind, Class, name, ...)                                                    \
-  static const bool tapedeck_registered_##Class = ::tapedeck::Registry<Kind>::add(               \
+#define TAPEDECK_PART(Kind, Class, name, ...)                                      \
+  static const bool tapedeck_registered_##Class = ::tapedeck::Registry<Kind>::add( \
       name, []() -> std::unique_ptr<Kind> { return std::make_unique<Class>(); }, __VA_ARGS__)
 
 }  // namespace tapedeck

@@ -14,21 +14,24 @@ namespace tapedeck {
 /// What one check did over the rows (case x dtype) of an op.
 struct CheckCount {
   int number = 0;
-  std::string name, promise;                      // "gradcheck", "first derivatives agree with differences, in f64"
+  std::string name, promise;  // "gradcheck", "first derivatives agree with differences, in f64"
   int ran = 0;
-  std::map<std::string, int> does_not_apply;      // why -> rows
+  std::map<std::string, int> does_not_apply;  // why -> rows
 };
 
 struct OpReport {
-  struct Worst { double relative = 0; std::string label = "none"; };
+  struct Worst {
+    double relative = 0;
+    std::string label = "none";
+  };
   std::string op;
   int rows = 0, misuses = 0;
-  std::vector<CheckCount> checks;                 // by number
-  std::vector<std::string> skipped;               // row, check and the reason that its case states
-  std::vector<std::string> failures;              // row, check and what was found
-  Worst first, second;                            // largest gaps of the two gradchecks
+  std::vector<CheckCount> checks;     // by number
+  std::vector<std::string> skipped;   // row, check and the reason that its case states
+  std::vector<std::string> failures;  // row, check and what was found
+  Worst first, second;                // largest gaps of the two gradchecks
   bool sound() const { return failures.empty(); }
-  std::string str() const;                        // for the terminal
+  std::string str() const;  // for the terminal
 };
 
 /// Runs every check on every case of the op. allocations: calls of operator new so far; without it check 11 sees the buffers

@@ -18,15 +18,16 @@ namespace tapedeck::detail {
 
 template <class... Types>
 constexpr uint64_t layout_of() {
-  uint64_t hash = 0xcbf29ce484222325;             // FNV-1a over the sizes and alignments
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a over the sizes and alignments
   ((hash = (hash ^ sizeof(Types)) * 0x100000001b3, hash = (hash ^ alignof(Types)) * 0x100000001b3), ...);
   return hash;
 }
 
 constexpr uint64_t layout =
-    layout_of<std::string, std::vector<int>, std::map<std::string, int>, std::function<void()>, std::optional<double>, Json, Field, Fields,
-              Method, Registry<Objective>::Entry, Shape, Tensor, Storage, Few<Tensor, max_inputs>, Node, Tape, OpCase, OpMisuse, OpEntry,
-              Parameter, ParamStore, Params, Batch, Pass, Output, Step, View, Row, Table, Splits, Optimizer, Objective, Loss>();
+    layout_of<std::string, std::vector<int>, std::map<std::string, int>, std::function<void()>, std::optional<double>, Json,
+              Field, Fields, Method, Registry<Objective>::Entry, Shape, Tensor, Storage, Few<Tensor, max_inputs>, Node, Tape,
+              OpCase, OpMisuse, OpEntry, Parameter, ParamStore, Params, Batch, Pass, Output, Step, View, Row, Table, Splits,
+              Optimizer, Objective, Loss>();
 
 constexpr std::string_view plugin_mark = "tapedeck-plugin:";
 
@@ -34,7 +35,9 @@ constexpr std::string_view plugin_mark = "tapedeck-plugin:";
 constexpr std::array<char, 96> make_tag() {
   std::array<char, 96> tag{};
   size_t at = 0;
-  const auto put = [&](std::string_view words) { for (char c : words) tag[at++] = c; };
+  const auto put = [&](std::string_view words) {
+    for (char c : words) tag[at++] = c;
+  };
   put(plugin_mark);
   put(TAPEDECK_VERSION " headers " TAPEDECK_HEADERS_HASH " layout ");
   for (int shift = 60; shift >= 0; shift -= 4) tag[at++] = "0123456789abcdef"[layout >> shift & 15];

@@ -16,17 +16,17 @@ Json json_schema(Part& root);
 
 /// One option as `explain` shows it.
 struct OptionDoc {
-  std::string name, type;         // "lr", "a number, greater than 0"
-  std::string initial;            // the default as JSON, "required", or empty when there is none
+  std::string name, type;  // "lr", "a number, greater than 0"
+  std::string initial;     // the default as JSON, "required", or empty when there is none
   std::string doc;
-  std::string kind;               // of the part it holds: "objective"; empty for values
+  std::string kind;  // of the part it holds: "objective"; empty for values
 };
 /// A registered part ("objective", "r_drop") or a group of options ("section", "training" or "adamw.groups").
 struct PartDoc {
   std::string kind, name, doc;
   std::vector<OptionDoc> options;
-  std::string example;            // all options with their defaults, as JSON
-  Method method;                  // equation, source, cost, pitfalls; empty for most parts
+  std::string example;  // all options with their defaults, as JSON
+  Method method;        // equation, source, cost, pitfalls; empty for most parts
 };
 /// Everything reachable from `root`, sections first, then parts by kind and name; `more` adds kinds that no option holds.
 std::vector<PartDoc> part_docs(Part& root, const std::vector<const AnyChoice*>& more = {});

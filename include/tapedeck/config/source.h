@@ -30,7 +30,7 @@ void apply_set(Json& tree, const std::string& assignment, Diagnostics& diagnosti
 
 /// load_experiment leaves ${seed} in place when there are several seeds; this replaces it for one of them.
 Json substitute_seed(const Json& tree, int64_t seed);
-int64_t first_seed(const Json& tree);                  // of "seeds", else "seed", else 0
+int64_t first_seed(const Json& tree);  // of "seeds", else "seed", else 0
 
 /// "base.json:12", "--set seed=3" or "default".
 std::string origin(const Location& where);

@@ -25,17 +25,19 @@ struct Span {
 };
 struct Example {
   std::vector<int32_t> ids, segments;
-  std::vector<int32_t> ends;        // where each text ends in ids when texts are sequences of their own; empty: one sequence
+  std::vector<int32_t> ends;  // where each text ends in ids when texts are sequences of their own; empty: one sequence
   /// In a template: where the [MASK] that stands for the text is in ids, and the text itself.
-  struct Mask { int32_t at = 0, begin = 0, end = 0; };
-  std::vector<Mask> masks;          // one per sequence; empty without templates
-  std::vector<int32_t> words;       // where each word starts in ids; empty where rows of logits are not words
+  struct Mask {
+    int32_t at = 0, begin = 0, end = 0;
+  };
+  std::vector<Mask> masks;     // one per sequence; empty without templates
+  std::vector<int32_t> words;  // where each word starts in ids; empty where rows of logits are not words
 
   // What is known, as the task puts it:
-  int32_t label = -1;               // index of a class; 0 where something else is known; -1: nothing is
-  double target = 0;                // a number
-  std::vector<int32_t> classes;     // several: a set, sorted, or one for each word
-  std::vector<Span> spans;          // sorted
+  int32_t label = -1;            // index of a class; 0 where something else is known; -1: nothing is
+  double target = 0;             // a number
+  std::vector<int32_t> classes;  // several: a set, sorted, or one for each word
+  std::vector<Span> spans;       // sorted
 };
 
 /// Text without ends, read through windows that overlap when stride < context; every token but the first is an answer.
@@ -48,14 +50,14 @@ struct TokenStream {
 
 struct Task;
 struct Dataset {
-  std::string name;                 // split or file, for messages
-  std::vector<Example> examples;    // none when the data are a stream
-  std::vector<std::string> labels;  // names of classes by index; empty where answers have no names
-  std::shared_ptr<const Task> task = {};   // what is asked of the examples; null: classification
-  bool pairs = false;               // some inputs are two texts
-  int64_t texts = 1;                // sequences per example
-  TokenStream stream = {};          // context 0: the data are examples
-  bool labelled = false;            // some example has a label; a batch of others then has labels too, none of which counts
+  std::string name;                       // split or file, for messages
+  std::vector<Example> examples;          // none when the data are a stream
+  std::vector<std::string> labels;        // names of classes by index; empty where answers have no names
+  std::shared_ptr<const Task> task = {};  // what is asked of the examples; null: classification
+  bool pairs = false;                     // some inputs are two texts
+  int64_t texts = 1;                      // sequences per example
+  TokenStream stream = {};                // context 0: the data are examples
+  bool labelled = false;                  // some example has a label; a batch of others then has labels too, none of which counts
 
   int64_t size() const { return stream.context ? stream.windows() : int64_t(examples.size()); }
   /// Tokens of an example, which in a stream is a window.
@@ -75,10 +77,10 @@ std::vector<std::string> label_names(const Splits& splits,
 struct EncodingOptions {
   const Table& table;
   const Tokenizer& tokenizer;
-  bool pairs = false;               // of texts in one sequence
+  bool pairs = false;  // of texts in one sequence
   TextForm form = {};
-  bool training = false;            // texts go into every template, not only the first
-  std::optional<int64_t> stride = {};   // of a stream
+  bool training = false;               // texts go into every template, not only the first
+  std::optional<int64_t> stride = {};  // of a stream
 };
 /// The texts of every row, joint or separate, and what `label` adds to each example. Throws Error{data} naming file and line
 /// for a row with fewer separate texts than others.

@@ -18,21 +18,21 @@ struct TextSpan {
   std::string label;
 };
 struct Row {
-  std::string text, text_b;         // text_b is empty unless the data are pairs
-  std::string label;                // as written; empty: unlabelled
-  int64_t line = 0;                 // 1-based line in the file where the row starts
-  std::string text_c = {};          // hard negative of a triplet; empty otherwise
-  std::optional<std::vector<TextSpan>> spans = {};      // marked pieces of the text; nothing: not known
+  std::string text, text_b;                         // text_b is empty unless the data are pairs
+  std::string label;                                // as written; empty: unlabelled
+  int64_t line = 0;                                 // 1-based line in the file where the row starts
+  std::string text_c = {};                          // hard negative of a triplet; empty otherwise
+  std::optional<std::vector<TextSpan>> spans = {};  // marked pieces of the text; nothing: not known
   /// Several: classes of the text, or a tag for each word between blanks; nothing: not known.
   std::optional<std::vector<std::string>> labels = {};
 };
 struct Table {
-  std::string name;                 // file, for messages
+  std::string name;  // file, for messages
   std::vector<Row> rows;
-  int64_t skipped = 0;              // bad rows left out on request
+  int64_t skipped = 0;  // bad rows left out on request
 };
 struct Splits {
-  Table train, validation, test;    // validation and test may be empty
+  Table train, validation, test;  // validation and test may be empty
   bool pairs = false;
   std::string task = "classification";  // what such rows are usually asked for: the experiment's default
   std::optional<int64_t> stride;    // a stream of tokens: from the start of one training window to the next; default: its length

@@ -12,11 +12,13 @@
 namespace tapedeck {
 
 /// Where a token stands in its text, [begin, end) in code points and in bytes. Special tokens around a text: all 0.
-struct Offset { int32_t begin = 0, end = 0, begin_byte = 0, end_byte = 0; };
+struct Offset {
+  int32_t begin = 0, end = 0, begin_byte = 0, end_byte = 0;
+};
 
 struct Encoded {
-  std::vector<int32_t> ids, segments;                       // segments: same length, 0 or 1
-  std::vector<Offset> offsets{};                            // of encode_with_offsets(): same length, or empty
+  std::vector<int32_t> ids, segments;  // segments: same length, 0 or 1
+  std::vector<Offset> offsets{};       // of encode_with_offsets(): same length, or empty
 };
 
 struct Tokenizer : Part {

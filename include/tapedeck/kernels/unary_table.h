@@ -1,5 +1,5 @@
-// Every unary op y = f(x) as one row: a new op is a new row here and nothing else. Kernels, derivative, rule, free function, checks,
-// documentation and flops all come from it. Next: kernels/unary.h, src/ops/unary.cpp.
+// Every unary op y = f(x) as one row: a new op is a new row here and nothing else. Kernels, derivative, rule, free function,
+// checks, documentation and flops all come from it. Next: kernels/unary.h, src/ops/unary.cpp.
 #pragma once
 
 /// ROW(name, cases, reads, doc, f, derivative)

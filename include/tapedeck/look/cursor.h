@@ -9,7 +9,9 @@
 
 namespace tapedeck {
 
-namespace look { struct PathStep; }
+namespace look {
+struct PathStep;
+}
 
 class Cursor {
  public:
@@ -20,19 +22,29 @@ class Cursor {
   explicit Cursor(Recording recording, Recompute recompute = {});
 
   std::string greeting() const;
-  std::string prompt() const;                     // "#34 attention> "
+  std::string prompt() const;  // "#34 attention> "
   /// What the command prints. A mistake in it is an answer as well; an empty line repeats the last command.
   std::string answer(const std::string& line);
-  bool done() const { return done_; }             // after quit
+  bool done() const { return done_; }  // after quit
 
-  struct Command { const char *name, *arguments, *doc; std::string (*run)(Cursor&, const Words& words); };   // words: after the name
+  struct Command {
+    const char *name, *arguments, *doc;
+    std::string (*run)(Cursor&, const Words& words);
+  };  // words: after the name
   /// In the order in which a shortened word is resolved: "b" is back, "br" is break.
   static const std::vector<Command>& commands();
 
  private:
   /// A recording that is walked through: the step, or an expansion of the record of the level before.
-  struct Level { Recording recording; uint32_t at = 0; };
-  struct Break { enum Kind : uint8_t { op, scope, not_finite } kind; std::string pattern; int number; };
+  struct Level {
+    Recording recording;
+    uint32_t at = 0;
+  };
+  struct Break {
+    enum Kind : uint8_t { op, scope, not_finite } kind;
+    std::string pattern;
+    int number;
+  };
 
   const Recording& r() const { return levels_.back().recording; }
   uint32_t at() const { return levels_.back().at; }
@@ -41,7 +53,7 @@ class Cursor {
   std::string move(int64_t to);
   uint32_t value_named(const std::string& name) const;
   bool stops(uint32_t record, const Break& b) const;
-  std::vector<look::PathStep> path(uint32_t record) const;   // from the step down to a record of this level
+  std::vector<look::PathStep> path(uint32_t record) const;  // from the step down to a record of this level
 
   std::string into();
   std::string checkgrad();

@@ -23,11 +23,11 @@ class RecordVisitor {
 };
 
 struct RecorderOptions {
-  bool statistics = true;                         // look at elements: summaries, hashes, samples
-  bool replay = false;                            // compute everything twice and compare bits
-  bool shadow = false;                            // compute everything in f64 as well and measure the difference
-  bool derivatives = false;                       // one element of every output and what it depends on, with numbers
-  bool atoms = false;                             // ops with a reference are replaced by it
+  bool statistics = true;    // look at elements: summaries, hashes, samples
+  bool replay = false;       // compute everything twice and compare bits
+  bool shadow = false;       // compute everything in f64 as well and measure the difference
+  bool derivatives = false;  // one element of every output and what it depends on, with numbers
+  bool atoms = false;        // ops with a reference are replaced by it
   RecordVisitor* visitor = nullptr;
 };
 
@@ -43,7 +43,7 @@ class Recorder : public TapeListener, public PoolListener {
   void name_parameter(const Tensor& value, const Tensor& gradient, const std::string& path, bool trainable);
   /// What was recorded so far; nobody listens any more.
   Recording finish();
-  uint32_t records() const { return uint32_t(recording_.records.size()); }   // done by now
+  uint32_t records() const { return uint32_t(recording_.records.size()); }  // done by now
 
   void begin(const OpCall& call) override;
   void end(const OpCall& call, bool done) override;
@@ -68,7 +68,7 @@ class Recorder : public TapeListener, public PoolListener {
     bool before;
   };
   static uint64_t place_key(const TapePosition& p);
-  uint32_t value_of(const Tensor& t);             // the present value, made now if it was never seen
+  uint32_t value_of(const Tensor& t);  // the present value, made now if it was never seen
   uint32_t new_value(const Tensor& t, uint32_t made_by);
   void look_at(uint32_t value, const Tensor& t);
   uint32_t buffer_of(const Storage* storage);
@@ -93,14 +93,14 @@ class Recorder : public TapeListener, public PoolListener {
   MemoryParts alive_{};
   uint64_t live_ = 0, most_ = 0;
   std::unordered_map<const Storage*, uint32_t> buffers_;
-  std::unordered_map<uint64_t, uint32_t> values_;            // by buffer and offset: the newest value there
-  std::unordered_map<uint64_t, uint32_t> placed_;            // by epoch and number on the tape
+  std::unordered_map<uint64_t, uint32_t> values_;  // by buffer and offset: the newest value there
+  std::unordered_map<uint64_t, uint32_t> placed_;  // by epoch and number on the tape
   std::unordered_map<uint64_t, uint32_t> by_hash_;
   std::unordered_map<const Tape*, std::vector<uint32_t>> rows_;
-  std::vector<uint32_t> pulls_;                              // records that gradients are being pulled through, outermost first
+  std::vector<uint32_t> pulls_;  // records that gradients are being pulled through, outermost first
   OpRecord pending_;
   std::vector<OpRecord> updates_;
-  std::vector<Tensor> watched_, old_;                        // parameters being updated; copies for comparing
+  std::vector<Tensor> watched_, old_;  // parameters being updated; copies for comparing
   Tensors dy_copies_, dx_copies_;
 };
 

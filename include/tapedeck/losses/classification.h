@@ -38,8 +38,9 @@ Tensor hinge(const Tensor& logits, const Tensor& labels, double margin = 1, int 
 Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double alpha = 1, double smooth = 1,
                            const RowWeights& average = {});
 
-/// Cross-entropy with a weight for every class of q instead of one for the row: -(1/n) sum_i sum_c w_c q_c log p_c, n = sum_i w_y,
-/// which is PyTorch's cross_entropy(weight, label_smoothing). labels: i32 [rows], negative: none; one weight per class (Error{shape}).
+/// Cross-entropy with a weight for every class of q instead of one for the row: -(1/n) sum_i sum_c w_c q_c log p_c, n = sum_i
+/// w_y, which is PyTorch's cross_entropy(weight, label_smoothing). labels: i32 [rows], negative: none; one weight per class
+/// (Error{shape}).
 Tensor cross_entropy_by_class(const Tensor& logits, const Tensor& labels, Smoothing smoothing,
                               const std::vector<double>& class_weights, double total_weight = 0);
 /// Mean over rows of -sum_c q_c log p_c; q[rows,c] >= 0 carries no gradient, q_c = 0 adds 0. total > 0 replaces the row count.

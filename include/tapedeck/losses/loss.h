@@ -11,10 +11,11 @@
 
 namespace tapedeck {
 
-/// Mean over labelled rows of -sum_c q_c log p_c; see Smoothing for the two conventions of label smoothing. A row that is -inf throughout
-/// counts as 0; a label (or smoothing mass) on a class of logit -inf costs +inf. NaN and +inf are not logits and give NaN.
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Smoothing smoothing = {}, const std::vector<double>& class_weights = {},
-                     int32_t ignore = -1, double total_weight = 0);
+/// Mean over labelled rows of -sum_c q_c log p_c; see Smoothing for the two conventions of label smoothing. A row that is -inf
+/// throughout counts as 0; a label (or smoothing mass) on a class of logit -inf costs +inf. NaN and +inf are not logits and give
+/// NaN.
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Smoothing smoothing = {},
+                     const std::vector<double>& class_weights = {}, int32_t ignore = -1, double total_weight = 0);
 
 /// The task loss named in an experiment.
 struct Loss : Part {
@@ -23,8 +24,8 @@ struct Loss : Part {
   virtual Tensor operator()(const Tensor& logits, const Batch& batch) const = 0;
   /// Weight of one example in the step's mean (class weight; 0 when ignored).
   virtual double weight(int32_t /*label*/) const { return 1; }
-  /// The same from all that the model gives: losses of whole tag sequences read its transitions. Throws Error{config} where it has
-  /// some that this loss would not train.
+  /// The same from all that the model gives: losses of whole tag sequences read its transitions. Throws Error{config} where it
+  /// has some that this loss would not train.
   virtual Tensor of(const Output& out, const Batch& batch) const;
   /// i32, the class of every row that is most likely under this loss.
   virtual Tensor decode(const Output& out, const Batch& /*batch*/) const { return argmax(out.logits, 1); }

@@ -1,6 +1,7 @@
 // Losses of numbers against numbers: means over elements. Next: src/losses/regression.cpp.
 //
-// Hard cases: a square beyond the range of the type is +inf, and so is its gradient in mse; an empty batch gives 0; NaN gives NaN.
+// Hard cases: a square beyond the range of the type is +inf, and so is its gradient in mse; an empty batch gives 0; NaN gives
+// NaN.
 #pragma once
 #include <tapedeck/ops/ops.h>
 

@@ -31,8 +31,8 @@ Tensor memm_nll(const Tensor& emissions /*[T,c]*/, const Tensor& between /*[c,c]
 
 /// The tags that such a model finds most probable, exactly (Viterbi), i32 [T]. Ties go to the lower tag.
 Tensor memm_best(const Tensor& emissions, const Tensor& between, const Tensor& offsets, Joined joined = Joined::sum);
-/// The most probable tags that a beam finds, i32 [T]: after each token the `beam` best prefixes stay. 1 is greedy, c^(length - 1) is
-/// exact; between them a wider beam may repair an early decision that greedy search regrets. Ties go to the lower tag.
+/// The most probable tags that a beam finds, i32 [T]: after each token the `beam` best prefixes stay. 1 is greedy, c^(length - 1)
+/// is exact; between them a wider beam may repair an early decision that greedy search regrets. Ties go to the lower tag.
 Tensor memm_decode(const Tensor& emissions, const Tensor& between, const Tensor& offsets, int64_t beam = 4);
 
 /// How likely update i trains on the gold tag instead of the model's own (scheduled sampling, Bengio et al. 2015, section 2.4).
@@ -42,8 +42,8 @@ double gold_share(Decay decay, int64_t update, double k, double slope = 0, doubl
 
 /// -log of the probability of all alignments of a target: blanks between symbols, repeats merged (Graves et al. 2006, eq. 6 to
 /// 8). targets of sequence b: target_offsets[b] .. target_offsets[b+1]-1, none equal to blank. Mean over sequences; per token: of
-/// each sequence's loss over its number of symbols (at least 1), as PyTorch's default. A target that does not fit its sequence (more
-/// symbols and needed blanks than rows) costs 0 and stays in the mean.
+/// each sequence's loss over its number of symbols (at least 1), as PyTorch's default. A target that does not fit its sequence
+/// (more symbols and needed blanks than rows) costs 0 and stays in the mean.
 Tensor ctc(const Tensor& logits /*[T,c]*/, const Tensor& offsets /*i32 [B+1]*/, const Tensor& targets /*i32 [N]*/,
            const Tensor& target_offsets /*i32 [B+1]*/, int32_t blank = 0, PerUnit per = PerUnit::sequence);
 

@@ -34,10 +34,10 @@ struct Batch {
 
   /// Where this micro-batch starts inside the batch of the optimizer step. Dropout draws are indexed from here, so
   /// a batch cut into micro-batches sees the very same masks.
-  int64_t first_token = 0, first_sequence = 0, first_pair = 0;     // pair: sum over earlier sequences of length^2
+  int64_t first_token = 0, first_sequence = 0, first_pair = 0;  // pair: sum over earlier sequences of length^2
   /// Examples, tokens, words and labelled rows of logits of the whole step: what sums are divided by.
   int64_t total_sequences = 0, total_tokens = 0, total_words = 0, total_labelled = 0;
-  int64_t total_rows() const { return words ? total_words : token_labels ? total_tokens : total_sequences; }    // rows of logits
+  int64_t total_rows() const { return words ? total_words : token_labels ? total_tokens : total_sequences; }  // rows of logits
   /// Sum of Loss::weight over the labelled rows of the whole step; 0: take it from this batch alone.
   double total_weight = 0;
 };

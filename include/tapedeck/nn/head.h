@@ -9,7 +9,7 @@ namespace tapedeck {
 
 struct Head {
   virtual ~Head() = default;
-  virtual Tensor forward(Pass& pass, const Tensor& pooled /*[B,width]*/) const = 0;   // [B,outputs]
+  virtual Tensor forward(Pass& pass, const Tensor& pooled /*[B,width]*/) const = 0;  // [B,outputs]
 };
 struct HeadSpec : Part {
   static constexpr const char* kind = "head";

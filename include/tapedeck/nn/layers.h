@@ -50,7 +50,7 @@ class Embedding {
  public:
   Embedding() = default;
   Embedding(Params params, const EmbeddingOptions& options);
-  Tensor operator()(Pass& pass) const;                          // [T, width]
+  Tensor operator()(Pass& pass) const;  // [T, width]
   Param word() const { return word_; }
 
  private:
@@ -72,7 +72,7 @@ class FeedForward {
 
 /// How a sequence becomes one vector: its first token, or mean / maximum over its tokens.
 enum class Pooling { first, mean, max };
-Tensor pool(const Tensor& x /*[T,d]*/, const Tensor& offsets, Pooling pooling);   // [S,d]
+Tensor pool(const Tensor& x /*[T,d]*/, const Tensor& offsets, Pooling pooling);  // [S,d]
 
 /// The rows of text `which` of every example, of `texts` each (Batch::texts): [B texts, d] -> [B, d].
 Tensor text_of(const Tensor& x, int64_t texts, int64_t which);

@@ -11,12 +11,12 @@
 namespace tapedeck {
 
 struct Output {
-  Tensor logits;                                  // [rows, outputs], or a score per span: see logit_rows; undefined: none
-  Tensor pooled;                                  // [S, width]: one row per sequence
-  Tensor hidden;                                  // [T, width]
-  Tensor projection = {};                         // [S, size]: what contrast compares; undefined: pooled itself
-  /// Of models of whole tag sequences, [outputs, outputs] or [outputs + 2, outputs]: scores of a tag (column) after another (row),
-  /// then those of the first and of the last tag.
+  Tensor logits;           // [rows, outputs], or a score per span: see logit_rows; undefined: none
+  Tensor pooled;           // [S, width]: one row per sequence
+  Tensor hidden;           // [T, width]
+  Tensor projection = {};  // [S, size]: what contrast compares; undefined: pooled itself
+  /// Of models of whole tag sequences, [outputs, outputs] or [outputs + 2, outputs]: scores of a tag (column) after another
+  /// (row), then those of the first and of the last tag.
   Tensor transitions = {};
 
   /// What contrastive methods compare, [S, size].
@@ -34,11 +34,14 @@ struct Model {
 };
 
 /// What a model must fit.
-struct ModelInput { int64_t vocabulary = 0, max_length = 0, outputs = 0; bool pairs = false; };
+struct ModelInput {
+  int64_t vocabulary = 0, max_length = 0, outputs = 0;
+  bool pairs = false;
+};
 
 /// How the texts of an example reach the model.
 struct TextForm {
-  bool separate = false;                          // every text a sequence of its own; else a pair is [CLS] a [SEP] b [SEP]
+  bool separate = false;  // every text a sequence of its own; else a pair is [CLS] a [SEP] b [SEP]
   /// With {} for the text and [MASK] for the token that stands for it. A training text of its own goes into each of them, one
   /// sequence each; all others go into the first.
   std::vector<std::string> templates = {};

@@ -27,28 +27,33 @@ struct Init {
 };
 
 struct Parameter {
-  std::string path;                               // "encoder.layers.0.attention.qkv.weight"
+  std::string path;  // "encoder.layers.0.attention.qkv.weight"
   Shape shape;
   Init init;
   bool trainable = true;
-  double noise = 0;                               // deviation of the Gaussian noise that training passes read it with
-  int64_t offset = 0;                             // elements from the start of the slabs
-  Tensor value, gradient;                         // windows into the slabs
+  double noise = 0;        // deviation of the Gaussian noise that training passes read it with
+  int64_t offset = 0;      // elements from the start of the slabs
+  Tensor value, gradient;  // windows into the slabs
 };
 
 /// Handle that a layer keeps.
-struct Param { int32_t index = -1; explicit operator bool() const { return index >= 0; } };
+struct Param {
+  int32_t index = -1;
+  explicit operator bool() const { return index >= 0; }
+};
 
 /// A stretch of a model, such as a layer, whose values may be computed again in the backward sweep instead of kept.
-struct Segment { int32_t index = -1; };
+struct Segment {
+  int32_t index = -1;
+};
 
 class ParamStore {
  public:
-  Param declare(std::string path, Shape shape, Init init);      // a path declared twice throws Error{internal}
-  /// Lays out the slabs and draws the initial values: parameter p from key / p.path. Call after building the model; once more for the
-  /// same start again, whatever happened to the values meanwhile.
+  Param declare(std::string path, Shape shape, Init init);  // a path declared twice throws Error{internal}
+  /// Lays out the slabs and draws the initial values: parameter p from key / p.path. Call after building the model; once more for
+  /// the same start again, whatever happened to the values meanwhile.
   void allocate(DType dtype, Key key);
-  void release();                                               // gives the slabs back until they are allocated again
+  void release();  // gives the slabs back until they are allocated again
   /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest pattern.
   void freeze(const std::vector<std::string>& globs);
   /// Training passes add Gaussian noise of this deviation to what matches, each pass its own; same error.
@@ -57,15 +62,15 @@ class ParamStore {
   /// Segments that match any glob keep their results only; same error.
   void recompute(const std::vector<std::string>& globs);
   bool recomputes(Segment s) const { return segments_[size_t(s.index)].recomputed; }
-  std::vector<std::string> segments() const;                    // their paths
-  std::vector<int32_t> match(const std::vector<std::string>& globs, const char* what) const;   // same error
+  std::vector<std::string> segments() const;                                                  // their paths
+  std::vector<int32_t> match(const std::vector<std::string>& globs, const char* what) const;  // same error
 
   std::span<const Parameter> all() const { return parameters_; }
   const Parameter& operator[](Param p) const { return parameters_[size_t(p.index)]; }
   const Parameter* find(std::string_view path) const;
   DType dtype() const { return dtype_; }
-  int64_t count() const;                                        // trainable and frozen elements, without alignment gaps
-  const Tensor& values() const { return values_; }              // [slab elements]; gaps hold 0
+  int64_t count() const;                            // trainable and frozen elements, without alignment gaps
+  const Tensor& values() const { return values_; }  // [slab elements]; gaps hold 0
   const Tensor& gradients() const { return gradients_; }
   std::vector<std::string> paths() const;
   /// The parameter's part of a slab laid out like values(): shares its buffer.
@@ -73,7 +78,10 @@ class ParamStore {
 
  private:
   std::vector<Parameter> parameters_;
-  struct Stretch { std::string path; bool recomputed = false; };
+  struct Stretch {
+    std::string path;
+    bool recomputed = false;
+  };
   std::vector<Stretch> segments_;
   Tensor values_, gradients_;
   DType dtype_ = DType::f32;
@@ -83,7 +91,9 @@ class ParamStore {
 class Params {
  public:
   explicit Params(ParamStore& store, std::string path = {}) : store_(&store), path_(std::move(path)) {}
-  Params operator/(std::string_view name) const { return Params(*store_, path_.empty() ? std::string(name) : path_ + "." + std::string(name)); }
+  Params operator/(std::string_view name) const {
+    return Params(*store_, path_.empty() ? std::string(name) : path_ + "." + std::string(name));
+  }
   Params operator/(int64_t index) const { return *this / std::to_string(index); }
   Param make(std::string_view name, Shape shape, Init init) const { return store_->declare((*this / name).path_, shape, init); }
   Segment segment() const { return store_->declare_segment(path_); }

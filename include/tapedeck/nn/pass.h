@@ -13,16 +13,25 @@
 
 namespace tapedeck {
 
-enum class Mode { train, evaluate };              // evaluate: no dropout
+enum class Mode { train, evaluate };  // evaluate: no dropout
 
-/// Changes the value at a site where adding a constant is not enough: noise drawn in the shape found there, rows mixed with others.
+/// Changes the value at a site where adding a constant is not enough: noise drawn in the shape found there, rows mixed with
+/// others.
 struct SiteMap {
   virtual Tensor operator()(const Tensor& x, const Batch& batch) const = 0;
   virtual ~SiteMap() = default;
 };
-/// What happens at a site, an activation a model names with pass.site(...) or a parameter's path: `map` is applied, or `value` added.
-struct Delta { std::string_view site; Tensor value; std::shared_ptr<const SiteMap> map = {}; };
-struct SiteValue { std::string_view site; Tensor value; };
+/// What happens at a site, an activation a model names with pass.site(...) or a parameter's path: `map` is applied, or `value`
+/// added.
+struct Delta {
+  std::string_view site;
+  Tensor value;
+  std::shared_ptr<const SiteMap> map = {};
+};
+struct SiteValue {
+  std::string_view site;
+  Tensor value;
+};
 
 class Pass {
  public:
@@ -56,7 +65,7 @@ class Pass {
 
  private:
   double rate(double p) const;
-  Tape* recording() const;                        // the tape that the leaves are on, if any
+  Tape* recording() const;  // the tape that the leaves are on, if any
   Tensor shifted(std::string_view name, Tensor x) const;
   const ParamStore& store_;
   const Batch& batch_;
@@ -64,7 +73,7 @@ class Pass {
   Key key_;
   std::span<const Tensor> leaves_;
   std::span<const Delta> deltas_;
-  std::optional<double> dropout_;                 // replaces every non-zero rate
+  std::optional<double> dropout_;  // replaces every non-zero rate
   List<std::string_view> watched_;
   List<SiteValue> sites_;
 };

@@ -1,5 +1,6 @@
 // What weights cost by themselves, how long they may grow and how noisily they are read: L1, L2, max-norm and Gaussian noise on
-// parameters named by patterns. Penalties apply once per update, so micro-batches do not change them. Next: src/train/step_runner.cpp, which calls it.
+// parameters named by patterns. Penalties apply once per update, so micro-batches do not change them. Next:
+// src/train/step_runner.cpp, which calls it.
 #pragma once
 #include <optional>
 #include <string>

@@ -14,8 +14,8 @@ namespace tapedeck {
 struct AttentionOptions {
   int64_t width = 0, heads = 1;
   bool causal = false, rotary = false;
-  double dropout = 0;                             // on the attention probabilities
-  double drop_heads = 0;                          // of a whole head
+  double dropout = 0;     // on the attention probabilities
+  double drop_heads = 0;  // of a whole head
 };
 /// softmax(q k^T / sqrt(d/heads)) v inside each sequence, then the output projection: [T,d] -> [T,d].
 class MultiHeadAttention {
@@ -33,7 +33,7 @@ class MultiHeadAttention {
 /// Tokens of a batch to one vector each.
 struct Encoder {
   virtual ~Encoder() = default;
-  virtual Tensor forward(Pass& pass) const = 0;                 // [T, width]
+  virtual Tensor forward(Pass& pass) const = 0;  // [T, width]
   virtual int64_t width() const = 0;
   /// True when a token's vector depends on no later token.
   virtual bool causal() const { return false; }
@@ -52,10 +52,10 @@ enum class Positions { learned, rotary, none };
 /// "encoder": {"type": "transformer", ...}
 struct TransformerSpec : EncoderSpec {
   int64_t layers = 2, width = 128, heads = 4;
-  std::optional<int64_t> feed_forward;            // default 4 * width
+  std::optional<int64_t> feed_forward;  // default 4 * width
   Norm norm = Norm::post;
   double dropout = 0.1;
-  std::optional<double> attention_dropout;        // default: dropout
+  std::optional<double> attention_dropout;  // default: dropout
   Positions positions = Positions::learned;
   bool causal = false;
   Activation activation = Activation::gelu;

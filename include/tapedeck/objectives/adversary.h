@@ -42,7 +42,7 @@ struct Adversary : Part {
     if (remembers_) found_ = delta;
     return step.with(at, delta, masks);
   }
-  const Tensor& found() const { return found_; }                // undefined: search
+  const Tensor& found() const { return found_; }  // undefined: search
 
  private:
   mutable bool remembers_ = false;
@@ -54,14 +54,14 @@ struct GradientAttack : Adversary {
   enum class Direction { steepest, unit, gradient };
   enum class Projection { ball, border, none };
   int64_t steps = 1;
-  std::optional<double> step_size;                              // default: epsilon
+  std::optional<double> step_size;  // default: epsilon
   double start = 0;
   Noise::Kind start_kind = Noise::Kind::ball;
   Direction direction = Direction::steepest;
   Projection projection = Projection::none;
 
   void describe(Fields& f) override;
-  void describe_search(Fields& f);                              // the options beyond Adversary's
+  void describe_search(Fields& f);  // the options beyond Adversary's
   bool starts_clean() const override { return start == 0 && !found(); }
   Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const override;
   /// `step` where the search begins (delta undefined) or shifted by delta.
@@ -78,7 +78,8 @@ struct VirtualAttack : Adversary {
   Divergence divergence;
 
   void describe(Fields& f) override;
-  Step attack(Step& step, const AttackObjective& climb, const Tensor& clean = {}) const override;   // climbs the divergence, whatever climb is
+  Step attack(Step& step, const AttackObjective& climb,
+              const Tensor& clean = {}) const override;  // climbs the divergence, whatever climb is
 };
 
 }  // namespace tapedeck

@@ -13,9 +13,10 @@ namespace tapedeck {
 /// What every objective is told once, before the first step.
 struct SetupContext {
   const ParamStore& store;
-  int64_t examples = 0;                                          // of the training split; Batch::indices counts them
-  int64_t outputs = 0;                                           // logits of an example; 0 where rows of logits are not examples
-  /// The parameters of a checkpoint (or of a run's best one), laid out like store.values(); Error{checkpoint} when they do not fit.
+  int64_t examples = 0;  // of the training split; Batch::indices counts them
+  int64_t outputs = 0;   // logits of an example; 0 where rows of logits are not examples
+  /// The parameters of a checkpoint (or of a run's best one), laid out like store.values(); Error{checkpoint} when they do not
+  /// fit.
   std::function<Tensor(const std::string& folder)> load = {};
 };
 
@@ -41,7 +42,8 @@ struct Objective : Part {
   virtual std::vector<std::string> sites() const { return {}; }
   /// False for methods that learn from texts alone: the task loss then only measures, where the data have labels.
   virtual bool needs_labels() const { return true; }
-  /// True when the method asks for Order::differentiable: the tape then keeps what such a sweep reads instead of computing it again.
+  /// True when the method asks for Order::differentiable: the tape then keeps what such a sweep reads instead of computing it
+  /// again.
   virtual bool second_order() const { return false; }
   /// True when examples of a batch influence each other, so that micro-batches would change the method.
   virtual bool couples_examples() const { return false; }
@@ -72,7 +74,7 @@ struct WeightSchedule {
   double weight = 1;
   int64_t every = 1;
   Duration ramp;
-  void describe(Fields& f, const char* what);                   // "weight", "every", "ramp"
+  void describe(Fields& f, const char* what);  // "weight", "every", "ramp"
   double at(const Step& step) const;
 };
 
@@ -85,7 +87,8 @@ struct Regulariser : Wrapper {
   /// reported: the name of the term in the log.
   explicit Regulariser(const char* reported, double weight = 1) : schedule{weight, 1, {}}, reported_(reported) {}
   /// "loss", "weight", "every", "ramp".
-  void describe_loss(Fields& f, const char* weight, const char* loss = "what is trained beside: a task loss or another objective");
+  void describe_loss(Fields& f, const char* weight,
+                     const char* loss = "what is trained beside: a task loss or another objective");
   /// Before any pass: what must hold, sites to watch.
   virtual void prepare(Step&) const {}
   virtual Tensor term(Step& step, const Tensor& task) = 0;

@@ -14,8 +14,8 @@ enum class NormScope { tensor, batch, sample, token };
 /// i32 [B+1] and a row per token or per sequence (Error{shape} otherwise).
 Tensor steepest_step(const Tensor& g, double epsilon, NormBall ball, NormScope scope, const Tensor& offsets = {});
 
-/// length * part / |part|: the gradient itself scaled to that length in the norm of the ball, part by part (l2: steepest_step; linf:
-/// its largest entry becomes `length`, where steepest_step makes every entry so). Parts of zeros or not finite become 0.
+/// length * part / |part|: the gradient itself scaled to that length in the norm of the ball, part by part (l2: steepest_step;
+/// linf: its largest entry becomes `length`, where steepest_step makes every entry so). Parts of zeros or not finite become 0.
 Tensor unit_step(const Tensor& g, double length, NormBall ball, NormScope scope, const Tensor& offsets = {});
 
 /// The nearest point with |part| <= epsilon (l1: Duchi et al. 2008, figure 1). A part that is not finite becomes 0.

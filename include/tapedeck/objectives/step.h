@@ -11,37 +11,40 @@
 
 namespace tapedeck {
 
-using View = Output;                              // what one forward pass left
-enum class DropoutMasks { same, fresh };          // of a forked step: replay the masks of the step it came from, or draw new ones
-enum class Graph { keep, free };                  // what a gradient leaves of the step's rows on the tape
+using View = Output;                      // what one forward pass left
+enum class DropoutMasks { same, fresh };  // of a forked step: replay the masks of the step it came from, or draw new ones
+enum class Graph { keep, free };          // what a gradient leaves of the step's rows on the tape
 
 /// Passes over the batch: a sweep back through the rows of two forward passes counts as two backward passes.
-struct PassCount { int64_t forward = 0, backward = 0; };
+struct PassCount {
+  int64_t forward = 0, backward = 0;
+};
 
 class Step {
  public:
   /// Starts a step on an empty tape: watches every parameter. loss: the task loss. key: seed / "step" / n.
-  Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key,
-       int64_t number = 0, Mode mode = Mode::train);
+  Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number = 0,
+       Mode mode = Mode::train);
 
   /// A pass with a fresh dropout key; dropout replaces every non-zero rate of the model.
   View forward(std::optional<double> dropout = {});
   /// A pass of another batch with the same parameters and masks of its own; shifts of this step do not apply there.
   View forward(const Batch& other);
-  /// The view of this step's first pass, made now unless somebody has: constants, without `hidden`, once backward() has dropped its rows.
+  /// The view of this step's first pass, made now unless somebody has: constants, without `hidden`, once backward() has dropped
+  /// its rows.
   View cached_forward();
   /// A pass that records nothing, so its outputs are constants. values: one tensor per parameter (a teacher's); empty: the
   /// parameters themselves. same: the masks of the first pass; fresh: its own.
   View forward_no_grad(std::span<const Tensor> values = {}, Mode mode = Mode::train, DropoutMasks masks = DropoutMasks::same);
-  Tensor loss(const View& view) const;                           // the task loss named in the config
+  Tensor loss(const View& view) const;  // the task loss named in the config
 
   /// A step's passes at a site are its own and those of steps forked from it.
   /// Adds into parameter gradients and drops the rows of this step: tensors made since are stale afterwards.
   void backward(const Tensor& loss);
   /// ... and returns the detached gradient at a site, summed over the passes that crossed it.
   Tensor backward(const Tensor& loss, std::string_view site);
-  /// The gradient at a site; touches no parameter's. Order::differentiable: the result can be differentiated again. Graph::free drops
-  /// the rows made since this step was: for the passes of an attack.
+  /// The gradient at a site; touches no parameter's. Order::differentiable: the result can be differentiated again. Graph::free
+  /// drops the rows made since this step was: for the passes of an attack.
   Tensor grad(const Tensor& loss, std::string_view site, Order order = Order::first, Graph graph = Graph::keep);
   /// The gradient of all parameters, laid out like store().gradients(), which stay as they are.
   Tensor grad(const Tensor& loss, Graph graph = Graph::keep);
@@ -66,19 +69,23 @@ class Step {
   const Batch& batch() const { return *batch_; }
   const ParamStore& store() const { return *store_; }
   Key key() const { return key_; }
-  int64_t number() const { return number_; }                     // optimizer step, from 0
+  int64_t number() const { return number_; }  // optimizer step, from 0
   const Numbers& reports() const { return ledger_->reports; }
-  PassCount passes() const { return ledger_->passes; }           // of this step and all steps forked from it
+  PassCount passes() const { return ledger_->passes; }  // of this step and all steps forked from it
 
  private:
   /// A value that a pass of step `owner` left at a site, and where the rows of that pass begin.
-  struct Crossing { int32_t owner; NodeId row; SiteValue at; };
+  struct Crossing {
+    int32_t owner;
+    NodeId row;
+    SiteValue at;
+  };
   /// What a step and those forked from it write down together.
   struct Ledger {
     Numbers reports;
     PassCount passes;
-    List<NodeId> live;                                           // where the rows of each recorded pass end
-    List<int32_t> parent;                                        // by step: the one it was forked from
+    List<NodeId> live;     // where the rows of each recorded pass end
+    List<int32_t> parent;  // by step: the one it was forked from
     List<Crossing> crossings;
   };
   bool is_mine(int32_t step) const;
@@ -95,15 +102,15 @@ class Step {
   Key key_;
   int64_t number_;
   Mode mode_;
-  uint64_t first_pass_ = 0, passes_ = 0;                         // pass keys: key / "pass" / (first_pass + n)
+  uint64_t first_pass_ = 0, passes_ = 0;  // pass keys: key / "pass" / (first_pass + n)
   List<Tensor> leaves_;
   Tape::Mark base_;
   List<Delta> deltas_;
   List<std::string_view> watched_;
-  int32_t id_ = 0;                                               // place in Ledger::parent
+  int32_t id_ = 0;  // place in Ledger::parent
   View first_;
   const Batch* partners_ = nullptr;
-  double keep_ = 1;                                              // share of the own labels in loss(); partners_ has the rest
+  double keep_ = 1;  // share of the own labels in loss(); partners_ has the rest
   std::shared_ptr<Ledger> ledger_;
 };
 

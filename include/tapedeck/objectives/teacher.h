@@ -16,12 +16,14 @@ class Teacher {
   /// teacher <- decay teacher + (1 - decay) student.
   void follow(const ParamStore& student, double decay);
   /// A pass of the step's batch; the student's own values before begin(). Nothing flows back.
-  View forward(Step& step, Mode mode, DropoutMasks masks = DropoutMasks::fresh) const { return step.forward_no_grad(windows_, mode, masks); }
+  View forward(Step& step, Mode mode, DropoutMasks masks = DropoutMasks::fresh) const {
+    return step.forward_no_grad(windows_, mode, masks);
+  }
   const Tensor& values() const { return values_; }
 
  private:
   Tensor values_;
-  std::vector<Tensor> windows_;                   // one per parameter
+  std::vector<Tensor> windows_;  // one per parameter
 };
 
 }  // namespace tapedeck

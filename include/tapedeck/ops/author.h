@@ -1,5 +1,6 @@
 // For whoever writes an op, in this project or outside: checks that name the op and the shapes, loops over all threads, inputs
-// for cases. Nothing here builds a string or allocates unless it is about to throw. Next: check/check_op.h, docs/guide/extend/op.md.
+// for cases. Nothing here builds a string or allocates unless it is about to throw. Next: check/check_op.h,
+// docs/guide/extend/op.md.
 #pragma once
 #include <initializer_list>
 #include <optional>
@@ -15,7 +16,7 @@ namespace tapedeck {
 
 // ---- checks for infer; `op` is the op's name, `what` an argument's ("table") ---------------------------------------------
 
-std::string shapes(In x);                                          // "[2,3], [4]"
+std::string shapes(In x);  // "[2,3], [4]"
 /// Throws with the module path as the place. The message starts with the op's name.
 [[noreturn]] void raise(ErrorKind kind, std::string message, std::string_view hint = {});
 /// "matmul: got [2,3], [4,5]; inner sizes 3 and 4 differ" as Error{shape}.
@@ -49,12 +50,12 @@ void parallel_ranges(int64_t n, int64_t grain, const Body& body) {
 
 // ---- cases: values are drawn in f64 and converted, so that f32 and f64 rows agree ------------------------------------------
 
-Tensor case_input(Shape shape, Key key, DType dtype);                                                 // standard normal
+Tensor case_input(Shape shape, Key key, DType dtype);  // standard normal
 Tensor case_input(Shape shape, std::string_view seed, DType dtype);
 Tensor case_uniform(Shape shape, std::string_view seed, DType dtype, double low, double high);
 /// Normal values pushed at least `gap` away from every kink, where a difference quotient would be wrong.
 Tensor case_away_from(std::initializer_list<double> kinks, Shape shape, std::string_view seed, DType dtype, double gap = 0.1);
-Tensor case_indices(int64_t count, int64_t limit, std::string_view seed);                             // i32, with repeats
+Tensor case_indices(int64_t count, int64_t limit, std::string_view seed);  // i32, with repeats
 /// A row whose call returns one tensor.
 OpCase case_of(std::string name, std::vector<Tensor> inputs, std::function<Tensor(In)> call);
 

@@ -14,11 +14,11 @@
 
 namespace tapedeck {
 
-std::string_view version();                       // "0.1.0": of CMakeLists.txt, the one place that says it
+std::string_view version();  // "0.1.0": of CMakeLists.txt, the one place that says it
 
 /// The data of an experiment, read and encoded once for all seeds and stages that ask for the same.
 struct ExperimentData {
-  std::string asked;                              // the options that decide them, as text
+  std::string asked;  // the options that decide them, as text
   Splits rows;
   Dataset train, validation, test;
   ModelInput input;
@@ -33,20 +33,21 @@ struct RunState {
   std::shared_ptr<const ExperimentData> data;
   ParamStore store;
   std::unique_ptr<Model> model;
-  std::vector<std::pair<std::string, std::string>> places;   // of its parts in the experiment: look/recording.h
+  std::vector<std::pair<std::string, std::string>> places;  // of its parts in the experiment: look/recording.h
 };
 
 /// A checked experiment with its data: what everything else starts from.
 struct Experiment {
-  LoadedExperiment loaded;                        // ${seed} still in place when there are several seeds
+  LoadedExperiment loaded;  // ${seed} still in place when there are several seeds
   std::string name, hash;
-  Json resolved;                                  // every value in force
+  Json resolved;  // every value in force
   std::vector<uint64_t> seeds;
   std::shared_ptr<const ExperimentData> data;
-  std::unique_ptr<RunState> first;                // of the first seed, which the checks used, until build() hands it out
+  std::unique_ptr<RunState> first;  // of the first seed, which the checks used, until build() hands it out
 };
 /// Loads, binds, reads the data and checks; throws Error{config} with every mistake at once, Error{data} for the data.
-/// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first returned.
+/// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first
+/// returned.
 Experiment prepare(const std::string& path, const std::vector<std::string>& sets);
 
 /// A file as a whole: the experiment, or one for each of its stages.
@@ -64,16 +65,17 @@ TrainSetup setup_of(RunState& run);
 void use_runtime(const RuntimeOptions& runtime);
 /// All seeds share one split, so that their differences are differences of training.
 Key data_key();
-/// What one seed starts from. The first seed's was built and tried by prepare(): it is handed out once, with nothing left of the trial.
+/// What one seed starts from. The first seed's was built and tried by prepare(): it is handed out once, with nothing left of the
+/// trial.
 std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed);
 
 enum class ProgressMode { automatic, live, plain, json, none };
 struct RunOptions {
   std::vector<std::string> sets = {};
-  std::string output = {};                        // -o: folder that receives the run instead of "output" or runs/
+  std::string output = {};  // -o: folder that receives the run instead of "output" or runs/
   ProgressMode progress = ProgressMode::automatic;
-  bool verbose = false;                           // also say when checkpoints are saved
-  std::vector<std::string> command_line = {};     // for environment.json
+  bool verbose = false;                        // also say when checkpoints are saved
+  std::vector<std::string> command_line = {};  // for environment.json
   const std::atomic<int>* stop_signal = nullptr;
   std::function<void(int64_t step)> after_step = {};  // called after every update, for programs that embed a run
 };
@@ -86,14 +88,14 @@ struct SeedResult {
   int64_t steps = 0;
   double seconds = 0;
   std::map<std::string, double> best = {}, last = {}, test = {};
-  std::map<std::string, double> memory = {};      // bytes at the peak by purpose, their sum "peak", and "resident_peak"
+  std::map<std::string, double> memory = {};  // bytes at the peak by purpose, their sum "peak", and "resident_peak"
 };
 std::map<std::string, double> memory_values(const MemoryUse& use);
 struct RunResult {
   std::string folder, name;
   std::vector<SeedResult> seeds;
-  bool nothing_left = false;                      // resume found every seed finished
-  int exit_code = 0;                              // 0, 7 when some seeds failed, 128 + signal
+  bool nothing_left = false;  // resume found every seed finished
+  int exit_code = 0;          // 0, 7 when some seeds failed, 128 + signal
 };
 /// The exit codes of errors are those of the errors thrown; a single seed's failure is thrown, those of several are collected.
 RunResult run_experiment(const std::string& path, const RunOptions& options);
@@ -101,12 +103,15 @@ RunResult run_experiment(const std::string& path, const RunOptions& options);
 RunResult resume_run(const std::string& folder, const RunOptions& options);
 
 /// n, mean, standard deviation (n - 1), extremes and the 95 % interval of the mean by Student's t.
-struct Statistics { int64_t n = 0; double mean = 0, sd = 0, low = 0, high = 0, interval_low = 0, interval_high = 0; };
+struct Statistics {
+  int64_t n = 0;
+  double mean = 0, sd = 0, low = 0, high = 0, interval_low = 0, interval_high = 0;
+};
 Statistics statistics(const std::vector<double>& values);
 
 /// A checkpoint of a run folder (or of its seed-N folder), ready to be used.
 struct LoadedRun {
-  std::string folder, checkpoint;                 // the seed's folder; the checkpoint's
+  std::string folder, checkpoint;  // the seed's folder; the checkpoint's
   ExperimentConfig config;
   ModelInput input;
   std::shared_ptr<const Task> task;
@@ -123,12 +128,16 @@ std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& 
 /// Both of them, as far as the data have them; the data are read once.
 std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run);
 std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path);
-/// One JSON object per row: text, what the task predicts, and the label where there is one. Error{usage} for a task that has no answer
-/// per row.
+/// One JSON object per row: text, what the task predicts, and the label where there is one. Error{usage} for a task that has no
+/// answer per row.
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);
 
 /// One step on the longest batch, nothing kept.
-struct Check { Experiment experiment; std::unique_ptr<RunState> run; DryRun dry_run; };
+struct Check {
+  Experiment experiment;
+  std::unique_ptr<RunState> run;
+  DryRun dry_run;
+};
 Check check_experiment(const std::string& path, const std::vector<std::string>& sets);
 
 }  // namespace tapedeck

@@ -9,8 +9,8 @@
 
 namespace tapedeck::testing {
 
-constexpr double stencil_step = 2e-4;             // kinks must lie further than 2 steps away
-constexpr int64_t full_jacobian_limit = 400;      // more floating elements than this: random directions instead
+constexpr double stencil_step = 2e-4;         // kinks must lie further than 2 steps away
+constexpr int64_t full_jacobian_limit = 400;  // more floating elements than this: random directions instead
 constexpr int directions = 24;
 
 /// (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h, f given as a function of the shift.
@@ -30,7 +30,13 @@ inline Gap full_gap(In inputs, In analytic, const std::function<double()>& value
     Tensor numeric = Tensor::empty(inputs[k].shape(), DType::f64);
     for (int64_t e = 0; e < inputs[k].size(); ++e) {
       const double before = inputs[k].item(e);
-      set(numeric, e, central_difference([&](double t) { set(inputs[k], e, before + t); return value(); }, h));
+      set(numeric, e,
+          central_difference(
+              [&](double t) {
+                set(inputs[k], e, before + t);
+                return value();
+              },
+              h));
       set(inputs[k], e, before);
     }
     Gap gap = compare(analytic[k], numeric, scale);
@@ -48,7 +54,8 @@ inline Gap directional_gap(In inputs, In analytic, const std::function<double()>
     start.push_back(x.clone());
     if (is_floating(x.dtype())) elements += double(x.size());
   }
-  const double length = std::min(1.0, std::sqrt(double(full_jacobian_limit) / std::max(elements, 1.0)));   // a step is short, whatever the size
+  const double length =
+      std::min(1.0, std::sqrt(double(full_jacobian_limit) / std::max(elements, 1.0)));  // a step is short, whatever the size
   Tensor exact = Tensor::zeros({directions}, DType::f64), numeric = Tensor::zeros({directions}, DType::f64);
   for (int d = 0; d < directions; ++d) {
     std::vector<Tensor> u;
@@ -78,7 +85,8 @@ inline Gap directional_gap(In inputs, In analytic, const std::function<double()>
 /// inputs' buffers afresh at each call. The buffers are shifted in place and restored. h: the step of the stencil.
 inline Gap gradcheck(In inputs, In analytic, const std::function<double()>& value, double h = stencil_step) {
   int64_t elements = 0;
-  for (const Tensor& x : inputs) if (is_floating(x.dtype())) elements += x.size();
+  for (const Tensor& x : inputs)
+    if (is_floating(x.dtype())) elements += x.size();
   return elements <= full_jacobian_limit ? detail::full_gap(inputs, analytic, value, h)
                                          : detail::directional_gap(inputs, analytic, value, h);
 }

@@ -21,7 +21,7 @@ struct OpCall {
   In dy = {};
   std::span<const Grad> dx = {};
   ScopeId scope = 0;
-  size_t output = 0;                              // of recompute_output: which one
+  size_t output = 0;  // of recompute_output: which one
 };
 
 /// Calls come in order and on the thread that computes. begin and end enclose one computation and do not nest.

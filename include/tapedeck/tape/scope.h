@@ -7,13 +7,13 @@
 
 namespace tapedeck {
 
-using ScopeId = uint32_t;                         // 0: the root, ""
+using ScopeId = uint32_t;  // 0: the root, ""
 
 class Scope {
  public:
   explicit Scope(std::string_view name);
-  Scope(std::string_view name, int64_t index);    // "layers.2"
-  explicit Scope(ScopeId path);                   // an absolute path: layers remember theirs
+  Scope(std::string_view name, int64_t index);  // "layers.2"
+  explicit Scope(ScopeId path);                 // an absolute path: layers remember theirs
   ~Scope();
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -24,7 +24,7 @@ class Scope {
 
 ScopeId current_scope();
 std::string scope_path(ScopeId id);
-ScopeId scope_id(std::string_view path);          // interns "encoder.layers.2" from the root
+ScopeId scope_id(std::string_view path);  // interns "encoder.layers.2" from the root
 /// A hash of the path's text, the same in every run: keys dropout masks.
 uint64_t scope_hash(ScopeId id);
 

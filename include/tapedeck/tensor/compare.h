@@ -17,19 +17,22 @@ struct Gap {
   static constexpr double floor = 1e-3;
   double relative = 0, left = 0, right = 0;
   int64_t element = -1;
-  std::string where;                              // "input 2"
+  std::string where;  // "input 2"
   std::string str() const {
     return text(where, where.empty() ? "" : ", ", "element ", element, ": ", left, " against ", right, ", relative gap ",
                 relative);
   }
 };
-inline void widen(Gap& worst, const Gap& other) { if (other.relative > worst.relative) worst = other; }
+inline void widen(Gap& worst, const Gap& other) {
+  if (other.relative > worst.relative) worst = other;
+}
 
 constexpr double no_match = std::numeric_limits<double>::infinity();
 
 inline double largest_entry(const Tensor& t) {
   double largest = 0;
-  for (int64_t i = 0; t && i < t.size(); ++i) if (std::isfinite(t.item(i))) largest = std::max(largest, std::fabs(t.item(i)));
+  for (int64_t i = 0; t && i < t.size(); ++i)
+    if (std::isfinite(t.item(i))) largest = std::max(largest, std::fabs(t.item(i)));
   return largest;
 }
 

@@ -14,15 +14,21 @@ constexpr std::string_view name_of(DType t) {
 }
 constexpr bool is_floating(DType t) { return t == DType::f32 || t == DType::f64; }
 
-template <class T> constexpr DType dtype_of = [] {
+template <class T>
+constexpr DType dtype_of = [] {
   static_assert(sizeof(T) == 0, "no tensor holds this type");
   return DType::f32;
 }();
-template <> inline constexpr DType dtype_of<float> = DType::f32;
-template <> inline constexpr DType dtype_of<double> = DType::f64;
-template <> inline constexpr DType dtype_of<uint16_t> = DType::bf16;
-template <> inline constexpr DType dtype_of<int32_t> = DType::i32;
-template <> inline constexpr DType dtype_of<uint8_t> = DType::u8;
+template <>
+inline constexpr DType dtype_of<float> = DType::f32;
+template <>
+inline constexpr DType dtype_of<double> = DType::f64;
+template <>
+inline constexpr DType dtype_of<uint16_t> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<uint8_t> = DType::u8;
 
 /// Calls f with a float or a double value as a type tag: dispatch(t, [&](auto tag) { using T = decltype(tag); ... }).
 template <class F>

@@ -12,7 +12,7 @@ namespace tapedeck {
 struct ValueSummary {
   double min = 0, max = 0, mean = 0, norm = 0;
   int64_t zeros = 0, nan = 0, infinite = 0;
-  int64_t first_bad = -1;                         // element index of the first NaN or infinity
+  int64_t first_bad = -1;  // element index of the first NaN or infinity
   bool finite() const { return nan == 0 && infinite == 0; }
 };
 /// All zeros for bf16, which no op reads as numbers.

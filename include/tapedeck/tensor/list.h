@@ -14,7 +14,8 @@ template <class T>
 struct PoolAllocator {
   using value_type = T;
   PoolAllocator() = default;
-  template <class U> PoolAllocator(const PoolAllocator<U>&) {}
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>&) {}
   T* allocate(size_t n) { return static_cast<T*>(Pool::instance().allocate(n * sizeof(T))); }
   void deallocate(T* p, size_t) { Pool::instance().release(p); }
   friend bool operator==(PoolAllocator, PoolAllocator) { return true; }

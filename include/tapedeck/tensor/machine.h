@@ -7,19 +7,19 @@ namespace tapedeck {
 
 /// Facts for the start line, environment.json and doctor.
 struct Machine {
-  std::string cpu;                                // "AMD EPYC 9B14", empty if unknown
-  int cores = 1;                                  // online in the machine
-  int usable = 1;                                 // allowed by affinity and by the control group's quota
-  std::string instruction_set;                    // the variant of the kernels in use
-  std::string blas;                               // "OpenBLAS 0.3.21 openmp, SkylakeX kernels"
-  std::string gemm;                               // "native" or "openblas"
-  bool bf16 = false;                              // runtime.precision bf16 is possible
-  std::string huge_pages;                         // what the system does: "always", "madvise", "never"; empty if unknown
+  std::string cpu;              // "AMD EPYC 9B14", empty if unknown
+  int cores = 1;                // online in the machine
+  int usable = 1;               // allowed by affinity and by the control group's quota
+  std::string instruction_set;  // the variant of the kernels in use
+  std::string blas;             // "OpenBLAS 0.3.21 openmp, SkylakeX kernels"
+  std::string gemm;             // "native" or "openblas"
+  bool bf16 = false;            // runtime.precision bf16 is possible
+  std::string huge_pages;       // what the system does: "always", "madvise", "never"; empty if unknown
 };
 Machine machine();
 int usable_cores();
 
-void set_threads(int count);                      // Error{value} below 1
+void set_threads(int count);  // Error{value} below 1
 int threads();
 /// "native", "openblas" or "auto" (the one measured faster, the library's own choice); Error{value} otherwise.
 void use_gemm(std::string_view backend);

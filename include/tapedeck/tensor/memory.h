@@ -11,13 +11,13 @@ namespace tapedeck {
 enum class Memory : uint8_t { workspace, parameters, gradients, moments, activations, batch, scratch, count };
 constexpr std::array<std::string_view, size_t(Memory::count)> memory_names = {"workspace",   "parameters", "gradients", "moments",
                                                                               "activations", "batch",      "scratch"};
-using MemoryParts = std::array<size_t, size_t(Memory::count)>;   // bytes by purpose
+using MemoryParts = std::array<size_t, size_t(Memory::count)>;  // bytes by purpose
 size_t total(const MemoryParts& parts);
 
 /// Of this thread's pool, and of the kernels' working buffers of all threads (scratch), which only grow.
 struct MemoryUse {
-  MemoryParts now{}, peak{};                      // peak: the composition when most was in use
-  size_t resident_peak = 0;                       // of the whole process, the program itself included; 0: unknown
+  MemoryParts now{}, peak{};  // peak: the composition when most was in use
+  size_t resident_peak = 0;   // of the whole process, the program itself included; 0: unknown
 };
 MemoryUse memory_use();
 /// Peaks are counted from here on (the resident peak excepted).

@@ -19,24 +19,27 @@ struct Storage {
   int32_t references = 0;
   Memory purpose = Memory::workspace;
   bool free = false;
-  Storage* parent = nullptr;                           // set: a window into `parent` (slabs)
+  Storage* parent = nullptr;  // set: a window into `parent` (slabs)
   Heap* heap = nullptr;
-  Storage *below = nullptr, *above = nullptr;          // neighbours in the region, by address
-  Storage *previous = nullptr, *next = nullptr;        // neighbours in a list of free ones
+  Storage *below = nullptr, *above = nullptr;    // neighbours in the region, by address
+  Storage *previous = nullptr, *next = nullptr;  // neighbours in a list of free ones
 };
 
-struct PoolStats { size_t live_bytes = 0, peak_bytes = 0, reserved_bytes = 0; int64_t system_allocations = 0; };
+struct PoolStats {
+  size_t live_bytes = 0, peak_bytes = 0, reserved_bytes = 0;
+  int64_t system_allocations = 0;
+};
 
 class Pool {
  public:
-  static Pool& instance();                             // one per thread
-  Storage* take(size_t bytes);                         // throws Error{internal} when memory runs out
+  static Pool& instance();      // one per thread
+  Storage* take(size_t bytes);  // throws Error{internal} when memory runs out
   Storage* window(Storage* parent, size_t offset, size_t bytes);
   void give(Storage* storage);
   /// Memory without a handle, for containers (list.h); aligned like a tensor's.
   void* allocate(size_t bytes);
   void release(void* memory);
-  void trim();                                         // returns unused pages to the system
+  void trim();  // returns unused pages to the system
   /// reserved_bytes is address space: pages that were never touched take no memory.
   PoolStats stats() const;
   void reset_peak();

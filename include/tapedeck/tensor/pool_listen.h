@@ -8,7 +8,7 @@ namespace tapedeck {
 struct PoolListener {
   virtual ~PoolListener() = default;
   virtual void taken(const Storage&) = 0;
-  virtual void given(const Storage&) = 0;              // it still says how large it was and what for
+  virtual void given(const Storage&) = 0;  // it still says how large it was and what for
 };
 
 /// Who listens to this thread's pool, if anybody.

@@ -17,17 +17,23 @@ class Tape;
 using ValueId = uint32_t;
 
 /// Where a value lives on a tape. A handle whose epoch is not the row's is stale and raises Error{stale}.
-struct TapePosition { Tape* tape = nullptr; ValueId value = 0; uint32_t epoch = 0; };
+struct TapePosition {
+  Tape* tape = nullptr;
+  ValueId value = 0;
+  uint32_t epoch = 0;
+};
 
 class Tensor {
  public:
-  Tensor() = default;                                              // undefined: no buffer
+  Tensor() = default;  // undefined: no buffer
   static Tensor empty(Shape shape, DType dtype = DType::f32);
   static Tensor full(Shape shape, double value, DType dtype = DType::f32);
   static Tensor zeros(Shape shape, DType dtype = DType::f32) { return full(shape, 0, dtype); }
   static Tensor scalar(double value, DType dtype = DType::f32) { return full({}, value, dtype); }
-  template <class T> static Tensor of(std::initializer_list<T> values, Shape shape);
-  template <class T> static Tensor from(std::span<const T> values, Shape shape);
+  template <class T>
+  static Tensor of(std::initializer_list<T> values, Shape shape);
+  template <class T>
+  static Tensor from(std::span<const T> values, Shape shape);
   /// Element i depends on (key, first + i) only.
   static Tensor uniform(Shape shape, Key key, double low, double high, DType dtype = DType::f32, uint64_t first = 0);
   static Tensor normal(Shape shape, Key key, double mean, double deviation, DType dtype = DType::f32, uint64_t first = 0);
@@ -43,15 +49,19 @@ class Tensor {
   DType dtype() const { return dtype_; }
   int64_t size() const { return shape_.size(); }
   /// Elements; T must be the dtype's type, else Error{dtype}.
-  template <class T> std::span<T> data() const;
-  template <class T> T* raw() const { return reinterpret_cast<T*>(storage_->data); }   // unchecked, for ops
-  double item(int64_t i = 0) const;                                // any dtype, as double
+  template <class T>
+  std::span<T> data() const;
+  template <class T>
+  T* raw() const {
+    return reinterpret_cast<T*>(storage_->data);
+  }                                  // unchecked, for ops
+  double item(int64_t i = 0) const;  // any dtype, as double
 
-  Tensor detach() const;                                           // same buffer, off the tape
-  Tensor clone() const;                                            // own buffer, off the tape
-  Tensor to(DType dtype) const;                                    // converted copy, off the tape
-  Tensor view(Shape shape) const;                                  // same buffer, off the tape; sizes must agree
-  void copy_from(const Tensor& o) const;                           // same shape and dtype; writes into this buffer
+  Tensor detach() const;                  // same buffer, off the tape
+  Tensor clone() const;                   // own buffer, off the tape
+  Tensor to(DType dtype) const;           // converted copy, off the tape
+  Tensor view(Shape shape) const;         // same buffer, off the tape; sizes must agree
+  void copy_from(const Tensor& o) const;  // same shape and dtype; writes into this buffer
   /// Shape, dtype and place without the elements: what a row keeps of a value that it may forget. Elements of a released
   /// handle are not to be read: data() and item() throw Error{stale}.
   Tensor released() const;
@@ -62,11 +72,15 @@ class Tensor {
 
   const TapePosition& place() const { return place_; }
   bool on_tape() const { return place_.tape != nullptr; }
-  std::string str(int64_t max_elements = 64) const;                // "f32[2,2] [[1, 2], [3, 4]]"
+  std::string str(int64_t max_elements = 64) const;  // "f32[2,2] [[1, 2], [3, 4]]"
 
   /// Tape and slab code only.
   static Tensor adopt(Storage* storage, Shape shape, DType dtype);
-  Tensor placed(TapePosition place) const { Tensor t = *this; t.place_ = place; return t; }
+  Tensor placed(TapePosition place) const {
+    Tensor t = *this;
+    t.place_ = place;
+    return t;
+  }
 
  private:
   Storage* storage_ = nullptr;

@@ -18,7 +18,7 @@ struct Measured {
   const Loss& loss;
   const Dataset& data;
   int64_t batch_size;
-  const std::atomic<int>* stop;                   // polled between batches; Interrupted is thrown when it is not 0
+  const std::atomic<int>* stop;  // polled between batches; Interrupted is thrown when it is not 0
   const Predictions& predictions;
 };
 using Measures = std::map<std::string, double>;
@@ -28,18 +28,23 @@ struct Metric : Part {
   /// From the predictions alone.
   virtual double compute(const Predictions&) const;
   /// One value or several, under names that begin with `name`; usually compute() under `name`.
-  virtual void measure(const Measured& what, const std::string& name, Measures& values) const { values[name] = compute(what.predictions); }
+  virtual void measure(const Measured& what, const std::string& name, Measures& values) const {
+    values[name] = compute(what.predictions);
+  }
   virtual bool higher_is_better() const { return true; }
   virtual bool reads_embeddings() const { return false; }
   virtual bool reads_outputs() const { return !reads_embeddings(); }
-  virtual bool reads_labels() const { return true; }            // false: unlabelled splits can be measured as well
+  virtual bool reads_labels() const { return true; }  // false: unlabelled splits can be measured as well
   /// The forms of predictions that it can read.
   virtual bool measures(Form form) const { return form == Form::classes; }
 };
 
-struct Interrupted { int signal = 0; };
+struct Interrupted {
+  int signal = 0;
+};
 /// Runs the model over a data set without dropout, in order, batches of batch_size. loss is NaN without labels.
-/// Models without logits leave their embeddings, as does keep_embeddings. stop: polled between batches; throws Interrupted when it is not 0.
+/// Models without logits leave their embeddings, as does keep_embeddings. stop: polled between batches; throws Interrupted when
+/// it is not 0.
 Predictions predict(const Model& model, const ParamStore& store, const Loss& loss, const Dataset& data, int64_t batch_size,
                     const std::atomic<int>* stop = nullptr, bool keep_embeddings = false);
 

@@ -9,9 +9,9 @@
 
 namespace tapedeck {
 
-/// Mean cosine of two different rows (Ethayarajh 2019; Jiang et al. 2022, equation 1 without its absolute value): 0 when rows spread
-/// over all directions, 1 when they share one. with_self averages over all n^2 pairs, as published code does: larger by
-/// (1 - value) / n. One row: 0 without itself, 1 with.
+/// Mean cosine of two different rows (Ethayarajh 2019; Jiang et al. 2022, equation 1 without its absolute value): 0 when rows
+/// spread over all directions, 1 when they share one. with_self averages over all n^2 pairs, as published code does: larger by (1
+/// - value) / n. One row: 0 without itself, 1 with.
 double anisotropy(const Tensor& z, bool with_self = false);
 
 /// Leave-one-out nearest neighbours by cosine: share of labelled rows whose k nearest other labelled rows vote for their label
@@ -22,9 +22,10 @@ double knn_accuracy(const Tensor& z, std::span<const int32_t> labels, int64_t k)
 /// All zeros: 0.
 double effective_rank(const Tensor& z);
 
-/// Mean |accuracy - confidence| over equal bins of confidence, weighted by how many examples fall in (Guo et al. 2017, equation 3).
-/// Confidence is the largest probability; bin b holds ((b, b+1] / bins). Unlabelled rows do not count; NaN without labels.
-double expected_calibration_error(std::span<const std::vector<double>> probabilities, std::span<const int32_t> labels, int64_t bins);
+/// Mean |accuracy - confidence| over equal bins of confidence, weighted by how many examples fall in (Guo et al. 2017, equation
+/// 3). Confidence is the largest probability; bin b holds ((b, b+1] / bins). Unlabelled rows do not count; NaN without labels.
+double expected_calibration_error(std::span<const std::vector<double>> probabilities, std::span<const int32_t> labels,
+                                  int64_t bins);
 
 /// Linear correlation of x and y, and that of their ranks (ties averaged); 0 when a side is constant.
 double pearson(const std::vector<double>& x, const std::vector<double>& y);
