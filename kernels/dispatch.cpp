@@ -1,6 +1,7 @@
 // Holds the current table: the kernels of one instruction set, with the products of one GEMM backend.
 #include "dispatch.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -81,8 +82,10 @@ bool register_kernel(const char* instruction_set, const char* name, const char* 
 
 AnyKernel find_kernel(const char* name, const char* signature) {
   const std::vector<OwnKernel>& all = own_kernels();
-  for (auto own = all.rbegin(); own != all.rend(); ++own)
-    if (own->name == name && own->signature == signature && own->instruction_set == state().variant->name) return own->kernel;
+  const auto found = std::find_if(all.rbegin(), all.rend(), [&](const OwnKernel& own) {
+    return own.name == name && own.signature == signature && own.instruction_set == state().variant->name;
+  });
+  if (found != all.rend()) return found->kernel;
   std::fprintf(stderr, "tapedeck: no kernel \"%s\" for %s with the signature %s\n", name, state().variant->name.data(),
                signature);
   std::abort();

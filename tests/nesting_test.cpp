@@ -1,7 +1,6 @@
 // Methods inside methods, from JSON: the gradient of every parameter against finite differences in f64. What a method holds
-// constant (the direction of an attack, a stopped prediction, a teacher, drawn noise) is off the tape, and the numeric side
-// computes the tape's rows again, so it is constant there too. Which those are, golden_objectives_test.cpp settles. Adding one: a
-// row.
+// constant is off the tape, and the numeric side computes the tape's rows again, so it is constant there too. Which those are,
+// golden_objectives_test.cpp settles. Adding one: a row.
 #include <doctest/doctest.h>
 
 #include <cmath>

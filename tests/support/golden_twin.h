@@ -67,6 +67,8 @@ inline Batch golden_batch(const Json& row, DType dtype) {
   if (const auto* spans = row.find("spans")) {
     batch.answer = {Rows::spans, Link::sigmoid};
     batch.cells = golden_spans(spans->value, batch.offsets.data<int32_t>(), at(b, "classes").integer);
+    batch.known = Tensor::zeros({batch.labels.size()}, DType::u8);
+    for (int64_t i = 0; i < batch.labels.size(); ++i) batch.known.raw<uint8_t>()[i] = batch.labels.raw<int32_t>()[i] >= 0;
   }
   batch.total_sequences = batch.total_labelled = batch.sequences();
   if (labels)
