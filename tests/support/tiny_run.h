@@ -10,6 +10,7 @@
 #include <tapedeck/ops/fused.h>
 #include <tapedeck/train/trainer.h>
 
+#include "tests/support/tasks.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapedeck::testing {
@@ -51,7 +52,8 @@ struct BagModel final : Model {
 /// Sequences of 1 to 6 of 12 tokens; the label says whether low tokens (< 6) are the majority.
 inline Dataset majority_data(const std::string& name, int64_t size, uint64_t seed, bool regression = false) {
   Dataset data{name, {}, {"high", "low"}};
-  if (regression) data.labels.clear(), data.task = make_task("regression");
+  if (regression) data.labels.clear();
+  data.task = regression ? make_task("regression") : task_with("classification", data.labels);
   for (int64_t i = 0; i < size; ++i) {
     const Key key = root_key(seed) / name / i;
     Example& e = data.examples.emplace_back();
