@@ -8,6 +8,7 @@
 #include <tapedeck/config/schema.h>
 #include <tapedeck/run/run.h>
 
+#include "support/experiments.h"
 #include "support/json_schema.h"
 #include "support/run_contents.h"
 
@@ -18,14 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const fs::path configs = fs::path(TAPEDECK_SOURCE_DIR) / "configs";
-
-std::vector<std::string> files_in(const fs::path& folder) {
-  std::vector<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.path().extension() == ".json") files.push_back(entry.path().string());
-  std::sort(files.begin(), files.end());
-  return files;
-}
 
 /// Names of the parts a resolved experiment uses: every "type".
 void collect_types(const Json& json, std::set<std::string>& types) {
@@ -40,7 +33,7 @@ void collect_types(const Json& json, std::set<std::string>& types) {
 
 TEST_CASE("every smoke experiment runs") {
   const TempFolder folder(Medium::memory);
-  const auto files = files_in(configs / "smoke");
+  const auto files = experiments_in(configs / "smoke");
   CHECK(files.size() >= 25);
   for (const std::string& file : files) {
     CAPTURE(file);
@@ -60,7 +53,7 @@ TEST_CASE("every smoke experiment runs") {
 
 TEST_CASE("the smoke experiments use every part there is") {
   std::set<std::string> used = {"builtin"};
-  for (const std::string& file : files_in(configs / "smoke")) {
+  for (const std::string& file : experiments_in(configs / "smoke")) {
     Diagnostics diagnostics;
     LoadedExperiment loaded = load_experiment(file, {}, diagnostics);
     ExperimentConfig config;
@@ -82,7 +75,7 @@ TEST_CASE("the schema accepts every file, and every file binds without diagnosti
   ExperimentConfig root;
   const Json rules = json_schema(root);  // the validator keeps a reference
   const Validator schema(rules);
-  for (const std::string& file : files_in(configs)) {
+  for (const std::string& file : experiments_in(configs)) {
     CAPTURE(file);
     auto source = std::make_shared<Source>();
     source->name = file;
@@ -99,7 +92,7 @@ TEST_CASE("the schema accepts every file, and every file binds without diagnosti
 }
 
 TEST_CASE("a resolved experiment binds to itself") {
-  for (const std::string& file : files_in(configs)) {
+  for (const std::string& file : experiments_in(configs)) {
     CAPTURE(file);
     Diagnostics diagnostics;
     LoadedExperiment loaded = load_experiment(file, {}, diagnostics);

@@ -7,6 +7,7 @@
 #include "src/train/plan.h"
 #include "src/train/step_runner.h"
 #include "support/compare.h"
+#include "support/experiments.h"
 #include "support/temp_folder.h"
 
 using namespace tapedeck;
@@ -141,11 +142,10 @@ Tensor after_steps(RunState& run) {
 
 TEST_CASE("the run that was tried starts and goes on like one that was not") {
   int files = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(TAPEDECK_SOURCE_DIR) / "configs" / "smoke")) {
-    if (entry.path().extension() != ".json") continue;
-    CAPTURE(entry.path().string());
+  for (const std::string& file : testing::experiments_in(TAPEDECK_SOURCE_DIR "/configs/smoke")) {
+    CAPTURE(file);
     ++files;
-    Experiment experiment = prepare(entry.path().string(), {"runtime.threads=1"});
+    Experiment experiment = prepare(file, {"runtime.threads=1"});
     const auto tried = build(experiment, experiment.seeds.front()), fresh = build(experiment, experiment.seeds.front());
     CHECK(same_bits(tried->store.values(), fresh->store.values()));
     CHECK(same_bits(tried->store.gradients(), fresh->store.gradients()));

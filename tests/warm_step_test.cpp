@@ -11,6 +11,7 @@
 #include "src/train/plan.h"
 #include "src/train/step_runner.h"
 #include "support/count_allocations.h"
+#include "support/experiments.h"
 
 using namespace tapedeck;
 namespace fs = std::filesystem;
@@ -46,11 +47,10 @@ Taken warm_steps(const std::string& file) {
 
 TEST_CASE("warm training steps allocate nothing, whatever the experiment") {
   int files = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(TAPEDECK_SOURCE_DIR) / "configs" / "smoke")) {
-    if (entry.path().extension() != ".json") continue;
-    CAPTURE(entry.path().string());
+  for (const std::string& file : testing::experiments_in(TAPEDECK_SOURCE_DIR "/configs/smoke")) {
+    CAPTURE(file);
     ++files;
-    const Taken taken = warm_steps(entry.path().string());
+    const Taken taken = warm_steps(file);
     CHECK(taken.heap == 0);
     CHECK(taken.system == 0);
   }
