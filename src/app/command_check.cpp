@@ -1,4 +1,4 @@
-// tapedeck check FILE: everything that `run` would report, and one rehearsed step: parameters, memory, time.
+// tapedeck check FILE: everything that `run` would report, and a dry run of one step: parameters, memory, time.
 #include <fmt/core.h>
 
 #include "src/app/commands.h"
