@@ -10,6 +10,7 @@
 #include <tapedeck/config/schema.h>
 #include <tapedeck/run/run.h>
 #include <tapedeck/tape/op_table.h>
+#include <tapedeck/train/checkpoint.h>
 
 #include "support/process.h"
 
@@ -171,6 +172,61 @@ TEST_CASE("eval and predict agree with the run, without its data where they can"
   CHECK(read_raw(tool.folder / "answers.jsonl") == predicted.out);
 }
 
+TEST_CASE("texts that are piped in get the predictions of a file, vectors and neighbours") {
+  const ToolFixture tool;
+  REQUIRE(tool.run({"run", "tiny.json", "-q"}).exit_code == 0);
+  const std::string texts = "a fine film\na dull , slow film\nfine actors\n";
+  write_raw(tool.folder / "texts.txt", texts);
+  const auto piped = [&](std::vector<std::string> words, const std::string& input) {
+    Launch launch;
+    launch.directory = tool.folder / "";
+    launch.input = input;
+    return run_tool(words, launch);
+  };
+  const Finished file = tool.run({"predict", "runs/tiny/latest", "texts.txt"});
+  REQUIRE(file.exit_code == 0);
+  CHECK(piped({"predict", "runs/tiny/latest", "-"}, texts).out == file.out);
+  const std::string as_json =
+      "{\"text\": \"a fine film\"}\n\"a dull , slow film\"\r\n{\"text\": \"fine actors\", \"label\": null}";
+  CHECK(piped({"predict", "runs/tiny/latest", "-"}, as_json).out == file.out);
+  struct Broken {
+    std::string line, said;
+  };
+  for (const Broken& broken : std::vector<Broken>{{"{\"txt\": 1}", "has no \"text\""},
+                                                  {"{\"text\": 1}", "\"text\" is not a text"},
+                                                  {"{\"text\"", "is no JSON"},
+                                                  {"\xff", "UTF-8"}}) {
+    CAPTURE(broken.line);
+    const Finished refused = piped({"predict", "runs/tiny/latest", "-"}, "fine\n" + broken.line + "\n");
+    CHECK(refused.exit_code == 4);
+    CHECK(refused.err.find("standard input:2: ") != std::string::npos);
+    CHECK(refused.err.find(broken.said) != std::string::npos);
+  }
+  REQUIRE(tool.run({"embed", "runs/tiny/latest", "texts.txt", "-o", "v.safetensors"}).exit_code == 0);
+  REQUIRE(piped({"embed", "runs/tiny/latest", "-", "-o", "v.npy"}, texts).exit_code == 0);
+  const Tensor vectors = read_safetensors(tool.folder / "v.safetensors").tensors.at(0).second;
+  const std::string npy = read_raw(tool.folder / "v.npy");
+  CHECK(npy.substr(0, 8) == std::string("\x93NUMPY\x01\x00", 8));
+  CHECK(npy.find("'shape': (3, " + std::to_string(vectors.shape()[1]) + ")") != std::string::npos);
+  const size_t bytes = size_t(vectors.size()) * 4;
+  CHECK((npy.size() - bytes) % 64 == 0);
+  CHECK(npy.substr(npy.size() - bytes) == std::string(reinterpret_cast<const char*>(vectors.raw<float>()), bytes));
+  const Finished near = tool.run({"similar", "runs/tiny/latest", "texts.txt", "fine actors", "--json", "-k", "2"});
+  const Parsed found = Parsed::parse(near.out);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0]["line"] == 3);
+  CHECK(found[0]["cosine"].get<double>() == doctest::Approx(1).epsilon(1e-6));
+  double dot = 0, a = 0, b = 0;  // of the second, by hand
+  const int64_t other = found[1]["line"].get<int64_t>() - 1, width = vectors.shape()[1];
+  for (int64_t i = 0; i < width; ++i) {
+    const double x = vectors.item(2 * width + i), y = vectors.item(other * width + i);
+    dot += x * y, a += x * x, b += y * y;
+  }
+  CHECK(found[1]["cosine"].get<double>() == doctest::Approx(dot / std::sqrt(a * b)));
+  CHECK(tool.run({"embed", "runs/tiny/latest", "texts.txt", "-o", "v.txt"}).exit_code == 2);
+  CHECK(tool.run({"similar", "runs/tiny/latest", "missing.txt", "x"}).exit_code == 4);
+}
+
 TEST_CASE("several seeds: a folder each, statistics over them, one split for all") {
   const ToolFixture tool;
   const Finished finished = tool.run({"run", "tiny.json", "--progress", "none", "--set", "seeds=[3,4,5]"});
@@ -307,8 +363,8 @@ TEST_CASE("help and version") {
   const ToolFixture tool;
   const Finished help = tool.run({"--help"});
   CHECK(help.exit_code == 0);
-  for (const char* command :
-       {"run", "resume", "check", "show", "eval", "predict", "list", "explain", "look", "step", "schema", "doctor"}) {
+  for (const char* command : {"run", "resume", "check", "show", "eval", "predict", "embed", "similar", "list", "explain", "look",
+                              "step", "schema", "doctor"}) {
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
     CHECK(tool.run({command, "--help"}).exit_code == 0);
   }

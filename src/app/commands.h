@@ -11,6 +11,7 @@
 #include <tapedeck/config/schema.h>
 #include <tapedeck/run/record_step.h>
 #include <tapedeck/run/run.h>
+#include <tapedeck/run/texts.h>
 #include <tapedeck/tape/op_table.h>
 
 #include "src/app/command_line.h"
@@ -44,6 +45,8 @@ void add_check(CommandLine& line);
 void add_show(CommandLine& line);
 void add_eval(CommandLine& line);
 void add_predict(CommandLine& line);
+void add_embed(CommandLine& line);
+void add_similar(CommandLine& line);
 void add_list(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_look(CommandLine& line);
@@ -70,6 +73,11 @@ void add_run_flags(Command& command, RunFlags& flags);
 /// The flags as options, with the signal handlers installed: SIGINT and SIGTERM finish the step and save. typed: the whole
 /// command line, for environment.json.
 RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& typed);
+
+/// A run with a single seed, or one of its seeds; Error{usage} naming the first of several.
+std::unique_ptr<LoadedRun> open_one_run(const std::string& folder, const std::string& checkpoint);
+/// The lines of a file or, for "-", of stdin as rows: see text_row.
+Table read_rows(const std::string& input);
 
 /// stdout, all of it; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);

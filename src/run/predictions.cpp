@@ -8,6 +8,7 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
+#include <tapedeck/run/texts.h>
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/train/checkpoint.h>
 
@@ -144,15 +145,18 @@ std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& p
   return measure(run, run.config.data->read_file(path));
 }
 
-void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
+void predict_rows(LoadedRun& run, const Table& table, const std::function<void(const std::string&)>& line) {
   if (!run.task->writes())
     throw Error(ErrorKind::usage,
                 text(run.folder, " holds a model of the task ", in_quotes(run.task->name), ", which has no answer per row"),
                 "measure how well it does on a text: tapedeck eval RUN --data FILE");
-  const Table table = run.config.data->read_file(path);
   const Dataset data = encode_for(run, table);
   const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size);
   for (size_t i = 0; i < data.examples.size(); ++i) line(line_of(*run.task, table.rows[i], all, i, *run.config.tokenizer));
+}
+
+void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
+  predict_rows(run, run.config.data->read_file(path), line);
 }
 
 }  // namespace tapedeck

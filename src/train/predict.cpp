@@ -33,8 +33,8 @@ Predictions predict(const Model& model, const ParamStore& store, const Loss& los
     Pass pass(store, batch, Mode::evaluate, Key{});
     const Output out = model.forward(pass);
     const Tensor& logits = out.logits;
-    if (keep_embeddings || !logits)
-      append_rows(all.embeddings, out.projection ? out.projection : out.pooled, begin * data.texts, data.size() * data.texts);
+    if (const Tensor& vectors = out.projection ? out.projection : out.pooled; vectors && (keep_embeddings || !logits))
+      append_rows(all.embeddings, vectors, begin * data.texts, data.size() * data.texts);
     all.outputs = bool(logits);
     if (!logits) continue;
     double here = 0;
