@@ -1,5 +1,5 @@
-// The curves of the learning rate: constant, linear, cosine, each after a linear warm-up. Warm-up and decay match
-// get_{constant,linear,cosine}_schedule_with_warmup of transformers. Next: trainer.cpp.
+// The curves of the learning rate after a linear warm-up, as get_*_schedule* of transformers has them, and PyTorch's one-cycle.
+// Next: trainer.cpp.
 #include <tapedeck/train/schedule.h>
 
 #include <algorithm>
@@ -82,6 +82,74 @@ struct Cosine final : Schedule {
 };
 TAPEDECK_PART(Schedule, Cosine, "cosine",
               "Falls along a cosine: end + (lr - end) (1 + cos(2 pi cycles t)) / 2 (Loshchilov and Hutter 2017).");
+
+struct Polynomial final : Schedule {
+  void describe(Fields& f) override {
+    describe_warmup(f, warmup);
+    f("end_lr", end_lr_, "learning rate at the end of training").at_least(0);
+    f("power", power_, "exponent; 1 is a line").above(0);
+  }
+  double factor(int64_t step, const StepCounts& counts) const override {
+    const Phase at = place(*this, step, counts);
+    const double end = end_share(end_lr_, base_lr);
+    return at.warming ? at.value : end + (1 - end) * std::pow(1 - at.value, power_);
+  }
+
+ private:
+  double end_lr_ = 0, power_ = 1;
+};
+TAPEDECK_PART(Schedule, Polynomial, "polynomial",
+              "Falls along a power of the share of steps that is left: end + (lr - end) (1 - t)^power.");
+
+struct InverseSqrt final : Schedule {
+  void describe(Fields& f) override {
+    describe_warmup(f, warmup);
+    f("timescale", timescale_, "how slowly it falls; default: the length of the warm-up, or 10000 steps without one")
+        .in({Unit::percent, Unit::steps, Unit::epochs, Unit::examples});
+  }
+  double factor(int64_t step, const StepCounts& counts) const override {
+    const int64_t rise = counts.steps(warmup, "schedule.warmup");
+    if (step < rise) return double(step) / double(rise);
+    const int64_t given = timescale_.unit != Unit::none ? counts.steps(timescale_, "schedule.timescale") : rise ? rise : 10000;
+    const auto scale = double(std::max<int64_t>(1, given));
+    return std::sqrt(scale / (double(step - rise) + scale));
+  }
+
+ private:
+  Duration timescale_{0, Unit::none};
+};
+TAPEDECK_PART(Schedule, InverseSqrt, "inverse_sqrt",
+              "Falls with the root of the step: sqrt(s / (s + step - warmup)), s the timescale (Vaswani et al. 2017).");
+
+struct OneCycle final : Schedule {
+  enum class Anneal { cosine, linear };
+  OneCycle() { warmup = {30, Unit::percent}; }
+  void describe(Fields& f) override {
+    f("warmup", warmup, "rise from lr / start_divisor to the learning rate")
+        .in({Unit::percent, Unit::steps, Unit::epochs, Unit::examples});
+    f.names("anneal", anneal_, {{"cosine", Anneal::cosine}, {"linear", Anneal::linear}}, "the form of both slopes");
+    f("start_divisor", start_divisor_, "the first rate is lr / start_divisor").at_least(1);
+    f("end_divisor", end_divisor_, "the last rate is the first one / end_divisor").at_least(1);
+  }
+  double factor(int64_t step, const StepCounts& counts) const override {
+    const double first = 1 / start_divisor_, last = first / end_divisor_;
+    // the top is reached at the last step of the rise, the bottom at the last step of all: PyTorch's count
+    const double top = double(counts.steps(warmup, "schedule.warmup")) - 1, bottom = double(counts.total) - 1;
+    const double at = double(step);
+    if (at <= top) return slope(first, 1, top > 0 ? at / top : 1);
+    return slope(1, last, bottom > top ? std::min(1.0, (at - top) / (bottom - top)) : 1);
+  }
+
+ private:
+  double slope(double from, double to, double t) const {
+    if (anneal_ == Anneal::linear) return from + (to - from) * t;
+    return to + (from - to) * 0.5 * (1 + std::cos(std::numbers::pi * t));
+  }
+  Anneal anneal_ = Anneal::cosine;
+  double start_divisor_ = 25, end_divisor_ = 1e4;
+};
+TAPEDECK_PART(Schedule, OneCycle, "one_cycle",
+              "Rises to the learning rate and falls far below where it began (Smith and Topin 2018; OneCycleLR of PyTorch).");
 
 }  // namespace
 
