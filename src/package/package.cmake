@@ -24,3 +24,15 @@ install(FILES src/package/tapedeckConfig.cmake src/package/plugin.cpp.in ${CMAKE
 if(TARGET tapedeck)
   install(TARGETS tapedeck RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+
+# `./deck deb`: the same as a package of Debian, which knows the libraries that the program needs.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "the authors of tapedeck")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "experiments with small transformers on a CPU")
+set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+include(CPack)
