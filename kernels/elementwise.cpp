@@ -25,6 +25,9 @@ void unary(Unary which, double a, double b, int64_t n, const T* x, T* y) {
 
 template <class T>
 void unary_backward(Unary which, double a, double b, int64_t n, const T* x, const T* y, const T* dy, T* dx, bool accumulate) {
+  // What the derivative does not depend on was not kept. Optimised code does not read it; other code reads, and drops, this.
+  if (!x) x = dy;
+  if (!y) y = dy;
   visit_unary(which, a, b, [=](auto f) {
     with_flag(accumulate, [=](auto add) {
       parallel_ranges(n, elementwise_grain, [=](int64_t begin, int64_t end) {
