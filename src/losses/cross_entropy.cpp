@@ -147,9 +147,17 @@ TAPEDECK_PART(
 struct ClassBalancedLoss final : ClassLoss {
   std::vector<double> counts;
   double beta = 0.999;
+  bool by_examples = false;
   void options(Fields& f) override {
     f("counts", counts, "training examples of each class, in label order").required().at_least(0).length(1, 1 << 20);
     f("beta", beta, "0: all classes alike; towards 1: one over the count").at_least(0).below(1);
+    f.names("divide", by_examples, {{"weights", false}, {"examples", true}},
+            "what the weighted sum is divided by: weights, those of the batch's examples (PyTorch); examples, their number (the "
+            "authors' code)");
+  }
+  double weight(int32_t label) const override {
+    const double w = ClassLoss::weight(label);
+    return by_examples && w > 0 ? 1 : w;
   }
   const std::vector<double>& weights() const override {
     if (!balanced_.empty()) return balanced_;
@@ -164,7 +172,10 @@ struct ClassBalancedLoss final : ClassLoss {
                   "give one count per class, in label order");
   }
   Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
-    return cross_entropy(x, y, {}, a.class_weights, -1, a.total);
+    double total = a.total;
+    if (by_examples && total == 0)
+      for (int64_t i = 0; i < y.size(); ++i) total += weight(y.raw<int32_t>()[i]);
+    return cross_entropy(x, y, {}, a.class_weights, -1, total);
   }
 
  private:
@@ -173,10 +184,12 @@ struct ClassBalancedLoss final : ClassLoss {
 TAPEDECK_PART(
     Loss, ClassBalancedLoss, "class_balanced",
     "Cross-entropy weighted by (1 - beta) / (1 - beta^n), n the examples of a class (Cui et al. 2019, eq. 2).",
-    {.equation = "w_c = (1 - beta) / (1 - beta^n_c), scaled to mean 1; L = cross-entropy with these class weights",
+    {.equation = "w_c = (1 - beta) / (1 - beta^n_c), scaled to mean 1\n"
+                 "L = sum_i w_{y_i} CE_i / sum_i w_{y_i}; divide examples: / n",
      .source = "Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, arXiv 1901.05555, eq. 2",
      .cost = "1F + 1B",
      .pitfalls = "counts are those of the training data, in label order; a class with count 0 gets weight 0.\n"
+                 "Differs from richardaecn/class-balanced-loss, which divides by the number of examples: divide \"examples\".\n"
                  "beta near 1 weighs by one over the count: rare classes then set the learning rate."});
 
 /// Wraps another loss.

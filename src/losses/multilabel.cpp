@@ -44,22 +44,23 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& target, double total)
 }
 
 Tensor asymmetric_multilabel(const Tensor& logits, const Tensor& target, double gamma_positive, double gamma_negative,
-                             double clip, double total) {
+                             double clip, double total, bool hold_focus) {
   require_same("asymmetric_multilabel", logits, target);
   if (!(clip >= 0 && clip < 1))
     throw Error(ErrorKind::value, text("asymmetric_multilabel: clip is ", clip), "give 0 <= clip < 1");
   const Tensor yes = mask_where(target, [](auto t) { return t != 0; }), no = mask_where(target, [](auto t) { return t != 1; });
   const Tensor t = target.detach(), x = only(yes, logits), y = only(no, logits);
   const Tensor possible = above_minus_infinity(x), z = only(possible, x);
+  const auto focus = [&](const Tensor& power) { return hold_focus ? power.detach() : power; };
   // (1-p)^g = exp(-g softplus(x)), -log p = softplus(-x)
-  const Tensor right = only(possible, exp(softplus(z) * -gamma_positive) * softplus(-z), infinity);
+  const Tensor right = only(possible, focus(exp(softplus(z) * -gamma_positive)) * softplus(-z), infinity);
   Tensor wrong;
   if (clip > 0) {
     const Tensor p = relu(sigmoid(y) - clip), above = mask_where(p, [](auto v) { return v > 0; });
     const Tensor safe = only(above, p, 0.5);
-    wrong = only(above, exp(log(safe) * gamma_negative) * -log(1.0 - safe));
+    wrong = only(above, focus(exp(log(safe) * gamma_negative)) * -log(1.0 - safe));
   } else {
-    wrong = exp(softplus(-y) * -gamma_negative) * softplus(y);
+    wrong = focus(exp(softplus(-y) * -gamma_negative)) * softplus(y);
   }
   const Tensor each = only(yes, right * t) + only(no, wrong * (1.0 - t));
   return share(each, total > 0 ? total : double(each.size()));
@@ -191,13 +192,17 @@ TAPEDECK_PART(Loss, BceLoss, "bce",
 
 struct AsymmetricMultilabelLoss final : OneAgainstRest {
   double gamma_positive = 1, gamma_negative = 4, clip = 0.05;
+  bool hold_focus = false;
   void options(Fields& f) override {
     f("gamma_positive", gamma_positive, "focusing of the positive cell").at_least(0);
     f("gamma_negative", gamma_negative, "focusing of the negative cells").at_least(0);
     f("clip", clip, "probability below which a negative costs nothing").at_least(0).below(1);
+    f.names("focus", hold_focus, {{"trained", false}, {"held", true}},
+            "the powers of (1-p) and m: trained, part of the gradient (the paper); held, constants of it (the default of the "
+            "authors' code)");
   }
   Tensor cells(const Tensor& x, const Tensor& t, double rows) const override {
-    return asymmetric_multilabel(x, t, gamma_positive, gamma_negative, clip, rows * double(x.shape()[1]));
+    return asymmetric_multilabel(x, t, gamma_positive, gamma_negative, clip, rows * double(x.shape()[1]), hold_focus);
   }
 };
 TAPEDECK_PART(
@@ -207,7 +212,9 @@ TAPEDECK_PART(
                  "sigmoid(x)",
      .source = "Ridnik et al., Asymmetric Loss for Multi-Label Classification, ICCV 2021, arXiv 2009.14119, eq. 7",
      .cost = "1F + 1B",
-     .pitfalls = "Negatives below clip have no gradient at all: with clip 0 they fade only."});
+     .pitfalls = "Negatives below clip have no gradient at all: with clip 0 they fade only.\n"
+                 "Differs from Alibaba-MIIL/ASL, whose AsymmetricLoss holds the powers (disable_torch_grad_focal_loss): focus "
+                 "\"held\"; it also sums where this is a mean over cells."});
 
 struct ZlprLoss final : OneAgainstRest {
   Tensor cells(const Tensor& x, const Tensor& t, double rows) const override {

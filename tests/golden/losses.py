@@ -1,7 +1,8 @@
 """Makes losses.json: value and gradients of every loss, computed by PyTorch for tests/losses_golden_test.cpp.
 
 An independent twin: torch.nn.functional where it has the loss, else the definition written out row by row and pair by
-pair, without looking for speed or stability. Gradients come from torch.autograd.
+pair, without looking for speed or stability. Gradients come from torch.autograd. A comment names the published code of the same
+algorithm; docs/guide/originals.md says how closely the two agree.
 Run: python3 tests/golden/losses.py > tests/golden/losses.json   (PyTorch 2.13, float64 throughout)
 """
 import itertools
@@ -71,12 +72,13 @@ row("cross_entropy", "plain", {"logits": X}, {"labels": Y}, {},
 row("cross_entropy", "smoothing and class weights", {"logits": X}, {"labels": Y},
     {"smoothing": 0.1, **{f"weight_{c}": w for c, w in enumerate(W)}},
     lambda logits: labelled_mean(lambda i, y: F.cross_entropy(logits[i:i + 1], Y[i:i + 1], label_smoothing=0.1), Y, W))
-for gamma in (0.0, 0.5, 2.0):
+for gamma in (0.0, 0.5, 2.0):                           # Tongjilibo/bert4torch, FocalLoss
     classification("focal", {"gamma": gamma}, lambda x, y, g=gamma: (1 - prob(x, y)) ** g * -prob(x, y).log())
+# abhuse/polyloss-pytorch, Poly1CrossEntropyLoss
 classification("poly1", {"epsilon": 1.5}, lambda x, y: -prob(x, y).log() + 1.5 * (1 - prob(x, y)))
 
 
-def asymmetric(x, y, positive, negative, smoothing):
+def asymmetric(x, y, positive, negative, smoothing):    # Alibaba-MIIL/ASL, ASLSingleLabel
     p, total = x.softmax(0), 0
     for c in range(len(x)):
         target = (1 - smoothing if c == y else 0) + smoothing / len(x)
@@ -97,11 +99,12 @@ def symmetric(x, y, alpha, beta, a):
 
 
 classification("symmetric_cross_entropy", {"alpha": 0.1, "beta": 1.0, "log_zero": -4.0}, lambda x, y: symmetric(x, y, 0.1, 1, -4))
-for q in (0.7, 1.0):
+for q in (0.7, 1.0):                                    # AlanChou/Truncated-Loss, TruncatedLoss without pruning
     classification("generalised_cross_entropy", {"q": q}, lambda x, y, q=q: (1 - prob(x, y) ** q) / q)
 for power in (1, 2):
     classification("hinge", {"margin": 0.8, "power": float(power)},
                    lambda x, y, p=power: F.multi_margin_loss(x[None], torch.tensor([y]), p=p, margin=0.8))
+# fursovia/self-adj-dice, SelfAdjDiceLoss
 classification("self_adjusting_dice", {"alpha": 0.7, "smooth": 0.5},
                lambda x, y: 1 - (2 * (1 - prob(x, y)) ** 0.7 * prob(x, y) + 0.5) / ((1 - prob(x, y)) ** 0.7 * prob(x, y) + 1 + 0.5))
 Q = torch.tensor([[0.5, 0.25, 0.25, 0], [0, 0, 1, 0], [0.125, 0.125, 0.25, 0.5], [0, 0.5, 0.5, 0], [1, 0, 0, 0]])
@@ -131,7 +134,7 @@ def divergence(loss, cell):
             lambda a, b: reduced(a, b, kind))
 
 
-def kl(a, b):
+def kl(a, b):                                            # both ways: dropreg/R-Drop, compute_kl_loss
     return F.kl_div(b.log_softmax(-1), a.log_softmax(-1), log_target=True, reduction="none")
 
 
@@ -182,7 +185,7 @@ for g, n, clip in ((1.0, 4.0, 0.05), (0.0, 2.0, 0.0)):
         lambda logits: asl(logits, SOFT, g, n, clip))
 
 
-def zlpr_row(s, positive):
+def zlpr_row(s, positive):                               # bojone/bert4keras, multilabel_categorical_crossentropy
     return (1 + sum((v.exp() for v, p in zip(s, positive) if not p), torch.zeros(()))).log() + \
         (1 + sum(((-v).exp() for v, p in zip(s, positive) if p), torch.zeros(()))).log()
 
@@ -202,6 +205,7 @@ row("pairwise_multilabel", "", {"scores": S}, {"positive": POSITIVE}, {},
     lambda scores: sum(pairwise(s, p) for s, p in zip(scores, POSITIVE)) / 3)
 CELLS = [0, 4, 4, 5, 9]
 FLAT, MARKED = rand(9), torch.tensor([0, 1, 0, 0, 1, 1, 0, 1, 0])
+# bojone/GlobalPointer, global_pointer_crossentropy
 row("global_pointer", "cells of 4, 0, 1 and 4", {"scores": FLAT}, {"positive": MARKED, "offsets": torch.tensor(CELLS)}, {},
     lambda scores: sum(zlpr_row(scores[a:b], MARKED[a:b]) for a, b in zip(CELLS, CELLS[1:])) / 4)
 for squared in (False, True):
@@ -226,7 +230,7 @@ row("info_nce_both_ways", "", {"a": Z1, "b": Z2}, {}, {"temperature": 0.2},
 row("simcse", "", {"a": Z1, "b": Z2}, {}, {"temperature": 0.05}, lambda a, b: nce(unit(a), unit(b), 0.05))
 
 
-def simcse_supervised(anchor, positive, hard, t, alpha):
+def simcse_supervised(anchor, positive, hard, t, alpha):    # princeton-nlp/SimCSE, cl_forward: its weight is log alpha
     a, p, h = unit(anchor), unit(positive), unit(hard)
     total = 0
     for i in range(len(a)):
@@ -240,7 +244,7 @@ for alpha in (1.0, 2.0, 0.0):
         lambda anchor, positive, hard: simcse_supervised(anchor, positive, hard, 0.3, alpha))
 
 
-def nt_xent(a, b, t):
+def nt_xent(a, b, t):                                    # google-research/simclr, add_contrastive_loss (there twice this)
     z, n, total = torch.cat([unit(a), unit(b)]), len(a), 0
     for i in range(2 * n):
         s = (z[i] * z).sum(1) / t
@@ -288,7 +292,7 @@ for drop in (False, True):
     row("sup_con", "an anchor without positives, dot product", {"z": Z3}, {"labels": torch.tensor([3, 1, 3, 2])},
         {"temperature": 0.9, "dot": 1.0, "drop": float(drop)},
         lambda z: sup_con_official(z[:, None], torch.tensor([3, 1, 3, 2]), 0.9, 0, "all", "out", drop))
-for power in (2.0, 1.0):
+for power in (2.0, 1.0):                                # ssnl/align_uniform, align_loss, uniform_loss
     row("alignment", "", {"x": Z1, "y": Z2}, {}, {"power": power},
         lambda x, y: (unit(x) - unit(y)).norm(dim=1).pow(power).mean())
 row("uniformity", "", {"x": Z1}, {}, {"t": 2.0}, lambda x: torch.pdist(unit(x)).pow(2).mul(-2).exp().mean().log())
@@ -315,7 +319,7 @@ row("triplet", "", {"anchor": Z1, "positive": Z2, "negative": Z3}, {}, {"margin"
     lambda anchor, positive, negative: F.triplet_margin_loss(anchor, positive, negative, margin=0.6, eps=0))
 
 
-def mined(z, margin, semi):
+def mined(z, margin, semi):                              # KevinMusgrave/pytorch-metric-learning, BatchHardMiner, TripletMarginLoss
     def over(gap):
         return F.relu(gap + margin) if margin is not None else F.softplus(gap)
     losses = []
@@ -347,7 +351,7 @@ def pair(x, y, margin):
 row("contrastive_pair", "", {"x": Z1, "y": Z2}, {"same": SAME}, {"margin": 2.0}, lambda x, y: pair(x, y, 2.0))
 
 
-def n_pairs(a, p, l2):
+def n_pairs(a, p, l2):                                   # KevinMusgrave/pytorch-metric-learning, NPairsLoss
     each = [(1 + sum((a[i] @ p[j] - a[i] @ p[i]).exp() for j in range(len(a)) if j != i)).log() for i in range(len(a))]
     return sum(each) / len(a) + l2 * 0.25 * ((a ** 2).sum(1).mean() + (p ** 2).sum(1).mean())
 
@@ -357,7 +361,7 @@ for l2 in (0.0, 0.02):
         lambda anchor, positive: n_pairs(anchor, positive, l2))
 
 
-def multi_similarity(z, alpha, beta, base, mining):
+def multi_similarity(z, alpha, beta, base, mining):      # pytorch-metric-learning, MultiSimilarityMiner, MultiSimilarityLoss
     z, total = unit(z), 0
     for i in range(len(z)):
         positives, negatives = groups(i, LABELS.tolist())
@@ -376,7 +380,7 @@ for mining in (None, 0.1):
         lambda z: multi_similarity(z, 2, 10, 0.5, mining))
 
 
-def circle(z, m, gamma):
+def circle(z, m, gamma):                                 # TinyZeaMays/CircleLoss, CircleLossBackward for each anchor
     z, losses = unit(z), []
     for i in range(len(z)):
         positives, negatives = groups(i, LABELS.tolist())
@@ -393,7 +397,7 @@ row("circle", "weights without gradient", {"z": Z}, {"labels": LABELS}, {"margin
     lambda z: circle(z, 0.25, 8))
 
 
-def cosent(x, y, target, scale):
+def cosent(x, y, target, scale):                         # bojone/CoSENT, cosent_loss
     c = F.cosine_similarity(x, y)
     return (1 + sum((scale * (c[j] - c[i])).exp() for i in range(len(c)) for j in range(len(c)) if target[i] > target[j])).log()
 
@@ -403,7 +407,7 @@ row("cosent", "", {"x": Z1, "y": Z2}, {"target": SCORES}, {"scale": 5.0}, lambda
 V1, V2 = rand(5, 3), rand(5, 3)
 
 
-def barlow(a, b, weight):
+def barlow(a, b, weight):                                # facebookresearch/barlowtwins, BarlowTwins.forward
     norm = [F.batch_norm(v, None, None, training=True, eps=1e-5) for v in (a, b)]
     c = norm[0].T @ norm[1] / len(a)
     on = (torch.diagonal(c) - 1).pow(2).sum()
@@ -413,7 +417,7 @@ def barlow(a, b, weight):
 row("barlow_twins", "", {"a": V1, "b": V2}, {}, {"weight": 0.1}, lambda a, b: barlow(a, b, 0.1))
 
 
-def vicreg(a, b, sim, var, cov):
+def vicreg(a, b, sim, var, cov):                         # facebookresearch/vicreg, VICReg.forward
     def std(x):
         return F.relu(1 - (x.var(0) + 1e-4).sqrt()).mean() / 2
 
@@ -431,7 +435,7 @@ COS = torch.tensor([[0.5, -0.25, 0.125], [0.875, 0.25, -0.5], [-0.9375, 0.5, 0.2
 WHO = torch.tensor([0, 0, 0, -1])
 
 
-def margin_softmax(c, own, scale):
+def margin_softmax(c, own, scale):                       # deepinsight/insightface, ArcFace, CosFace
     moved = torch.stack([torch.stack([own(c[i, k]) if k == WHO[i] else c[i, k] for k in range(3)]) for i in range(4)])
     return F.cross_entropy(moved * scale, WHO, ignore_index=-1)
 
@@ -447,7 +451,7 @@ row("cos_face", "", {"cosines": COS}, {"labels": WHO}, {"margin": 0.35, "scale":
 PROXIES = rand(4, 3)
 
 
-def proxy_anchor(x, proxies, delta, alpha):
+def proxy_anchor(x, proxies, delta, alpha):              # tjddus9597/Proxy-Anchor-CVPR2020, Proxy_Anchor
     s = unit(x) @ unit(proxies).T
     have = sorted({y for y in LABELS.tolist() if y >= 0})
     pull = sum((1 + sum((-alpha * (s[i, c] - delta)).exp() for i in range(len(x)) if LABELS[i] == c)).log() for c in have)
@@ -464,7 +468,7 @@ OFFSETS, TAGS = [0, 3, 3, 4, 8], torch.tensor([0, 2, 1, 1, 2, 2, 0, 1])
 
 
 def paths(e, t, start, end, tags):
-    """Every path, one by one."""
+    """Every path, one by one. kmkurn/pytorch-crf, CRF, has the same likelihood."""
     def score(y):
         s = sum(e[i, k] for i, k in enumerate(y)) + sum(t[i, j] for i, j in zip(y, y[1:]))
         return s + (start[y[0]] + end[y[-1]] if start is not None else 0)
@@ -551,17 +555,68 @@ row("ctc", "torch's default mean", {"logits": C},
     {"blank": 0.0, "token": 1.0}, ctc_mean)
 
 
-def asymmetric_code(x, y):
-    """Alibaba-MIIL/ASL, AsymmetricLoss: probabilities, clipping, focusing weights in this order (there summed, here a mean)."""
+def asymmetric_code(x, y, hold=False):
+    """Alibaba-MIIL/ASL, AsymmetricLoss: probabilities, clipping, focusing weights in this order (there summed, here a mean).
+
+    hold: its disable_torch_grad_focal_loss, which is on by default."""
     positive, negative = x.sigmoid(), (1 - x.sigmoid() + 0.05).clamp(max=1)
     each = y * positive.log() + (1 - y) * negative.log()
     of_answer = positive * y + negative * (1 - y)
-    return -(each * (1 - of_answer) ** (1 * y + 4 * (1 - y))).mean()
+    focus = (1 - of_answer) ** (1 * y + 4 * (1 - y))
+    return -(each * (focus.detach() if hold else focus)).mean()
 
 
 HARD = POSITIVE.double()
 row("asymmetric_multilabel", "labels of 0 and 1", {"logits": S}, {"target": HARD},
     {"gamma_positive": 1.0, "gamma_negative": 4.0, "clip": 0.05}, lambda logits: asymmetric_code(logits, HARD))
+row("asymmetric_multilabel_held", "labels of 0 and 1", {"logits": S}, {"target": HARD},
+    {"gamma_positive": 1.0, "gamma_negative": 4.0, "clip": 0.05}, lambda logits: asymmetric_code(logits, HARD, hold=True))
+
+
+def smoothed(x, y, e):
+    """fairseq, label_smoothed_nll_loss: e / (V - 1) on each class, what is left of 1 - e on the label (there summed, here a mean)."""
+    each = e / (len(x) - 1)
+    return -(1 - e - each) * x.log_softmax(0)[y] - each * x.log_softmax(0).sum()
+
+
+row("cross_entropy", "smoothing over all classes", {"logits": X}, {"labels": Y}, {"smoothing": 0.1},
+    lambda logits: F.cross_entropy(logits, Y, label_smoothing=0.1, ignore_index=-1))
+row("cross_entropy", "smoothing over the other classes (fairseq)", {"logits": X}, {"labels": Y}, {"smoothing": 0.1, "others": 1.0},
+    lambda logits: labelled_mean(lambda i, y: smoothed(logits[i], y, 0.1), Y))
+# HanxunH/SCELoss-Reproduce, SCELoss: a label of 0 is 1e-4 under the logarithm
+classification("symmetric_cross_entropy", {"alpha": 0.1, "beta": 1.0, "log_zero": math.log(1e-4)},
+               lambda x, y: 0.1 * F.cross_entropy(x[None], torch.tensor([y])) - (x.softmax(0) * F.one_hot(torch.tensor(y), 4).clamp(min=1e-4).log()).sum())
+
+
+def effective_numbers(counts, beta):
+    """richardaecn/class-balanced-loss, cifar_main.py: 1 over the effective number of examples, scaled to a sum of the classes."""
+    w = [(1 - beta) / (1 - beta ** n) for n in counts]
+    return [v / sum(w) * len(w) for v in w]
+
+
+for counts, beta in (((40, 7, 100, 1), 0.99), ((5000, 300, 20, 2), 0.9999)):
+    row("class_balanced", "", {"logits": X}, {"labels": Y}, {"beta": beta, **{f"count_{c}": float(n) for c, n in enumerate(counts)}},
+        lambda logits: F.cross_entropy(logits, Y, weight=torch.tensor(effective_numbers(counts, beta)), ignore_index=-1))
+row("cosent", "the scale of its code", {"x": Z1, "y": Z2}, {"target": SCORES}, {"scale": 20.0}, lambda x, y: cosent(x, y, SCORES, 20))
+PAIRED = torch.tensor([0, 1, 0, 1, 2, 2, 2])
+
+
+def multi_similarity_code(z, alpha, beta):
+    """msight-tech/research-ms-loss: an anchor that keeps no positive or no negative after mining adds nothing."""
+    z, total = unit(z), 0
+    for i in range(len(z)):
+        s = z @ z[i]
+        positive, negative = (s[[j for j in range(len(z)) if j != i and (PAIRED[j] == PAIRED[i]) == same]] for same in (True, False))
+        kept, pushed = positive[positive - 0.1 < negative.max()], negative[negative + 0.1 > positive.min()]
+        if len(kept) and len(pushed):
+            total = total + (1 + (-alpha * (kept - 0.5)).exp().sum()).log() / alpha + (1 + (beta * (pushed - 0.5)).exp().sum()).log() / beta
+    return total / len(z)
+
+
+row("multi_similarity", "mined as its code", {"z": Z}, {"labels": PAIRED}, {"alpha": 2.0, "beta": 50.0, "base": 0.5, "mining": 0.1},
+    lambda z: multi_similarity_code(z, 2, 50))
+row("huber", "the delta of torch", {"prediction": P, "target": T}, {}, {"delta": 1.0},
+    lambda prediction, target: F.smooth_l1_loss(prediction, target))
 
 if __name__ == "__main__":
     print('{"rows": [')

@@ -42,9 +42,10 @@ struct Arguments {
   std::optional<double> maybe(const char* name) const {
     return numbers.contains(name) ? std::optional((*this)(name, 0)) : std::nullopt;
   }
-  std::vector<double> weights() const {
+  std::vector<double> weights() const { return of_classes("weight_"); }
+  std::vector<double> of_classes(const std::string& name) const {
     std::vector<double> w;
-    for (int c = 0; numbers.contains("weight_" + std::to_string(c)); ++c) w.push_back(numbers.at("weight_" + std::to_string(c)));
+    for (int c = 0; numbers.contains(name + std::to_string(c)); ++c) w.push_back(numbers.at(name + std::to_string(c)));
     return w;
   }
   RowWeights average() const { return {weights(), 0}; }
@@ -97,9 +98,14 @@ inline const std::vector<LossCall>& loss_calls() {
       {"cross_entropy", logits,
        [](Args a) {
          const double e = a("smoothing", 0), classes = double(a["logits"].shape().cols());
-         const Smoothing smoothing{e, classes > 0 ? e / classes : 0};
+         Smoothing smoothing{e, classes > 0 ? e / classes : 0};
+         if (a.flag("others")) smoothing = {e + e / (classes - 1), e / (classes - 1)};
          return a.flag("by_class") ? cross_entropy_by_class(a["logits"], a["labels"], smoothing, a.weights())
                                    : cross_entropy(a["logits"], a["labels"], smoothing, a.weights());
+       }},
+      {"class_balanced", logits,
+       [](Args a) {
+         return cross_entropy(a["logits"], a["labels"], {}, class_balanced_weights(a.of_classes("count_"), a("beta", 0.99)));
        }},
       {"focal", logits, [](Args a) { return focal(a["logits"], a["labels"], a("gamma", 2), a.average()); }},
       {"poly1", logits, [](Args a) { return poly1(a["logits"], a["labels"], a("epsilon", 1), a.average()); }},
@@ -134,6 +140,12 @@ inline const std::vector<LossCall>& loss_calls() {
        [](Args a) {
          return asymmetric_multilabel(a.cells(), a["target"], a("gamma_positive", 1), a("gamma_negative", 4), a("clip", 0.05));
        }},
+      {"asymmetric_multilabel_held", cells,
+       [](Args a) {
+         return asymmetric_multilabel(a.cells(), a["target"], a("gamma_positive", 1), a("gamma_negative", 4), a("clip", 0.05), 0,
+                                      true);
+       },
+       false},
       {"zlpr", cells, [](Args a) { return zlpr(a["scores"], a.marks("positive")); }},
       {"zlpr_soft", cells, [](Args a) { return zlpr_soft(a["scores"], a["target"]); }},
       {"pairwise_multilabel", cells, [](Args a) { return pairwise_multilabel(a["scores"], a.marks("positive")); }},

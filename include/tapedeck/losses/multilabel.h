@@ -12,8 +12,9 @@ namespace tapedeck {
 /// total > 0 replaces the number of cells.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target, double total = 0);
 /// Mean over cells of -[t (1-p)^g+ log p + (1-t) p_m^g- log(1 - p_m)], p_m = max(p - clip, 0) (Ridnik et al. 2021, eq. 4 to 7).
+/// hold_focus: the two powers are constants of the gradient.
 Tensor asymmetric_multilabel(const Tensor& logits, const Tensor& target, double gamma_positive = 1, double gamma_negative = 4,
-                             double clip = 0.05, double total = 0);
+                             double clip = 0.05, double total = 0, bool hold_focus = false);
 /// Mean over rows of log(1 + sum_{negative} e^s) + log(1 + sum_{positive} e^-s): every positive above 0, every negative below
 /// (ZLPR, Su et al. 2022, eq. 11; kexue.fm/archives/7359). Decode: s > 0. total > 0 replaces the number of rows.
 Tensor zlpr(const Tensor& scores /*[rows,c]*/, const Tensor& positive /*u8 [rows,c]*/, double total = 0);
