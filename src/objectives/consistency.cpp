@@ -41,12 +41,25 @@ TAPEDECK_PART(
      .cost = "3F + 3B with one iteration (the clean pass is the loss's own); each further iteration 1F + 1B",
      .pitfalls = "The masks of all passes must be the same, or the divergence measures dropout: that is the default.\n"
                  "The divergence is quadratic in xi: in f32 an xi below 1e-4 drowns in rounding.\n"
+                 "Published codes differ in xi, where this takes 1e-3: VAT-pytorch 10, vat_tf 1e-6.\n"
                  "It counts examples without labels too; many of them can overwhelm few labels: lower weight."});
+
+/// namisan/mt-dnn, stable_kl: 2 sum_c p_c (logit p_c - logit q_c) summed over the batch, both logits held constant, p the shifted
+/// and q the clean prediction. Not a KL: its gradient weighs each class by the odds.
+Tensor stable_kl(const View& clean, const View& shifted) {
+  const auto odds = [](const Tensor& p) {  // log(p / (1 - p)), kept finite as there
+    return -log(clamp(1.0 / (p + 1e-6) + (1e-6 - 1), 1e-30, 1e30));
+  };
+  const Tensor p = softmax(shifted.logits);
+  return sum(p * ((odds(p.detach()) - odds(softmax(clean.logits).detach())) * 2.0));
+}
 
 /// The direction in which a symmetric divergence grows: the search climbs the term itself.
 struct Smart final : Consistency {
+  enum class Climbs { divergence, stable_kl };
   GradientAttack search;
   Divergence distance;
+  Climbs climbs = Climbs::divergence;
   Smart() : Consistency("smoothness") {
     search.epsilon = search.start = 1e-5;
     search.step_size = 1e-3;
@@ -61,12 +74,22 @@ struct Smart final : Consistency {
     search.describe(f);
     distance.describe(f);
     describe_stop_grad(f, distance.stop);
+    f.names(
+        "search", climbs, {{"divergence", Climbs::divergence}, {"stable_kl", Climbs::stable_kl}},
+        "what the search climbs: divergence, the term itself; stable_kl, what mt-dnn's code climbs, 2 sum p (logit p - logit q) "
+        "over the batch, the logits held (numbers: the summed squared difference)");
   }
   const Adversary* attacker() const override { return &search; }
   const Divergence& divergence() const override { return distance; }
   Step shifted(Step& step, const View& clean) const override {
     const View constant = clean.detach();
-    return search.attack(step, [&](Step& s) { return distance(constant, s.forward(), s); });
+    const bool numbers = step.batch().answer.link == Link::identity;
+    if (climbs == Climbs::stable_kl && !numbers) require_classes(step, "search \"stable_kl\"");
+    return search.attack(step, [&](Step& s) {
+      const View there = s.forward();
+      if (climbs == Climbs::divergence) return distance(constant, there, s);
+      return numbers ? sum(square(there.logits - constant.logits)) : stable_kl(constant, there);
+    });
   }
 };
 TAPEDECK_PART(
@@ -78,15 +101,17 @@ TAPEDECK_PART(
                  "|delta|_inf <= epsilon",
      .source = "Jiang et al., SMART: Robust and Efficient Fine-Tuning, ACL 2020, arXiv 1911.03437, section 3.1, algorithm 1",
      .cost = "3F + 3B with one step; each further step 1F + 1B",
-     .pitfalls = "start 0 finds nothing: the divergence has gradient 0 at the input.\n"
-                 "Differs from mt-dnn, which holds the target of each direction of D: stop_grad \"both\"; its search climbs KL "
-                 "alone, token by token: scope \"token\".\n"
-                 "Differs from smart-pytorch, which takes a raw gradient and scales delta to length 1: direction \"gradient\", "
-                 "epsilon 1, scope \"token\", project \"border\".\n"
-                 "direction \"gradient\" hardly moves: it is the gradient of a mean over the batch, and small near the input.\n"
-                 "The paper's proximal term, a pull to the predictions of an average of earlier weights, is not part of this: "
-                 "nest it in a teacher.\n"
-                 "start and epsilon of 1e-5 are of the size of rounding errors in f32: 1e-3 is a safer start for small models."});
+     .pitfalls =
+         "start 0 finds nothing: the divergence has gradient 0 at the input.\n"
+         "Differs from mt-dnn, which holds the target of each direction of D, climbs a form of its own and scales delta to "
+         "length 1 for each token: stop_grad \"both\", search \"stable_kl\", direction \"gradient\", epsilon 1, scope "
+         "\"token\", project \"border\".\n"
+         "Differs from smart-pytorch, which takes a raw gradient and scales delta to length 1: direction \"gradient\", "
+         "epsilon 1, scope \"token\", project \"border\".\n"
+         "direction \"gradient\" hardly moves: it is the gradient of a mean over the batch, and small near the input.\n"
+         "The paper's proximal term, a pull to the predictions of an average of earlier weights, is not part of this: "
+         "nest it in a teacher.\n"
+         "start and epsilon of 1e-5 are of the size of rounding errors in f32: 1e-3 is a safer start for small models."});
 
 struct NoiseConsistency : Consistency {
   std::string at = "embedding";
@@ -94,6 +119,7 @@ struct NoiseConsistency : Consistency {
   double size = 0.1;
   Divergence distance;
   DropoutMasks masks = DropoutMasks::same;
+  std::string hold;
   NoiseConsistency() : Consistency("divergence") {}
   void describe(Fields& f) override {
     describe_loss(f, "weight of the divergence");
@@ -113,15 +139,24 @@ struct NoiseConsistency : Consistency {
             "the older name of stop_grad, clean being target");
     f.names("dropout", masks, {{"same", DropoutMasks::same}, {"fresh", DropoutMasks::fresh}},
             "masks of the noisy pass: the clean pass's or others");
+    f("hold", hold,
+      "a parameter or site that is a constant of the noisy pass (fairseq's R3F: encoder.embeddings.word); empty: none");
   }
-  std::vector<std::string> own_sites() const override { return {at}; }
+  std::vector<std::string> own_sites() const override {
+    return hold.empty() ? std::vector<std::string>{at} : std::vector<std::string>{at, hold};
+  }
   bool couples_examples() const override { return Consistency::couples_examples() || at.find('.') != at.npos; }
   const Divergence& divergence() const override { return distance; }
   Step shifted(Step& step, const View&) const override {
     const NormScope scope = step.is_parameter(at) ? NormScope::tensor : NormScope::sample;
-    const Noise noise(step.key() / "noise" / at, kind, size, NormBall::l2, scope);
-    return step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
+    const auto noise =
+        std::allocate_shared<Noise>(PoolAllocator<Noise>(), Noise(step.key() / "noise" / at, kind, size, NormBall::l2, scope));
+    if (hold.empty()) return step.with(at, noise, masks);
+    return step.with(hold, std::allocate_shared<Held>(PoolAllocator<Held>()), masks).with(at, noise);
   }
+  struct Held final : SiteMap {
+    Tensor operator()(const Tensor& x, const Batch&) const override { return x.detach(); }
+  };
 };
 TAPEDECK_PART(
     Objective, NoiseConsistency, "noise_consistency",
@@ -146,6 +181,8 @@ TAPEDECK_PART(
          "Aghajanyan et al., Better Fine-Tuning by Reducing Representational Collapse, ICLR 2021, arXiv 2008.03156, section 3",
      .cost = "2F + 2B",
      .pitfalls =
+         "Differs from fairseq, whose noisy pass gives the word table no gradient: hold \"encoder.embeddings.word\", noise "
+         "\"uniform\".\n"
          "The paper's size 1e-5 is for pre-trained models; its divergence is near rounding in f32 while weights are small.\n"
          "R4F adds spectral normalisation of the head, which is not part of this."});
 

@@ -83,7 +83,8 @@ TAPEDECK_PART(
      .cost = "1F + 1B kept as rows + a backward through both: about three plain updates",
      .pitfalls = "Squaring a gradient that was not recorded adds a constant: the loss looks larger and nothing else happens.\n"
                  "weight = epsilon / 2 (squared) matches an attack with the step epsilon dL/dx to first order only.\n"
-                 "The batch's mean loss makes each example's gradient 1/B: per_sample undoes that."});
+                 "The batch's mean loss makes each example's gradient 1/B: per_sample undoes that.\n"
+                 "Differs from Su's Keras code, which squares the gradient of the batch's mean loss: per_sample false."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -116,7 +116,8 @@ TAPEDECK_PART(Objective, Mixup, "mixup",
                          "Mixup, ICML 2019, "
                          "arXiv 1806.05236; at sentences: Guo, Mao and Zhang 2019, arXiv 1905.08941",
                .cost = "1F + 1B",
-               .pitfalls = "Texts of different length are mixed place by place; the longer one's tail stays pure: the site "
+               .pitfalls = "Differs from mixup-cifar10, which draws from Beta(1, 1): alpha 1.\n"
+                           "Texts of different length are mixed place by place; the longer one's tail stays pure: the site "
                            "\"pooled\" has no such tail.\n"
                            "One share and one permutation for a whole batch; attacks inside or outside act on the mixed site.\n"
                            "Label smoothing is applied to each of the two losses."});

@@ -1,6 +1,7 @@
 // What objectives have in common: one inside the other, a weighted term beside a loss. Next: supervised.cpp, the plainest
 // objective.
 #include <algorithm>
+#include <cmath>
 
 #include <tapedeck/objectives/adversary.h>
 #include <tapedeck/objectives/objective.h>
@@ -69,11 +70,16 @@ void WeightSchedule::describe(Fields& f, const char* what) {
   f("weight", weight, what).at_least(0);
   f("every", every, "only on every k-th update; the others do without its passes").at_least(1);
   f("ramp", ramp, "the weight grows from 0 over so many updates").in({Duration::Unit::steps});
+  f.names("ramp_shape", shape, {{"linear", Shape::linear}, {"sigmoid", Shape::sigmoid}},
+          "with s the share of the ramp that is behind: linear, s; sigmoid, e^(-5 (1 - s)^2), which starts at e^-5 (temporal "
+          "ensembling and mean teacher as published)");
 }
 
 double WeightSchedule::at(const Step& step) const {
   if (step.number() % every) return 0;
-  return ramp.amount > 0 ? weight * std::min(1.0, double(step.number()) / ramp.amount) : weight;
+  if (!(ramp.amount > 0)) return weight;
+  const double share = std::min(1.0, double(step.number()) / ramp.amount);
+  return weight * (shape == Shape::linear ? share : std::exp(-5 * (1 - share) * (1 - share)));
 }
 
 std::vector<std::pair<std::string, Objective*>> with_inner(Objective& objective) {

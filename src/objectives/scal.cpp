@@ -13,6 +13,7 @@ struct AdversarialContrast : TaskObjective {
   double weight = 1, temperature = 0.05;
   AdversarialContrast() { adversary->at = "embedding", adversary->epsilon = 0.3; }
   std::vector<std::string> sites() const override { return {adversary->at}; }
+  const Adversary* attacker() const override { return &*adversary; }
   bool couples_examples() const override { return true; }
   void describe_contrast(Fields& f, const char* attack, const char* weight_name, const char* what) {
     f("adversary", adversary, attack);

@@ -78,8 +78,7 @@ class SharpnessAware : public Wrapper {
   void remember(bool on) {
     if (on && !std::exchange(collected_, true))
       for (auto& [place, objective] : with_inner(*inner))
-        if (const auto* around = dynamic_cast<const Wrapper*>(objective); around && around->attacker())
-          attackers_.push_back(around->attacker());
+        if (objective->attacker()) attackers_.push_back(objective->attacker());
     for (const Adversary* attacker : attackers_) attacker->remember(on);
   }
   mutable std::vector<int32_t> moving_;      // found at the first update

@@ -92,10 +92,13 @@ TAPEDECK_PART(
                  "theta' <- d theta' + (1 - d) theta after every update, d = min(decay, t / (t + 1))",
      .source = "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017, arXiv 1703.01780, equations 1 and 2",
      .cost = "2F + 1B (the teacher's pass has no way back)",
-     .pitfalls = "The weight needs a ramp: at the start the teacher knows nothing.\n"
-                 "Published weights are for the mean over classes; here the square is summed over classes.\n"
-                 "Nested in an attack the teacher sees the shifted input too, and its running mean moves once per update.\n"
-                 "Examples without labels are rows with an empty label."});
+     .pitfalls =
+         "The weight needs a ramp: at the start the teacher knows nothing.\n"
+         "Differs from CuriousAI/mean-teacher in three constants: its distance is a mean over classes, so its weight is this "
+         "one times the classes; its task loss is a mean over all examples, labelled or not; its ramp is ramp_shape "
+         "\"sigmoid\".\n"
+         "Nested in an attack the teacher sees the shifted input too, and its running mean moves once per update.\n"
+         "Examples without labels are rows with an empty label."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -89,9 +89,12 @@ TAPEDECK_PART(
                  "Z_i <- decay Z_i + (1 - decay) softmax f(x_i) after the update",
      .source = "Laine and Aila, Temporal Ensembling for Semi-Supervised Learning, ICLR 2017, arXiv 1610.02242, algorithm 2",
      .cost = "1F + 1B",
-     .pitfalls = "Remembers examples x classes numbers; they are part of every checkpoint.\n"
-                 "The first time an example is seen there is nothing to agree with: its term is 0.\n"
-                 "Published weights are for the mean over classes; here the square is summed over classes."});
+     .pitfalls =
+         "Remembers examples x classes numbers; they are part of every checkpoint.\n"
+         "The first time an example is seen there is nothing to agree with: its term is 0.\n"
+         "Differs from s-laine/tempens in three constants: its distance is a mean over classes, so its weight is this one "
+         "times the classes; its task loss is a mean over all examples, labelled or not; its ramp is ramp_shape "
+         "\"sigmoid\"."});
 
 }  // namespace
 }  // namespace tapedeck

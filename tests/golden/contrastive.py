@@ -9,7 +9,7 @@ import math
 import torch
 
 import twin
-from objectives import KEY
+from objectives import KEY, weight_shift
 from twin import PLAIN, WIDTH, Twin, fold, model_json, numbers, shapes
 
 PROJECTION = 5
@@ -27,6 +27,26 @@ BATCHES = {
     "one": {"tokens": [1, 5, 2], "lengths": [3], "labels": [1], "texts": 1, "classes": 3},
     "identical": {"tokens": [1, 5, 2, 1, 5, 2, 1, 5, 2], "lengths": [3, 3, 3], "labels": [0, 0, 1], "texts": 1, "classes": 3},
 }
+
+
+
+
+def in_templates(texts, *templates):
+    """Each text in each template, a list of (before, after) whose part behind the text begins with the mask."""
+    b = {"tokens": [], "lengths": [], "labels": [], "texts": len(templates), "classes": 3, "stands": [], "spans": []}
+    for text in texts:
+        for k, (before, after) in enumerate(templates):
+            words = text[k] if isinstance(text[0], list) else text
+            at = len(b["tokens"]) + len(before)
+            b["tokens"] += before + words + after
+            b["lengths"].append(len(before + words + after))
+            b["spans"].append([at, at + len(words)])
+            b["stands"].append(at + len(words))
+    return b
+
+
+BATCHES["prompts"] = in_templates([[2, 8], [2], [6, 4]], ([1, 5], [3, 7]), ([1, 4], [3]))
+BATCHES["prompt triplets"] = in_templates([[[2, 8], [8], [6]], [[6, 4], [6], [2, 8]]], *3 * [([1, 5], [3, 7])])
 
 
 class Views(Twin):
@@ -86,7 +106,7 @@ def cosine(a, b):
     return (a / a.norm(dim=1, keepdim=True)) @ (b / b.norm(dim=1, keepdim=True)).T
 
 
-def info_nce(a, b, t):
+def info_nce(a, b, t):                                   # princeton-nlp/SimCSE, cl_forward
     return -(cosine(a, b) / t).log_softmax(1).diagonal().mean()
 
 
@@ -109,7 +129,7 @@ def hard_negatives(a, p, h, t, weight):
     return total / len(a)
 
 
-def sup_con(views, labels, s):
+def sup_con(views, labels, s):                           # HobbitLong/SupContrast, SupConLoss
     z = torch.cat(views)
     y = labels * len(views)
     t = s.get("temperature", 0.1)
@@ -158,8 +178,20 @@ class Passes:
         return out
 
 
+FOUND = None                                              # the shift that a second pass at moved weights goes to as well
+
+
 def fgm(g, adversary):
     return torch.cat([adversary["epsilon"] * part / part.norm() for part in g.split(twin.BATCH["lengths"])])
+
+
+def search(slope, adversary):
+    """The shift along slope(), found once where weights move around the attack (csdongxian/AWP, train_trades_cifar.py)."""
+    global FOUND
+    delta = FOUND if torch.is_tensor(FOUND) else fgm(slope(), adversary)
+    if FOUND is not None:
+        FOUND = delta
+    return delta
 
 
 def two_texts(passes, texts):
@@ -192,14 +224,14 @@ def value(passes, s, batch):
     if kind == "scal":
         z, logits, site = passes.run()
         clean = ce(logits)
-        delta = fgm(torch.autograd.grad(clean, site, retain_graph=True)[0], s["adversary"])
+        delta = search(lambda: torch.autograd.grad(clean, site, retain_graph=True)[0], s["adversary"])
         shifted, shifted_logits, _ = passes.again(first, delta)
         pairs = nt_xent if s.get("candidates") == "2n-1" else info_nce
         return clean + ce(shifted_logits) + s["weight"] * pairs(z, shifted, s["temperature"])
     if kind == "uscal":
         (a, _, site_a), (b, _, site_b) = passes.run(), passes.run()
         base = info_nce(a, b, s["temperature"])
-        delta = fgm(sum(torch.autograd.grad(base, [site_a, site_b], retain_graph=True)), s["adversary"])
+        delta = search(lambda: sum(torch.autograd.grad(base, [site_a, site_b], retain_graph=True)), s["adversary"])
         shifted = passes.again(first, delta)[0]
         return info_nce(a, shifted, s["temperature"]) + s["alpha"] * info_nce(b, shifted, s["temperature"])
     if kind == "prompt_bert":
@@ -219,22 +251,35 @@ def value(passes, s, batch):
     if kind in ("mean_teacher", "temporal_ensembling", "distillation"):
         task, o = value(passes, s["loss"], batch), passes.twin.o
         own, rows = passes.first[1], len(labels)
-        if kind == "distillation":
+        if kind == "distillation":                       # HobbitLong/RepDistiller, DistillKL
             t = s["temperature"]
             p, q = ((logits / t).log_softmax(1) for logits in (Views(dict(o, dropout=0.0), teacher(o)).view(0)[1], own))
             return (1 - s["weight"]) * task + s["weight"] * t * t * (p.exp() * (p - q)).sum() / rows
         p = own.softmax(1)
-        if kind == "mean_teacher":
+        if kind == "mean_teacher":                       # CuriousAI/mean-teacher, softmax_mse_loss times the classes
             target = Views(o, teacher(o)).view(fold(fold(KEY, "observe"), 0))[1].softmax(1)
-        else:  # the running mean i, c is 0.1 + 0.05 (3 i + c mod 7) before correction; example i was seen i times
+        else:  # s-laine/tempens, train.py: the running mean i, c is 0.1 + 0.05 (3 i + c mod 7) before correction; example i was seen i times
             target = p.detach().clone()
             for i in range(1, rows):
                 for c in range(p.shape[1]):
                     target[i, c] = (0.1 + 0.05 * ((3 * i + c) % 7)) / (1 - s["decay"] ** i)
         return task + s["weight"] * (p - target).square().sum() / rows
+    if kind == "awp":
+        return at_moved_weights(passes, s, batch)
     if kind == "sum":
         return sum(term.get("weight", 1.0) * value(passes, term["loss"], batch) for term in s["terms"])
     raise ValueError(kind)
+
+
+def at_moved_weights(passes, s, batch):
+    global FOUND
+    FOUND = True if s.get("attack", "once") == "once" else None
+    clean, values = value(passes, s["loss"], batch), passes.twin.p
+    gradients = torch.autograd.grad(clean, list(values.values()), retain_graph=True, allow_unused=True, materialize_grads=True)
+    shift = weight_shift(s, values, dict(zip(values, gradients)))
+    sharp = value(Passes(Views(passes.twin.o, {p: v + shift[p] for p, v in values.items()})), s["loss"], batch)
+    FOUND = None
+    return sharp
 
 
 SENTENCE = dict(PLAIN, layers=1, dropout=0.2, kind="sentence", project=True, pooling="mean")
@@ -259,6 +304,20 @@ CASES = [
     ("scal, 2n-1, pre-norm", dict(TEXT, norm="pre"), "single",
      {"type": "scal", "weight": 1.0, "adversary": {"type": "fgm", "epsilon": 0.1, "at": "embedding"}, "temperature": 0.2, "candidates": "2n-1"}),
     ("uscal", SENTENCE, "single", {"type": "uscal", "alpha": 0.5, "adversary": {"type": "fgm", "epsilon": 0.3, "at": "embedding"}, "temperature": 0.05}),
+    ("scal under awp", TEXT, "single",
+     {"type": "awp", "gamma": 0.1, "loss": {"type": "scal", "weight": 0.5, "adversary": {"type": "fgm", "epsilon": 0.3, "at": "embedding"},
+                                            "temperature": 0.05}}),
+    ("scal under awp, attacked again", TEXT, "single",
+     {"type": "awp", "gamma": 0.1, "attack": "again",
+      "loss": {"type": "scal", "weight": 0.5, "adversary": {"type": "fgm", "epsilon": 0.3, "at": "embedding"}, "temperature": 0.05}}),
+    ("uscal under awp", SENTENCE, "single",
+     {"type": "awp", "gamma": 0.1, "loss": {"type": "uscal", "alpha": 0.5, "adversary": {"type": "fgm", "epsilon": 0.3, "at": "embedding"},
+                                            "temperature": 0.05}}),
+    ("prompt_bert without dropout", dict(SENTENCE, pooling="mask", dropout=0.0), "prompts", {"type": "prompt_bert", "temperature": 0.3}),
+    ("prompt_bert without dropout, subtracted behind the projection", dict(SENTENCE, pooling="mask", dropout=0.0), "prompts",
+     {"type": "prompt_bert", "temperature": 0.3, "subtract": "after"}),
+    ("prompt_bert without dropout, triplets", dict(SENTENCE, pooling="mask", dropout=0.0), "prompt triplets",
+     {"type": "prompt_bert", "temperature": 0.3, "hard_negatives": True, "hard_negative_weight": 2.0}),
     ("prompt_bert", dict(SENTENCE, pooling="mask"), "templates", {"type": "prompt_bert", "temperature": 0.3}),
     ("prompt_bert, subtracted behind the projection", dict(SENTENCE, pooling="mask"), "templates",
      {"type": "prompt_bert", "temperature": 0.3, "subtract": "after"}),

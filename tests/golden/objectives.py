@@ -2,6 +2,7 @@
 
 Written from the papers' formulas on the model of twin.py: attacks are found with torch.autograd and then held constant, and
 second derivatives are taken by create_graph. loss(spec, step) is the loss of the objective that `spec` names in JSON.
+Comments name the published code of the same algorithm; docs/guide/originals.md says how closely the two agree.
 Run: python3 tests/golden/objectives.py > tests/golden/objectives.json   (PyTorch 2.13, float64 throughout)
 """
 import fnmatch
@@ -67,6 +68,14 @@ class Step:
                 return self.twin.span_loss(logits, labels)
             if spec["type"] == "mse":
                 return (logits[:, 0] - torch.tensor(targets)).square().sum() / len(targets)
+            if spec["type"] == "class_balanced":           # richardaecn/class-balanced-loss, cifar_main.py
+                w = torch.tensor([(1 - spec["beta"]) / (1 - spec["beta"] ** n) for n in spec["counts"]])
+                w = (w / w.sum() * len(w))[labels]
+                each = -w * logits.log_softmax(-1)[range(len(labels)), labels]
+                return each.sum() / (len(labels) if spec.get("divide") == "examples" else w.sum())
+            if spec["type"] == "confidence_penalty":       # Pereyra et al. 2017
+                p = logits.log_softmax(-1)
+                return torch.nn.functional.cross_entropy(logits, torch.tensor(labels)) + spec["beta"] * (p.exp() * p).sum(-1).mean()
             each = torch.nn.functional.cross_entropy(logits, torch.tensor(labels), label_smoothing=spec.get("label_smoothing", 0.0), ignore_index=-1, reduction="none")
             return each.sum() / max(1, sum(label >= 0 for label in labels))     # 0 when no example has a label
         if self.partners is None:
@@ -189,7 +198,7 @@ def start_of(a, step):
     return with_noise(step, a["at"], fold(fold(step.key, "start"), a["at"]), a["start_from"], a["start"], a["norm"], scope_of(a), fresh)
 
 
-def advance(a, step, delta, g):
+def advance(a, step, delta, g):                           # Tongjilibo/bert4torch FGM, PGD; cleverhans projected_gradient_descent
     scope, length = scope_of(a), a.get("step_size", a["epsilon"])
     if delta is None:
         drawn = a["start"] and noise(a["start_from"], a["start"], a["norm"], scope, tuple(g.shape), fold(fold(step.key, "start"), a["at"]))
@@ -215,7 +224,7 @@ def attack(a, step, climb, clean=None):
         return step.shift(a["at"], FOUND[json.dumps(a, sort_keys=True)], fresh)
     if a["type"] == "random":
         return with_noise(step, a["at"], fold(fold(step.key, "start"), a["at"]), "direction", a["epsilon"], a["norm"], scope_of(a), fresh)
-    if a["type"] == "vat":
+    if a["type"] == "vat":                                # lyakaap/VAT-pytorch VATLoss, without the 1e-8 under its norms
         clean, scope = step.first().detach(), scope_of(a)
         trial = with_noise(step, a["at"], fold(fold(step.key, "start"), a["at"]), "direction", a["xi"], "l2", scope, fresh)
         for _ in range(a["iterations"]):
@@ -233,7 +242,7 @@ def attack(a, step, climb, clean=None):
 
 
 def weight_shift(s, values, gradients):
-    """What SAM and AWP add to each parameter."""
+    """What SAM and AWP add to each parameter: davda54/sam first_step; csdongxian/AWP diff_in_weights (limit: TorchBlocks AWP)."""
     moving = {path for path in values if any(fnmatch.fnmatch(path, g) for g in s.get("parameters", ["*"]))}
     if s["type"] == "sam":
         t = {path: values[path].abs() if s.get("adaptive") else torch.ones(()) for path in moving}
@@ -261,7 +270,8 @@ def inner(s):
 
 def strength(s, step, weight=1.0):
     ramp = float(s["ramp"].split()[0]) if "ramp" in s else 0
-    value = s.get("weight", weight) * (min(1, step.number / ramp) if ramp else 1)
+    share = min(1, step.number / ramp) if ramp else 1
+    value = s.get("weight", weight) * (math.exp(-5 * (1 - share) ** 2) if s.get("ramp_shape") == "sigmoid" else share)
     return 0 if step.number % s.get("every", 1) else value
 
 
@@ -338,7 +348,7 @@ def loss_pgd(s, step):
     return loss_adversarial({"adversary": s, "loss": inner(s), "train": s.get("train", "both")}, step)
 
 
-def loss_freelb(s, step):
+def loss_freelb(s, step):                                 # zhuchen03/FreeLB run_glue_freelb.py
     a, delta, total = {**SEARCH, **DEFAULTS["freelb"], **s}, None, 0
     passes = a["steps"] + (s.get("passes") == "steps_and_one")        # fairseq-RoBERTa: 1 + adv_steps
     for t in range(passes):
@@ -358,12 +368,22 @@ def loss_vat(s, step):
     return value + weight * divergence(s, "kl", step, clean.detach(), shifted.forward())
 
 
+def stable_kl(clean, shifted):
+    """namisan/mt-dnn loss.py, stable_kl without reduction, as perturbation.py climbs it: the logits of the odds are constants."""
+    odds = lambda p: -(1 / (p.detach() + 1e-6) - 1 + 1e-6).log()
+    p = shifted.softmax(-1)
+    return (p * (odds(p) - odds(clean.softmax(-1))) * 2).sum()
+
+
 def loss_smart(s, step):
     value, weight = loss(inner(s), step), strength(s, step)
     if weight == 0:
         return value
     clean = step.first()
     climb = lambda here: divergence(s, "symmetric_kl", step, clean.detach(), here.forward())
+    if s.get("search") == "stable_kl":
+        of = stable_kl if step.targets is None else lambda a, b: (a - b).square().sum()
+        climb = lambda here: of(clean.detach(), here.forward())
     shifted = attack({**SEARCH, **DEFAULTS["smart"], **s}, step, climb)
     return value + weight * divergence(s, "symmetric_kl", step, clean, shifted.forward())
 
@@ -374,7 +394,12 @@ def loss_noise_consistency(s, step, usual="kl", length=0.1):
         return value
     clean, at = step.first(), s.get("at", "embedding")
     key = fold(fold(step.key, "noise"), at)
-    noisy = with_noise(step, at, key, s.get("noise", "normal"), s.get("size", length), "l2", scope_of({"at": at}), s.get("dropout") == "fresh")
+    if "hold" in s:        # fairseq, sentence_prediction_r3f: the noisy pass reads token_embeddings.detach()
+        held = step.change(s["hold"], lambda x: x.detach(), s.get("dropout") == "fresh")
+    else:
+        held = step
+    noisy = with_noise(held, at, key, s.get("noise", "normal"), s.get("size", length), "l2", scope_of({"at": at}),
+                       s.get("dropout") == "fresh" and held is step)
     clean = clean.detach() if s.get("stop_gradient") == "clean" or s.get("stop_grad") == "target" else clean
     return value + weight * divergence(s, usual, step, clean, noisy.forward())
 
@@ -390,7 +415,7 @@ def loss_entropy(s, step):
     return value + strength(s, step) * (h if s.get("towards", "low") == "low" else -h)
 
 
-def loss_gradient_penalty(s, step):
+def loss_gradient_penalty(s, step):                       # caogang/wgan-gp calc_gradient_penalty; bojone/bert4keras, its example
     at, form = s.get("at", "embedding"), s.get("form", "squared")
     value = loss(inner(s), step)
     g = step.slope(value, at, create_graph=True)
@@ -425,7 +450,7 @@ def at_moved_weights(s, step):
 loss_awp = loss_sam
 
 
-def loss_mixup(s, step):
+def loss_mixup(s, step):                                  # facebookresearch/mixup-cifar10 mixup_data, mixup_criterion
     key, keep, at = fold(step.key, "mixup"), s["share"], s.get("at", ["embedding"])[0]
     order = permutation(fold(key, "partner"), len(LENGTHS))
 
@@ -564,6 +589,31 @@ CASES = [
     ("awp around pgd, attacked again", WET, {"type": "awp", "gamma": 0.1, "attack": "again", "loss": {"type": "pgd", "epsilon": 0.5, "steps": 2}}, {}),
     ("awp around the virtual direction, attacked once", WET,
      {"type": "awp", "gamma": 0.1, "loss": {"type": "adversarial", "train": "adversarial", "adversary": {"type": "vat", "epsilon": 0.3}}}, {}),
+    ("r_drop, su", WET, {"type": "r_drop", "alpha": 4.0, "preset": "su"}, {}),
+    ("r_drop, as modeling_bert.py", WET, {"type": "r_drop", "alpha": 0.5, "preset": "hf_bert"}, {}),
+    ("r_drop for regression, as modeling_bert.py", WET, {"type": "r_drop", "loss": {"type": "mse"}}, {"targets": [0.5, -1.0, 0.25]}),
+    ("fgm on the table, shifted loss alone", WET, {"type": "fgm", "epsilon": 0.5, "train": "adversarial"}, {}),
+    ("sam, adaptive", WET, {"type": "sam", "rho": 0.5, "adaptive": True}, {}),
+    ("smart, as smart-pytorch", WET, {"type": "smart", "epsilon": 1.0, "start": 0.05, "step_size": 2.0, "direction": "gradient", "scope": "token",
+                                      "project": "border", "stop_grad": "both"}, {}),
+    ("smart, as mt-dnn", WET, {"type": "smart", "epsilon": 1.0, "start": 0.05, "step_size": 2.0, "steps": 2, "direction": "gradient",
+                               "scope": "token", "project": "border", "stop_grad": "both", "search": "stable_kl", "weight": 3.0}, {}),
+    ("smart for regression, as mt-dnn", WET, {"type": "smart", "epsilon": 1.0, "start": 0.05, "step_size": 2.0, "direction": "gradient",
+                                              "scope": "token", "project": "border", "search": "stable_kl", "loss": {"type": "mse"}},
+     {"targets": [0.5, -1.0, 0.25]}),
+    ("freelb, one pass more than steps, random start", WET, {"type": "freelb", "steps": 2, "passes": "steps_and_one", "start": 0.2}, {}),
+    ("vat, the xi of VAT-pytorch", WET, {"type": "vat", "epsilon": 1.0, "xi": 10.0}, {}),
+    ("r3f, as fairseq", WET, {"type": "r3f", "size": 0.1, "noise": "uniform", "weight": 0.5, "hold": "encoder.embeddings.word"}, {}),
+    ("noise consistency, fresh masks, the table held", WET, {"type": "noise_consistency", "size": 0.2, "dropout": "fresh", "hold": "encoder.embeddings.word"}, {}),
+    ("gradient norm pulled to one, as wgan-gp", DRY, {"type": "gradient_penalty", "form": "two_sided", "weight": 10.0}, {}),
+    ("gradient penalty of the batch's mean loss, as Su's code", DRY, {"type": "gradient_penalty", "per_sample": False, "weight": 0.5}, {}),
+    ("mixup of pooled vectors", WET, {"type": "mixup", "share": 0.3, "at": ["pooled"]}, {}),
+    ("vat, half way up a sigmoid ramp", WET, {"type": "vat", "epsilon": 0.5, "ramp": "8 steps", "ramp_shape": "sigmoid"}, {"number": 4}),
+    ("entropy at the start of a sigmoid ramp", WET, {"type": "entropy", "ramp": "100 steps", "ramp_shape": "sigmoid"}, {}),
+    ("class_balanced", WET, {"type": "supervised", "loss": {"type": "class_balanced", "counts": [40, 7, 100], "beta": 0.99}}, {"labels": [2, 0, 2]}),
+    ("class_balanced over the examples", WET,
+     {"type": "supervised", "loss": {"type": "class_balanced", "counts": [40, 7, 100], "beta": 0.99, "divide": "examples"}}, {"labels": [2, 0, 2]}),
+    ("confidence_penalty", WET, {"type": "supervised", "loss": {"type": "confidence_penalty", "beta": 0.2}}, {}),
     ("sam around pgd, attacked once", DRY, {"type": "sam", "rho": 0.1, "attack": "once", "loss": {"type": "pgd", "epsilon": 0.5, "train": "adversarial"}}, {}),
 ]
 

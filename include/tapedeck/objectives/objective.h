@@ -47,6 +47,9 @@ struct Objective : Part {
   virtual bool second_order() const { return false; }
   /// True when examples of a batch influence each other, so that micro-batches would change the method.
   virtual bool couples_examples() const { return false; }
+  /// Who attacks in here, if anybody does. In a Wrapper its site is a site of the objective, and what couples its examples
+  /// couples them there.
+  virtual const Adversary* attacker() const { return nullptr; }
 };
 
 /// An objective with a task loss of its own, which it trains on or only reports.
@@ -62,19 +65,20 @@ struct Wrapper : Objective {
   std::vector<std::string> sites() const override;
   /// The sites that this objective perturbs or differentiates by itself, without those of its attacker.
   virtual std::vector<std::string> own_sites() const { return {}; }
-  /// Who attacks in here, if anybody does: its site is a site of this objective, and what couples its examples couples them here.
-  virtual const Adversary* attacker() const { return nullptr; }
   bool needs_labels() const override { return inner->needs_labels(); }
   bool second_order() const override { return inner->second_order(); }
   bool couples_examples() const override;
 };
 
-/// How strongly a regulariser counts: weight * min(1, n / ramp) at update n, and 0 on updates that are not every k-th.
+/// How strongly a regulariser counts: its weight grows over `ramp` updates, and is 0 on updates that are not every k-th.
 struct WeightSchedule {
+  /// With s = min(1, n / ramp) at update n: linear, s; sigmoid, e^{-5 (1 - s)^2} (Laine and Aila 2017, section 3.2).
+  enum class Shape { linear, sigmoid };
   double weight = 1;
   int64_t every = 1;
   Duration ramp;
-  void describe(Fields& f, const char* what);  // "weight", "every", "ramp"
+  Shape shape = Shape::linear;
+  void describe(Fields& f, const char* what);  // "weight", "every", "ramp", "ramp_shape"
   double at(const Step& step) const;
 };
 
@@ -85,8 +89,8 @@ struct Regulariser : Wrapper {
 
  protected:
   /// reported: the name of the term in the log.
-  explicit Regulariser(const char* reported, double weight = 1) : schedule{weight, 1, {}}, reported_(reported) {}
-  /// "loss", "weight", "every", "ramp".
+  explicit Regulariser(const char* reported, double weight = 1) : schedule{weight, 1, {}, {}}, reported_(reported) {}
+  /// "loss", "weight", "every", "ramp", "ramp_shape".
   void describe_loss(Fields& f, const char* weight,
                      const char* loss = "what is trained beside: a task loss or another objective");
   /// Before any pass: what must hold, sites to watch.
