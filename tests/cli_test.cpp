@@ -145,6 +145,10 @@ TEST_CASE("eval and predict agree with the run, without its data where they can"
     CHECK(Parsed::parse(best.out)[0]["test"][metric] == metrics["test"][metric]);
     CHECK(Parsed::parse(last.out)[0]["validation"][metric] == metrics["last"][metric]);
   }
+  CHECK(Parsed::parse(best.out)[0]["classes"] == metrics["classes"]);
+  CHECK(metrics["classes"]["test"]["per_class"]["positive"].contains("roc_auc"));
+  const std::string tables = tool.run({"eval", "runs/tiny/latest"}).out;
+  for (const char* word : {"classes of test", "average_precision", "label \\ predicted"}) CHECK(tables.find(word) != tables.npos);
   std::string texts, labelled;
   std::vector<std::string> expected;
   int right = 0;

@@ -1,5 +1,6 @@
-// Metrics of vectors against NumPy (tests/golden/representation.py), and metrics that run the model again against what can be
-// worked out on a bag of embeddings. Hand-checked numbers: oracles_representation_test.cpp.
+// Metrics of vectors against NumPy (tests/golden/representation.py), metrics of classes against scikit-learn (metrics.py), and
+// metrics that run the model again against what can be worked out on a bag of embeddings. Hand-checked numbers:
+// oracles_representation_test.cpp.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <numeric>
 
 #include <tapedeck/losses/contrastive.h>
+#include <tapedeck/train/class_metrics.h>
 #include <tapedeck/train/representation.h>
 
 #include "support/tiny_run.h"
@@ -47,6 +49,77 @@ double accuracy(TinyRun& run, const Dataset& data) {
   double right = 0;
   for (size_t i = 0; i < p.label.size(); ++i) right += p.label[i] == p.predicted[i];
   return right / double(p.label.size());
+}
+
+/// splitmix64, as tests/golden/metrics.py draws.
+struct Draws {
+  uint64_t state;
+  int64_t below(int64_t n) {
+    uint64_t z = state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return int64_t((z ^ (z >> 31)) % uint64_t(n));
+  }
+};
+
+Predictions classes_case(int64_t i) {
+  Draws draw{uint64_t(1000 + i)};
+  const int64_t n = 1 + draw.below(40), c = i % 3 == 0 ? 2 : 3 + draw.below(4), used = i % 10 == 0 ? 1 : 1 + draw.below(c),
+                first = draw.below(c);
+  Predictions p;
+  p.classes = c;
+  for (int64_t k = 0; k < n; ++k) {
+    std::vector<double>& row = p.probabilities.emplace_back();
+    for (int64_t j = 0; j < c; ++j) row.push_back(double(draw.below(9)));
+    ++row[size_t(draw.below(c))];
+    const double sum = std::accumulate(row.begin(), row.end(), 0.0);
+    for (double& v : row) v /= sum;
+    p.predicted.push_back(int32_t(std::ranges::max_element(row) - row.begin()));
+    p.label.push_back(draw.below(12) == 0 ? -1 : int32_t((first + draw.below(used)) % c));
+  }
+  if (std::ranges::all_of(p.label, [](int32_t label) { return label < 0; })) p.label[0] = int32_t(first);
+  return p;
+}
+
+Predictions sets_case(int64_t i) {
+  Draws draw{uint64_t(5000 + i)};
+  const int64_t n = 1 + draw.below(40), c = 1 + draw.below(5);
+  std::vector<int64_t> share;
+  for (int64_t j = 0; j < c; ++j) share.push_back(draw.below(9));
+  if (i % 10 == 0) share[0] = 0;
+  Predictions p;
+  p.classes = c;
+  for (int64_t k = 0; k < n; ++k) {
+    std::vector<double>& row = p.probabilities.emplace_back();
+    std::vector<int32_t>&chosen = p.chosen.emplace_back(), given;
+    for (int32_t j = 0; j < c; ++j) {
+      row.push_back(double(draw.below(17)) / 16);
+      if (row.back() > 0.5) chosen.push_back(j);
+    }
+    for (int32_t j = 0; j < c; ++j)
+      if (draw.below(8) < share[size_t(j)]) given.push_back(j);
+    const bool known = draw.below(12) != 0 || k == 0;
+    p.given.push_back(known ? std::optional(given) : std::nullopt);
+  }
+  return p;
+}
+
+using Parsed = nlohmann::json;
+
+/// What a name of metrics.json asks for: "roc_auc weighted", "f1_macro nan", "top_k_accuracy 3".
+double value_of(const std::string& name, const Predictions& p) {
+  const size_t blank = name.find(' ');
+  const std::string metric = name.substr(0, blank), option = blank == name.npos ? "" : name.substr(blank + 1);
+  const std::string options = option.empty()                              ? "{}"
+                              : metric == "top_k_accuracy"                ? text(R"({"k": [)", option, "]}")
+                              : option == "weighted" || option == "micro" ? text(R"({"average": ")", option, R"("})")
+                                                                          : text(R"({"zero_division": ")", option, R"("})");
+  return configured<Metric>(metric, options)->compute(p);
+}
+
+/// null is what has no value.
+bool same_value(double value, const Parsed& expected) {
+  return expected.is_null() ? std::isnan(value) : std::abs(value - double(expected)) <= 1e-12;
 }
 
 /// Trained for 40 steps: right more often than not.
@@ -90,6 +163,92 @@ TEST_CASE("metrics of vectors equal NumPy's") {
       CHECK(std::abs(value - double(row[name])) <= 1e-9 * std::max(1.0, std::abs(double(row[name]))));
     }
   }
+}
+
+TEST_CASE("metrics of classes equal scikit-learn's, ties, empty classes and one-class splits included") {
+  std::ifstream file(TAPEDECK_SOURCE_DIR "/tests/golden/metrics.json");
+  const Parsed golden = Parsed::parse(file);
+  for (const char* kind : {"classes", "sets"}) {
+    const bool sets = kind == std::string("sets");
+    const Parsed &names = golden[kind]["names"], &rows = golden[kind]["rows"];
+    REQUIRE(rows.size() == 200);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const Predictions p = sets ? sets_case(int64_t(i)) : classes_case(int64_t(i));
+      for (size_t k = 0; k < names.size(); ++k) {
+        if (rows[i]["values"][k] == "none") continue;
+        const std::string name = names[k];
+        const double value = value_of(name, p);
+        CHECK_MESSAGE(same_value(value, rows[i]["values"][k]),
+                      kind << " " << i << " " << name << ": " << value << ", expected " << rows[i]["values"][k].dump());
+      }
+      std::vector<std::string> labels;
+      for (int64_t c = 0; c < p.classes; ++c) labels.push_back(text("c", c));
+      const auto report = class_report(*task_with(sets ? "multi_label" : "classification", labels), p);
+      const Parsed& expected = rows[i]["per_class"];
+      if (!report) {  // of sets that are all empty
+        CHECK(std::ranges::all_of(expected[3], [](const Parsed& support) { return support == 0; }));
+        continue;
+      }
+      for (size_t c = 0; c < report->rows.size(); ++c) {
+        const ClassReport::Row& row = report->rows[c];
+        const double values[] = {row.precision, row.recall, row.f1, double(row.support), row.roc_auc, row.average_precision};
+        for (size_t k = 0; k < std::size(values); ++k)
+          CHECK_MESSAGE(same_value(values[k], expected[k][c]), kind << " " << i << " class " << c << " value " << k << ": "
+                                                                    << values[k] << ", expected " << expected[k][c].dump());
+      }
+      if (!sets) CHECK(Parsed(report->confusion) == rows[i]["confusion"]);
+    }
+  }
+}
+
+TEST_CASE("a report by class says what is never predicted, and null where a class has no area") {
+  Predictions p;
+  p.classes = 3;
+  p.label = {0, 0, 1, 1, -1};
+  p.predicted = {0, 0, 0, 0, 2};
+  p.probabilities = {{0.8, 0.1, 0.1}, {0.6, 0.3, 0.1}, {0.5, 0.4, 0.1}, {0.6, 0.2, 0.2}, {0, 0, 1}};
+  const auto report = class_report(*task_with("classification", {"a", "b\x1b", "c"}), p);
+  REQUIRE(report);
+  CHECK(report->warning() == "1 class is never predicted: \"b?\" (their precision, recall and F1 count as 0)");
+  const Parsed json = Parsed::parse(report->json().dump());
+  CHECK(json["per_class"]["a"]["precision"] == 0.5);
+  CHECK(json["per_class"]["a"]["roc_auc"] == 0.875);
+  CHECK(json["per_class"]["c"]["roc_auc"].is_null());
+  CHECK(json["per_class"]["c"]["support"] == 0);
+  CHECK(json["confusion_matrix"] == Parsed::parse("[[2,0,0],[2,0,0],[0,0,0]]"));
+  const std::string shown = report->text();
+  CHECK(shown.find("\x1b") == shown.npos);
+  CHECK(shown.find("label \\ predicted") != shown.npos);
+  p.probabilities[2][1] = NAN;
+  CHECK(std::isnan(configured<Metric>("roc_auc")->compute(p)));  // two of three classes are compared with a NaN
+  p.probabilities.clear();
+  CHECK(std::isnan(configured<Metric>("average_precision")->compute(p)));
+  CHECK_FALSE(class_report(*task_with("classification", {"a", "b", "c"}), p)->ranked);
+  CHECK_FALSE(class_report(*make_task("regression"), p));
+}
+
+TEST_CASE("a report on tags is by the names of their spans where there are spans") {
+  const auto task = task_with("tagging", {"O", "B-per", "I-per", "B-loc"});
+  Predictions p;
+  p.classes = 4;
+  p.label = {1, 2, 0, 3}, p.predicted = {1, 2, 3, 0};
+  p.found = {{{0, 1, 1}, {2, 2, 3}}};
+  p.marked = {std::vector<Span>{{0, 1, 1}, {3, 3, 3}}};
+  const auto spans = class_report(*task, p);
+  REQUIRE(spans);
+  REQUIRE(spans->rows.size() == 2);
+  CHECK(spans->rows[0].name == "per");
+  CHECK(spans->rows[0].f1 == 1);
+  CHECK(spans->rows[1].name == "loc");
+  CHECK(spans->rows[1].recall == 0);
+  CHECK(spans->confusion.empty());
+  CHECK(configured<Metric>("span_precision")->compute(p) == 0.5);
+  CHECK(configured<Metric>("span_recall")->compute(p) == 0.5);
+  p.found = {{}}, p.marked = {std::vector<Span>{}};
+  const auto tags = class_report(*task, p);
+  REQUIRE(tags);
+  CHECK(tags->rows.size() == 4);
+  CHECK(tags->rows[1].name == "B-per");
 }
 
 TEST_CASE("accuracy under attack: on a linear model each margin shrinks by epsilon |w| / sqrt(length)") {

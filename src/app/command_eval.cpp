@@ -14,18 +14,29 @@ struct EvalFlags {
 };
 
 /// Metrics by split of one seed.
-std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const EvalFlags& flags) {
+std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const EvalFlags& flags,
+                                                             ClassReports& classes) {
   const auto run = open_run(folder, flags.checkpoint);
-  if (!flags.data.empty()) return {{shown_path(flags.data), evaluate_file(*run, flags.data)}};
-  if (!flags.split.empty()) return {{flags.split, evaluate_split(*run, flags.split)}};
-  return evaluate_splits(*run);
+  if (!flags.data.empty()) return {{shown_path(flags.data), evaluate_file(*run, flags.data, &classes)}};
+  if (!flags.split.empty()) return {{flags.split, evaluate_split(*run, flags.split, &classes)}};
+  return evaluate_splits(*run, &classes);
+}
+
+std::string class_tables(const ClassReports& classes) {
+  std::string out;
+  for (const auto& [split, report] : classes) {
+    out += fmt::format("\nclasses of {}\n", shown_path(split)) + report.text();
+    if (const std::string warning = report.warning(); !warning.empty()) out += "warning: " + warning + "\n";
+  }
+  return out;
 }
 
 int evaluate(const EvalFlags& flags) {
   Json all = Json::list();
   std::string text;
   for (const std::string& folder : seed_folders(flags.run)) {
-    const auto splits = measure(folder, flags);
+    ClassReports classes;
+    const auto splits = measure(folder, flags, classes);
     Json json = json_object({{"folder", folder}, {"checkpoint", flags.checkpoint}});
     TableRows rows = {{""}};
     for (const auto& [split, values] : splits) {
@@ -35,8 +46,13 @@ int evaluate(const EvalFlags& flags) {
       rows.push_back({split});
       for (const auto& [name, value] : values) rows.back().push_back(figure(value));
     }
+    if (!classes.empty()) {
+      Json reports = Json::dict();
+      for (const auto& [split, report] : classes) reports.set(shown_path(split), report.json());
+      json.set("classes", std::move(reports));
+    }
     all.items.push_back(std::move(json));
-    text += fmt::format("{} ({})\n", shown_path(folder), flags.checkpoint) + table(rows, "lr");
+    text += fmt::format("{} ({})\n", shown_path(folder), flags.checkpoint) + table(rows, "lr") + class_tables(classes);
   }
   return print(flags.json, all, text);
 }

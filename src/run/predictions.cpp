@@ -50,7 +50,7 @@ Dataset encode_for(const LoadedRun& run, const Table& table) {
   return encode(run.task, {table, *run.config.tokenizer, run.input.pairs, run.config.model->text_form()});
 }
 
-std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
+std::map<std::string, double> measure(LoadedRun& run, const Table& table, const std::string& split, ClassReports* classes) {
   const Dataset data = encode_for(run, table);
   TrainSetup setup;
   setup.model = run.model.get();
@@ -58,8 +58,10 @@ std::map<std::string, double> measure(LoadedRun& run, const Table& table) {
   setup.objective = run.config.objective.get();
   setup.train = &data;  // tells the evaluator the task
   setup.evaluation = &run.config.evaluation;
-  const auto values = Evaluator(setup).measure(data);
+  std::optional<ClassReport> report;
+  const auto values = Evaluator(setup).measure(data, classes ? &report : nullptr);
   if (values.empty()) throw Error(ErrorKind::data, table.name + " has no labels to measure against", "use predict");
+  if (report) classes->emplace(split, std::move(*report));
   return values;
 }
 
@@ -72,20 +74,30 @@ void write_vocabulary(const std::string& seed_folder, const ExperimentData& data
   write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
 }
 
-void write_best_predictions(RunState& run, const std::string& seed_folder) {
+ClassReports write_best_predictions(RunState& run, const std::string& seed_folder) {
   const ExperimentData& data = *run.data;
-  if (!data.validation.size() || !fs::exists(seed_folder + "/checkpoints/best.json")) return;
-  const Task& task = *data.validation.task;
-  if (!task.writes()) return;
-  load_parameters(find_checkpoint(seed_folder, "best"), run.store);
-  const Predictions all =
-      predict(*run.model, run.store, run.config.objective->task(), data.validation, run.config.evaluation.batch_size);
+  const Task& task = *data.train.task;
+  ClassReports reports;
+  const auto predicted = [&](const Dataset& split) {
+    return predict(*run.model, run.store, run.config.objective->task(), split, run.config.evaluation.batch_size);
+  };
+  const auto report = [&](const char* split, const Predictions& all) {
+    if (auto classes = class_report(task, all)) reports.emplace(split, std::move(*classes));
+  };
+  const bool best = fs::exists(seed_folder + "/checkpoints/best.json");
+  if (!task.writes()) return {};
+  if (best) load_parameters(find_checkpoint(seed_folder, "best"), run.store);
+  if (data.test.size()) report("test", predicted(data.test));
+  if (!data.validation.size() || !best) return reports;
+  const Predictions all = predicted(data.validation);
+  report("validation", all);
   std::string lines;
   run.config.tokenizer->restore(data.tokenizer_state);  // one of several seeds has fitted its own
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
     lines += line_of(task, data.rows.validation.rows[i], all, i, *run.config.tokenizer) + "\n";
   make_folder(seed_folder + "/predictions");
   write_file_atomically(seed_folder + "/predictions/validation-best.jsonl", lines);
+  return reports;
 }
 
 std::vector<std::string> seed_folders(const std::string& run_folder) {
@@ -124,25 +136,25 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
   return run;
 }
 
-std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split) {
+std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split, ClassReports* classes) {
   const Splits rows = run.config.data->read(data_key());
   const Table& table = split == "test" ? rows.test : split == "train" ? rows.train : rows.validation;
   if (table.rows.empty())
     throw Error(ErrorKind::data, text("the data have no split ", in_quotes(split)), "name a file with --data");
-  return measure(run, table);
+  return measure(run, table, split, classes);
 }
 
-std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run) {
+std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run, ClassReports* classes) {
   const Splits rows = run.config.data->read(data_key());
   std::map<std::string, std::map<std::string, double>> all;
-  if (!rows.validation.rows.empty()) all["validation"] = measure(run, rows.validation);
-  if (!rows.test.rows.empty()) all["test"] = measure(run, rows.test);
+  if (!rows.validation.rows.empty()) all["validation"] = measure(run, rows.validation, "validation", classes);
+  if (!rows.test.rows.empty()) all["test"] = measure(run, rows.test, "test", classes);
   if (all.empty()) throw Error(ErrorKind::data, "the data have neither a validation nor a test split", "name a file with --data");
   return all;
 }
 
-std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path) {
-  return measure(run, run.config.data->read_file(path));
+std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path, ClassReports* classes) {
+  return measure(run, run.config.data->read_file(path), path, classes);
 }
 
 void predict_rows(LoadedRun& run, const Table& table, const std::function<void(const std::string&)>& line) {

@@ -118,8 +118,10 @@ class SeedRuns {
     const TrainResult trained = train(setup, resume);
     progress_->end();
     if (!trained.signal) {
-      write_best_predictions(*run, where.seed_folder);
-      write_metrics(where.seed_folder, trained, where.seed);  // last: its presence means that the seed is done
+      const ClassReports classes = write_best_predictions(*run, where.seed_folder);
+      for (const auto& [split, report] : classes)
+        if (const std::string warning = report.warning(); !warning.empty()) announce(text(split, ": ", warning));
+      write_metrics(where.seed_folder, trained, where.seed, classes);  // last: its presence means that the seed is done
     }
     return {.seed = where.seed,
             .folder = where.seed_folder,

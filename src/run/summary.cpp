@@ -92,11 +92,16 @@ Values memory_values(const MemoryUse& use) {
   return values;
 }
 
-void write_metrics(const std::string& seed_folder, const TrainResult& trained, uint64_t seed) {
+void write_metrics(const std::string& seed_folder, const TrainResult& trained, uint64_t seed, const ClassReports& classes) {
   Json json = Json::dict();
   json.set("best", to_json(trained.best));
   json.set("last", to_json(trained.last));
   json.set("test", to_json(trained.test));
+  if (!classes.empty()) {
+    Json all = Json::dict();
+    for (const auto& [split, report] : classes) all.set(split, report.json());
+    json.set("classes", std::move(all));
+  }
   json.set("seed", Json::of(int64_t(seed)));
   json.set("steps", Json::of(trained.steps));
   json.set("epochs", Json::of(trained.epochs));

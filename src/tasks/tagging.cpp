@@ -83,6 +83,10 @@ struct Tagging final : Task {
   TaskDefaults defaults() const override { return {"cross_entropy", "span_f1", "tagger", "data \"slots\" or \"bio\""}; }
   std::string summary(const Dataset&) const override { return text(labels.size(), " tags of words"); }
   std::string_view noun() const override { return "tags"; }
+  std::string span_name(int32_t type) const override {
+    const std::string& tag = labels[size_t(type)];
+    return tag.substr(std::min<size_t>(2, tag.size()));
+  }
   void check(const Dataset& train) const override {
     if (labels.empty() || !train.labelled)
       throw Error(ErrorKind::config, "no word of the training data has a tag", text("use ", defaults().data));

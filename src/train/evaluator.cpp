@@ -85,7 +85,7 @@ std::vector<std::string> suited_metrics(const Task& task) {
   return names;
 }
 
-Values Evaluator::measure(const Dataset& data) const {
+Values Evaluator::measure(const Dataset& data, std::optional<ClassReport>* classes) const {
   const bool labelled = has_labels(data);
   const auto wanted = [&](const Named& m) { return labelled || !m.metric->reads_labels(); };
   if (data.size() == 0 || std::none_of(metrics_.begin(), metrics_.end(), wanted)) return {};
@@ -103,7 +103,15 @@ Values Evaluator::measure(const Dataset& data) const {
                   "use metrics of embeddings such as knn_accuracy, uniformity or effective_rank, or a model with a head");
     m.metric->measure({*setup_.model, *setup_.store, loss, data, batch_size, setup_.stop_signal, p}, m.name, values);
   }
+  if (classes) *classes = class_report(task_of(data), p);
   return values;
+}
+
+std::vector<std::string> Evaluator::newly_undefined(const Values& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values)
+    if (name != "loss" && std::isnan(value) && undefined_.insert(name).second) names.push_back(name);
+  return names;
 }
 
 }  // namespace tapedeck

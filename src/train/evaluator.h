@@ -1,9 +1,12 @@
 // Which metrics a run measures, and which value is better. Next: trainer.cpp.
 #pragma once
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <tapedeck/train/class_metrics.h>
 #include <tapedeck/train/trainer.h>
 
 #include "src/train/train_state.h"
@@ -21,8 +24,10 @@ class Evaluator {
   explicit Evaluator(const TrainSetup& setup);
 
   /// "loss" and every metric over the data; those that read labels only where an example has one. Throws Interrupted on a stop
-  /// signal.
-  Values measure(const Dataset& data) const;
+  /// signal. classes: receives the report by class, where there is one.
+  Values measure(const Dataset& data, std::optional<ClassReport>* classes = nullptr) const;
+  /// Names of metrics that have no value (NaN) here, each by one call only.
+  std::vector<std::string> newly_undefined(const Values& values);
   const std::string& best_metric() const { return best_; }
   /// Better by more than min_change; NaN is never better.
   bool improves(double value, double than) const { return higher_ ? value > than + min_change_ : value < than - min_change_; }
@@ -42,6 +47,7 @@ class Evaluator {
   std::string best_;
   bool higher_ = true;
   double min_change_ = 0;
+  std::set<std::string> undefined_;
 };
 
 }  // namespace tapedeck

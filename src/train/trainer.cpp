@@ -140,6 +140,8 @@ class Trainer {
   }
 
   void announce(EvaluationRecord& record, const char* split, int64_t step) {
+    for (const std::string& name : evaluator_.newly_undefined(record.values))
+      observer_.note(text(split, "/", name, " has no value here (null in the files): the split lacks what it compares"));
     record.split = split;
     record.step = step;
     record.epoch = double(step) / double(plan_.counts.per_epoch);

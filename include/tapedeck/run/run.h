@@ -11,6 +11,7 @@
 
 #include <tapedeck/config/config.h>
 #include <tapedeck/config/source.h>
+#include <tapedeck/train/class_metrics.h>
 
 namespace tapedeck {
 
@@ -123,11 +124,12 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
 /// Folders with checkpoints: the run itself, or its seeds.
 std::vector<std::string> seed_folders(const std::string& run_folder);
 
-/// Metrics of a split ("validation", "test") of the run's own data, or of a file in the same format.
-std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split);
+/// Metrics of a split ("validation", "test") of the run's own data, or of a file in the same format. classes: receives the report
+/// by class, under the name of the split or the path.
+std::map<std::string, double> evaluate_split(LoadedRun& run, const std::string& split, ClassReports* classes = nullptr);
 /// Both of them, as far as the data have them; the data are read once.
-std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run);
-std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path);
+std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& run, ClassReports* classes = nullptr);
+std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path, ClassReports* classes = nullptr);
 /// One JSON object per row: text, what the task predicts, and the label where there is one. Error{usage} for a task that has no
 /// answer per row.
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line);

@@ -70,6 +70,8 @@ struct Task : Part {
   virtual std::string summary(const Dataset& data) const = 0;
   /// What the labels are called in messages.
   virtual std::string_view noun() const { return name_of(answer()); }
+  /// What a type of spans is called.
+  virtual std::string span_name(int32_t type) const { return labels[size_t(type)]; }
   /// Throws Error{config} where nothing can be learnt from the training data.
   virtual void check(const Dataset& /*train*/) const {}
 };
