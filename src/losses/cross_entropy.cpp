@@ -61,8 +61,9 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& q, double total) {
 Tensor entropy(const Tensor& logits, const Tensor& counts, double total) {
   const int64_t rows = logits.shape().rows();
   const Tensor x = reshape(logits, {rows, logits.shape().cols()}), log_p = log_softmax(x);
-  const Tensor seen = only(above_minus_infinity(log_p), log_p);
-  Tensor each = -sum(only(above_minus_infinity(log_p), exp(seen) * seen), 1);
+  const double gone = log_p.dtype() == DType::f64 ? -746 : -104;  // p rounds to 0 below: p log p is 0, with derivatives 0
+  const Tensor some = mask_where(log_p, [&](auto l) { return !(l < decltype(l)(gone)); }), seen = only(some, log_p);
+  Tensor each = -sum(only(some, exp(seen) * seen), 1);
   if (!counts) return share(each, total > 0 ? total : double(rows));
   double sum_of_counts = 0;
   for (int64_t i = 0; i < rows; ++i) sum_of_counts += counts.item(i);

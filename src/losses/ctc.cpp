@@ -118,7 +118,7 @@ struct CtcLoss final : Loss {
       ends.push_back(int32_t(targets.size()));
     }
     const double sequences = double(ends.size() - 1),
-                 total = batch.total_sequences > 0 ? double(batch.total_sequences) : sequences;
+                 total = batch.total_sequences > 0 ? double(batch.total_sequences) : std::max(1.0, sequences);
     return ctc(logits, batch.word_offsets, Tensor::from<int32_t>(targets, {std::ssize(targets)}),
                Tensor::from<int32_t>(ends, {std::ssize(ends)}), int32_t(blank), per) *
            (sequences / total);

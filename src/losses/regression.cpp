@@ -113,7 +113,7 @@ struct SimilarityLoss final : Loss {
       throw Error(ErrorKind::config, "similarity needs pairs with scores, but the data have none",
                   "use data with numbers as labels, or an objective that needs no labels");
     const double total = batch.total_weight > 0 ? batch.total_weight : double(batch.examples());
-    return sum(square(reshape(logits, {batch.examples()}) - batch.targets / scale)) / total;
+    return share(square(reshape(logits, {batch.examples()}) - batch.targets / scale), total);
   }
   Answer answer() const override { return {Rows::sequences, Link::identity}; }
 };

@@ -68,13 +68,25 @@ Tensor mean(const Tensor& x) { return apply(Reduce(kernels::Reduce::mean, true, 
 Tensor sum(const Tensor& x, int axis, bool keep) { return apply(Reduce(kernels::Reduce::sum, false, axis, keep), {x}); }
 Tensor mean(const Tensor& x, int axis, bool keep) { return apply(Reduce(kernels::Reduce::mean, false, axis, keep), {x}); }
 
+/// The root of sums of squares; one that is 0 has no slope, and 0 is taken for its derivatives.
+static Tensor length(const Tensor& total) {
+  const Tensor some = Tensor::empty(total.shape(), DType::u8);
+  bool zero = false;
+  for (int64_t i = 0; total.has_data() && i < total.size(); ++i) {
+    some.raw<uint8_t>()[i] = total.item(i) != 0;
+    zero |= total.item(i) == 0;
+  }
+  if (!zero) return sqrt(total);
+  const auto constant = [&](double value) { return Tensor::full(total.shape(), value, total.dtype()); };
+  return where(some, sqrt(where(some, total, constant(1))), constant(0));
+}
 Tensor norm(const Tensor& x, double epsilon) {
   const Tensor total = sum(square(x));
-  return sqrt(epsilon == 0 ? total : total + epsilon);
+  return epsilon == 0 ? length(total) : sqrt(total + epsilon);
 }
 Tensor norm(const Tensor& x, int axis, bool keep, double epsilon) {
   const Tensor total = sum(square(x), axis, keep);
-  return sqrt(epsilon == 0 ? total : total + epsilon);
+  return epsilon == 0 ? length(total) : sqrt(total + epsilon);
 }
 
 // ---- cases -----------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,20 @@
 // symmetric_kl_rows: KL in both directions between two softmaxes, from their logits, without a logarithm
 // (kexue.fm/archives/9039). The divergence of R-Drop.
+#include <limits>
+
 #include "packed.h"
 
 namespace tapedeck {
 namespace {
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+/// Whether some logit is -inf; shapes alone have none.
+bool excludes(const Tensor& x) {
+  for (int64_t e = 0; x.has_data() && e < x.size(); ++e)
+    if (x.item(e) == -infinite) return true;
+  return false;
+}
 
 struct SymmetricKl final : Op {  // in: a[r,c], b[r,c]; out: divergence[r]
   std::string_view name() const override { return "symmetric_kl_rows"; }
@@ -30,7 +41,21 @@ struct SymmetricKl final : Op {  // in: a[r,c], b[r,c]; out: divergence[r]
     });
     return true;
   }
-  Tensors reference(In x) const override { return {sum((softmax(x[0]) - softmax(x[1])) * (x[0] - x[1]), 1)}; }
+  /// A class of logit -inf on both sides counts 0, on one side +inf unless the other gives it probability 0, as in the kernel.
+  Tensors reference(In x) const override {
+    if (!excludes(x[0]) && !excludes(x[1])) return {sum((softmax(x[0]) - softmax(x[1])) * (x[0] - x[1]), 1)};
+    const Tensor p = softmax(x[0]), q = softmax(x[1]);
+    const Shape& shape = x[0].shape();
+    const Tensor both = Tensor::empty(shape, DType::u8), one = Tensor::empty(shape, DType::u8);
+    for (int64_t e = 0; e < x[0].size(); ++e) {
+      const bool a = x[0].item(e) != -infinite, b = x[1].item(e) != -infinite;
+      both.raw<uint8_t>()[e] = a && b;
+      one.raw<uint8_t>()[e] = a != b && p.item(e) + q.item(e) > 0;
+    }
+    const auto constant = [&](double value) { return Tensor::full(shape, value, x[0].dtype()); };
+    const Tensor cells = (p - q) * where(both, x[0] - x[1], constant(0));
+    return {sum(where(one, constant(infinite), cells), 1)};
+  }
 
   Saves saves() const override { return {{Save::input, 0, "softmax is recomputed"}, {Save::input, 1, "softmax is recomputed"}}; }
 };

@@ -1,5 +1,6 @@
 // One struct for every y = f(x). Names, formulas, derivatives, documentation and cases are the rows of one table; read with
 // numbers a derivative is the backward kernel, read with tensors it is the rule below, so the two cannot drift. Next: reduce.cpp.
+#include <algorithm>
 #include <cmath>
 
 #include "counted.h"
@@ -14,6 +15,15 @@ static Tensor pow_scalar(const Tensor& x, double exponent) { return pow(x, expon
 namespace {
 
 using kernels::Unary;
+
+/// Where x is infinite e^(-x^2) is 0 with derivatives 0, but x times that 0 would be NaN: so far out any finite number will do.
+Tensor within_reach(const Tensor& x) {
+  const bool infinite = x.has_data() && dispatch(x.dtype(), [&](auto tag) {
+                          const auto all = x.detach().template data<decltype(tag)>();
+                          return std::ranges::any_of(all, [](auto v) { return std::isinf(v); });
+                        });
+  return infinite ? clamp(x, -1e4, 1e4) : x;
+}
 
 /// What the derivative reads; flat: it is 0 wherever it exists.
 enum class Reads : uint8_t { nothing, x, y, flat };
@@ -68,7 +78,8 @@ struct Elementwise final : Op {
     if (shared()) return {dy[0]};
     if (kind == Unary::negate) return {-dy[0]};
     if (kind == Unary::scale) return {dy[0] * a};
-    return {kernels::visit_unary(kind, a, b, [&](auto f) { return dy[0] * f.derivative(x[0], y[0]); })};
+    const Tensor at = kind == Unary::erf ? within_reach(x[0]) : x[0];
+    return {kernels::visit_unary(kind, a, b, [&](auto f) { return dy[0] * f.derivative(at, y[0]); })};
   }
   Saves saves() const override {
     if (flat()) return {};

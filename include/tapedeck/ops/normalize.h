@@ -6,7 +6,8 @@
 namespace tapedeck {
 
 /// Rows divided by their Euclidean length, whatever its magnitude. A row of zeros (or of numbers below the smallest normal one)
-/// has no direction: it stays 0, is similar to nothing (cosine 0) and receives gradient 0. NaN and infinity give NaN.
+/// has no direction: it stays 0, is similar to nothing (cosine 0) and receives gradient 0. NaN and infinity give NaN. Derivatives
+/// of order k grow like 1 / length^k: in f32 the second leaves the range of the type below a length of about 1e-19.
 Tensor normalize(const Tensor& x /*[n,d]*/);
 
 /// Columns of mean 0 and variance 1 under the weights, which need not add up to 1: (x - E x) / sqrt(Var x + epsilon). A table of

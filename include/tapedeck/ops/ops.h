@@ -10,6 +10,12 @@
 
 namespace tapedeck {
 
+// At the edges (tests/ops_extreme_test.cpp walks every op over them, two orders of derivatives): -inf is a logit that softmax,
+// log_softmax, logsumexp, cross_entropy_rows and symmetric_kl_rows give no probability, with finite derivatives of every order.
+// Other arithmetic is IEEE's: at a pole (log, sqrt, rsqrt, reciprocal, pow and division at 0) and where a value leaves the range
+// of its type (exp of 10^4) a derivative is infinite, and 0 times it is NaN, so where() stands before such an op, not behind it.
+// An infinite factor of a product, or an infinite vector, has no gradient that is a number.
+
 // arithmetic (a broadcasts against b or b against a)
 Tensor operator+(const Tensor& a, const Tensor& b);
 Tensor operator-(const Tensor& a, const Tensor& b);
@@ -42,7 +48,8 @@ Tensor mean(const Tensor& x, int axis, bool keep = false);
 Tensor max(const Tensor& x, int axis, bool keep = false);  // gradient to the first maximum
 Tensor logsumexp(const Tensor& x, int axis, bool keep = false);
 Tensor argmax(const Tensor& x, int axis);  // i32, not differentiable
-/// Euclidean norm sqrt(epsilon + sum x^2); epsilon keeps the derivative finite at 0.
+/// Euclidean norm sqrt(epsilon + sum x^2). Without epsilon its derivatives at 0, where a length has none, are 0; an epsilon keeps
+/// those near 0 small.
 Tensor norm(const Tensor& x, double epsilon = 0);
 Tensor norm(const Tensor& x, int axis, bool keep = false, double epsilon = 0);
 
