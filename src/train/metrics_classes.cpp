@@ -56,7 +56,6 @@ TAPEDECK_PART(Metric, F1Weighted, "f1_weighted",
 
 template <Rate rate>
 struct RateOfClasses final : OfRates {
-  bool measures(Form form) const override { return form == Form::classes || form == Form::tokens; }
   double compute(const Predictions& p) const override {
     const ClassCounts counts = class_counts(p);
     return counts.size() == 2 ? rate_of(counts, 1, rate, otherwise()) : rate_of(counts, Average::macro, rate, otherwise());
