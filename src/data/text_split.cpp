@@ -8,9 +8,11 @@ namespace {
 
 class Splitter {
  public:
-  explicit Splitter(const SplitRules& rules) : rules_(rules) {}
+  Splitter(const SplitRules& rules, std::vector<std::vector<Offset>>* letters) : rules_(rules), letters_(letters) {}
 
-  void add(uint32_t point) {
+  /// A code point and where it stands.
+  void add(uint32_t point, const Offset& at) {
+    at_ = at;
     const uint32_t classes = unicode::classes(point);
     if (classes & unicode::control) return;
     const bool alone = rules_.spread_ideographs && (classes & unicode::ideograph);
@@ -19,8 +21,12 @@ class Splitter {
     if (alone) end_word();
   }
   void end_word() {
-    if (!word_.empty()) words.push_back(std::move(word_));
+    if (!word_.empty()) {
+      words.push_back(std::move(word_));
+      if (letters_) letters_->push_back(std::move(places_));
+    }
     word_.clear();
+    places_.clear();
   }
   std::vector<std::string> words;
 
@@ -34,20 +40,30 @@ class Splitter {
   void lower(uint32_t point) {
     const bool punctuation = unicode::classes(point) & unicode::punctuation;
     if (punctuation) end_word();
+    const size_t before = word_.size();
     if (rules_.lowercase) unicode::append_lower(word_, point);
     else unicode::append(word_, point);
+    if (letters_) places_.resize(places_.size() + unicode::count(std::string_view(word_).substr(before)), at_);
     if (punctuation) end_word();
   }
 
   const SplitRules& rules_;
+  std::vector<std::vector<Offset>>* letters_;
+  Offset at_;
   std::string word_, bare_;
+  std::vector<Offset> places_;  // of the letters of word_
 };
 
 }  // namespace
 
-std::vector<std::string> split_words(std::string_view text, const SplitRules& rules) {
-  Splitter splitter(rules);
-  for (size_t at = 0; at < text.size();) splitter.add(unicode::next(text, at));
+std::vector<std::string> split_words(std::string_view text, const SplitRules& rules, std::vector<std::vector<Offset>>* letters) {
+  Splitter splitter(rules, letters);
+  Offset here;
+  for (size_t at = 0; at < text.size();) {
+    const uint32_t point = unicode::next(text, at);
+    here.begin = here.end++, here.begin_byte = here.end_byte, here.end_byte = int32_t(at);
+    splitter.add(point, here);
+  }
   splitter.end_word();
   return std::move(splitter.words);
 }

@@ -148,6 +148,14 @@ struct PretrainedTokenizer final : Tokenizer {
     return ids;
   }
 
+  Encoded tokens_with_offsets(std::string_view text) const override {
+    const std::vector<Placed> tokens = tokens_of(text, pipeline());
+    Encoded out;
+    for (const Placed& token : tokens) out.ids.push_back(token.id);
+    add_offsets(tokens, text, pipeline().around, out.offsets);
+    return out;
+  }
+
   /// BERT's names of special tokens find those that stand for them in other files.
   int32_t id(std::string_view token) const override {
     const Pipeline& p = pipeline();
@@ -218,8 +226,9 @@ struct PretrainedTokenizer final : Tokenizer {
     std::vector<Placed> first = tokens_of(a, p), second = pair ? tokens_of(b, p) : std::vector<Placed>();
     const auto [keep_first, keep_second] =
         lengths_within(first.size(), second.size(), size_t(max_length_ - p.around.specials(pair)));
-    first.resize(keep_first), second.resize(keep_second);
     Encoded out;
+    out.cut = int64_t(first.size() + second.size() - keep_first - keep_second);
+    first.resize(keep_first), second.resize(keep_second);
     out.ids.reserve(size_t(max_length_));
     for (const PostProcessor::Item& item : p.around.items(pair)) {
       if (item.kind == PostProcessor::Kind::special) {

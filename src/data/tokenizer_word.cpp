@@ -17,11 +17,12 @@ struct CountingTokenizer : VocabularyTokenizer {
   }
 
  protected:
-  virtual std::vector<std::string> cut(std::string_view text) const = 0;
+  /// places: where each token stands, if that is wanted.
+  virtual std::vector<std::string> cut(std::string_view text, std::vector<Offset>* places = nullptr) const = 0;
 
  private:
-  void append_ids(std::string_view text, std::vector<int32_t>& ids) const final {
-    for (const std::string& token : cut(text)) {
+  void append_ids(std::string_view text, std::vector<int32_t>& ids, std::vector<Offset>* offsets) const final {
+    for (const std::string& token : cut(text, offsets)) {
       const int32_t id = id_of(token);
       ids.push_back(id < 0 ? unknown() : id);
     }
@@ -36,7 +37,12 @@ struct WordTokenizer final : CountingTokenizer {
   }
 
  private:
-  std::vector<std::string> cut(std::string_view text) const override { return split_words(text, {.lowercase = lowercase_}); }
+  std::vector<std::string> cut(std::string_view text, std::vector<Offset>* places) const override {
+    std::vector<std::vector<Offset>> letters;
+    std::vector<std::string> words = split_words(text, {.lowercase = lowercase_}, places ? &letters : nullptr);
+    for (const std::vector<Offset>& word : letters) places->push_back(joined(word.front(), word.back()));
+    return words;
+  }
   bool lowercase_ = true;
 };
 TAPEDECK_PART(Tokenizer, WordTokenizer, "word",
@@ -51,11 +57,13 @@ struct CharacterTokenizer final : CountingTokenizer {
   }
 
  private:
-  std::vector<std::string> cut(std::string_view text) const override {
+  std::vector<std::string> cut(std::string_view text, std::vector<Offset>* places) const override {
     std::vector<std::string> characters;
     for (size_t at = 0; at < text.size();) {
       std::string& c = characters.emplace_back();
+      const auto begin = int32_t(at), number = int32_t(characters.size());
       const uint32_t point = unicode::next(text, at);
+      if (places) places->push_back({number - 1, number, begin, int32_t(at)});
       if (lowercase_) unicode::append_lower(c, point);
       else unicode::append(c, point);
     }

@@ -34,16 +34,33 @@ struct WordPieceTokenizer final : VocabularyTokenizer {
   }
 
  private:
-  void append_ids(std::string_view text, std::vector<int32_t>& ids) const override {
+  void append_ids(std::string_view text, std::vector<int32_t>& ids, std::vector<Offset>* offsets) const override {
     const SplitRules rules{lowercase_, strip_accents_.value_or(lowercase_), /*spread_ideographs=*/true};
     std::string piece;
+    Offset here;  // the part between special tokens
     while (!text.empty()) {
       const auto [at, special] = find_special(text);
-      for (const std::string& word : split_words(text.substr(0, at), rules)) append_word(word, piece, ids);
+      const std::string_view part = text.substr(0, at);
+      std::vector<std::vector<Offset>> letters;
+      const std::vector<std::string> words = split_words(part, rules, offsets ? &letters : nullptr);
+      for (size_t w = 0; w < words.size(); ++w) {
+        if (offsets)
+          for (Offset& letter : letters[w]) letter = behind(here, letter);
+        append_word(words[w], piece, ids, offsets ? &letters[w] : nullptr, offsets);
+      }
       if (at == std::string_view::npos) return;
       ids.push_back(id_of(special));
+      if (offsets) {
+        const auto points = int32_t(unicode::count(part)), length = int32_t(special.size());
+        offsets->push_back(behind(here, {points, points + length, int32_t(at), int32_t(at) + length}));
+        here = {offsets->back().end, 0, offsets->back().end_byte, 0};
+      }
       text.remove_prefix(at + special.size());
     }
+  }
+  /// A place in a part that starts at `start`, counted from the start of the text.
+  static Offset behind(const Offset& start, const Offset& at) {
+    return {start.begin + at.begin, start.begin + at.end, start.begin_byte + at.begin_byte, start.begin_byte + at.end_byte};
   }
 
   /// Special tokens written out in a text are kept whole, in their own spelling only.
@@ -55,13 +72,20 @@ struct WordPieceTokenizer final : VocabularyTokenizer {
   }
 
   /// The longest known piece from the left, then the longest that continues it; a word that cannot be covered is unknown.
-  void append_word(std::string_view word, std::string& piece, std::vector<int32_t>& ids) const {
+  void append_word(std::string_view word, std::string& piece, std::vector<int32_t>& ids, const std::vector<Offset>* letters,
+                   std::vector<Offset>* offsets) const {
     const size_t before = ids.size();
-    if (word.size() > longest_word && unicode::count(word) > longest_word) {
+    const auto place = [&](size_t first, size_t end) {
+      if (offsets) offsets->push_back(joined((*letters)[first], (*letters)[end - 1]));
+    };
+    const auto unknown_word = [&] {
+      ids.resize(before);
+      if (offsets) offsets->resize(before);
       ids.push_back(unknown());
-      return;
-    }
-    for (size_t start = 0; start < word.size();) {
+      if (offsets) place(0, letters->size());
+    };
+    if (word.size() > longest_word && unicode::count(word) > longest_word) return unknown_word();
+    for (size_t start = 0, letter = 0; start < word.size();) {
       piece = start ? "##" : "";
       const size_t prefix = piece.size();
       piece += word.substr(start);
@@ -71,13 +95,12 @@ struct WordPieceTokenizer final : VocabularyTokenizer {
         while (piece.size() > prefix && (uint8_t(word[start + piece.size() - prefix]) & 0xC0) == 0x80);
         if (piece.size() > prefix) id = id_of(piece);
       }
-      if (id < 0) {
-        ids.resize(before);
-        ids.push_back(unknown());
-        return;
-      }
+      if (id < 0) return unknown_word();
       ids.push_back(id);
-      start += piece.size() - prefix;
+      const std::string_view letters_of = std::string_view(piece).substr(prefix);
+      if (offsets) place(letter, letter + unicode::count(letters_of));
+      letter += offsets ? unicode::count(letters_of) : 0;
+      start += letters_of.size();
     }
   }
 

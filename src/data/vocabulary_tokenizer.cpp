@@ -24,30 +24,46 @@ void VocabularyTokenizer::require_vocabulary() const {
 std::vector<int32_t> VocabularyTokenizer::token_ids(std::string_view text) const {
   require_vocabulary();
   std::vector<int32_t> ids;
-  append_ids(text, ids);
+  append_ids(text, ids, nullptr);
   return ids;
 }
 
-Encoded VocabularyTokenizer::encode(std::string_view a, std::string_view b) const {
+Encoded VocabularyTokenizer::tokens_with_offsets(std::string_view text) const {
+  require_vocabulary();
+  Encoded out;
+  append_ids(text, out.ids, &out.offsets);
+  return out;
+}
+
+Encoded VocabularyTokenizer::encode(std::string_view a, std::string_view b, bool offsets) const {
   require_vocabulary();
   std::vector<int32_t> first, second;
-  append_ids(a, first);
-  append_ids(b, second);
+  std::vector<Offset> first_at, second_at;
+  append_ids(a, first, offsets ? &first_at : nullptr);
+  append_ids(b, second, offsets ? &second_at : nullptr);
   const bool pair = !b.empty();
   const auto room = size_t(std::max<int64_t>(0, max_length_ - (pair ? 3 : 2)));
   const auto [keep_first, keep_second] = lengths_within(first.size(), second.size(), room);
-  first.resize(keep_first), second.resize(keep_second);
-
   Encoded out;
+  out.cut = int64_t(first.size() + second.size() - keep_first - keep_second);
+  first.resize(keep_first), second.resize(keep_second);
+  if (offsets) first_at.resize(keep_first), second_at.resize(keep_second);
   out.ids.reserve(first.size() + second.size() + 3);
   out.ids.push_back(first_);
   out.ids.insert(out.ids.end(), first.begin(), first.end());
   out.ids.push_back(separator_);
   out.segments.assign(out.ids.size(), 0);
-  if (!pair) return out;
-  out.ids.insert(out.ids.end(), second.begin(), second.end());
-  out.ids.push_back(separator_);
-  out.segments.resize(out.ids.size(), 1);
+  if (pair) {
+    out.ids.insert(out.ids.end(), second.begin(), second.end());
+    out.ids.push_back(separator_);
+    out.segments.resize(out.ids.size(), 1);
+  }
+  if (!offsets) return out;
+  out.offsets.resize(1);  // special tokens stand nowhere
+  out.offsets.insert(out.offsets.end(), first_at.begin(), first_at.end());
+  out.offsets.resize(first.size() + 2);
+  out.offsets.insert(out.offsets.end(), second_at.begin(), second_at.end());
+  out.offsets.resize(out.ids.size());
   return out;
 }
 

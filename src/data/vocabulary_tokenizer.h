@@ -25,8 +25,10 @@ std::pair<size_t, size_t> lengths_within(size_t a, size_t b, size_t room);
 struct VocabularyTokenizer : Tokenizer {
   static constexpr std::string_view special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
-  Encoded encode(std::string_view a, std::string_view b) const final;
+  Encoded encode(std::string_view a, std::string_view b) const final { return encode(a, b, false); }
+  Encoded encode_with_offsets(std::string_view a, std::string_view b) const final { return encode(a, b, true); }
   std::vector<int32_t> token_ids(std::string_view text) const final;
+  Encoded tokens_with_offsets(std::string_view text) const final;
   int32_t id(std::string_view token) const final { return id_of(token); }
   int64_t vocabulary_size() const final { return int64_t(tokens_.size()); }
   int64_t max_length() const final { return max_length_; }
@@ -35,8 +37,8 @@ struct VocabularyTokenizer : Tokenizer {
   void restore(const Json& state) final;
 
  protected:
-  /// Appends the ids of a text, without [CLS] and [SEP].
-  virtual void append_ids(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  /// Appends the ids of a text, without [CLS] and [SEP], and where its tokens stand if that is wanted.
+  virtual void append_ids(std::string_view text, std::vector<int32_t>& ids, std::vector<Offset>* offsets) const = 0;
   /// Takes over the tokens; false when one of the special ones is missing, which `missing` then names.
   bool set_tokens(std::vector<std::string> tokens, std::string& missing);
   /// The special tokens, then `counts` by descending count, equal counts by text.
@@ -52,6 +54,7 @@ struct VocabularyTokenizer : Tokenizer {
   int64_t max_length_ = 128, min_count_ = 1, max_size_ = 0;
 
  private:
+  Encoded encode(std::string_view a, std::string_view b, bool offsets) const;
   void require_vocabulary() const;
   std::vector<std::string> tokens_;
   TokenIndex index_;

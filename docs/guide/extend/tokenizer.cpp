@@ -20,9 +20,10 @@ struct BlankSeparated final : Tokenizer {
   }
   Encoded encode(std::string_view a, std::string_view b) const override {
     std::vector<int32_t> first = token_ids(a), second = token_ids(b);
-    const auto room = size_t(longest - (second.empty() ? 2 : 3));
+    const auto room = size_t(longest - (second.empty() ? 2 : 3)), all = first.size() + second.size();
     while (first.size() + second.size() > room) (first.size() >= second.size() ? first : second).pop_back();
     Encoded out{{id("[CLS]")}, {0}};
+    out.cut = int64_t(all - first.size() - second.size());  // so that people hear of it
     for (const auto* part : {&first, &second}) {
       if (part == &second && second.empty()) break;
       out.ids.insert(out.ids.end(), part->begin(), part->end());

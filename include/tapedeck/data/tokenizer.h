@@ -18,7 +18,8 @@ struct Offset {
 
 struct Encoded {
   std::vector<int32_t> ids, segments;  // segments: same length, 0 or 1
-  std::vector<Offset> offsets{};       // of encode_with_offsets(): same length, or empty
+  std::vector<Offset> offsets{};       // where they are asked for: same length, or empty
+  int64_t cut = 0;                     // tokens of the text that max_length left no room for
 };
 
 struct Tokenizer : Part {
@@ -31,6 +32,8 @@ struct Tokenizer : Part {
   virtual Encoded encode_with_offsets(std::string_view a, std::string_view b = {}) const { return encode(a, b); }
   /// The ids of a text of any length: no special tokens, nothing cut.
   virtual std::vector<int32_t> token_ids(std::string_view text) const = 0;
+  /// token_ids() and where every token stands; no offsets from a tokenizer that does not know them.
+  virtual Encoded tokens_with_offsets(std::string_view text) const { return {token_ids(text), {}}; }
   /// The id of a token, special ones included; -1 when there is none.
   virtual int32_t id(std::string_view token) const = 0;
   virtual int64_t vocabulary_size() const = 0;
