@@ -33,8 +33,8 @@ class AdversarialTraining : public Wrapper {
     }
     Step shifted = adversary().attack(step, climb, g);
     const double adversarial = train == Train::mean ? run_half(shifted) : inner->run(shifted);
-    if (needs_clean()) step.report("clean_loss", clean_value);
-    step.report("adversarial_loss", adversarial);
+    if (needs_clean()) step.report_loss("clean_loss", clean_value);
+    step.report_loss("adversarial_loss", adversarial);
     return train == Train::adversarial ? adversarial : clean_value + adversarial;
   }
 

@@ -65,7 +65,7 @@ struct RDrop final : TaskObjective {
       logits.push_back(view.logits);
     }
     const Tensor d = agreement(logits, step, kl_reduction ? reduction_of(*kl_reduction) : preset.reduction);
-    step.report("ce", sum.item() / double(passes));
+    step.report_loss("ce", sum.item() / double(passes));
     step.report("kl", d.item());
     return sum * scale + d * (schedule.at(step) * kl_weight.value_or(preset.kl));
   }

@@ -31,8 +31,8 @@ class SharpnessAware : public Wrapper {
     if (both) add_into(step.store().gradients(), g);
     Step climbed = step.with(climb(step.store(), g), masks);
     const double sharp = inner->run(climbed);
-    step.report("clean_loss", clean_value);
-    step.report("sharp_loss", sharp);
+    step.report_loss("clean_loss", clean_value);
+    step.report_loss("sharp_loss", sharp);
     return both ? clean_value + sharp : sharp;
   }
 

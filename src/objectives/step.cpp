@@ -196,4 +196,8 @@ Step Step::with(std::string_view site, std::shared_ptr<const SiteMap> mix, const
 
 void Step::report(std::string_view name, double value) { ledger_->reports[interned(name)] = value; }
 
+void Step::report_loss(std::string_view name, double value) {
+  if (value != 0 || batch_->total_labelled > 0) report(name, value);
+}
+
 }  // namespace tapedeck

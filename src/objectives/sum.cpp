@@ -47,7 +47,8 @@ struct Sum final : Objective {
       const double weight = terms[i].schedule.at(step);
       if (weight == 0) continue;
       const Tensor one = terms[i].loss->loss(step);
-      step.report(names(i), one.item());
+      if (terms[i].loss->needs_labels()) step.report_loss(names(i), one.item());
+      else step.report(names(i), one.item());
       total = total ? total + one * weight : one * weight;
     }
     return total ? total : sum(step.cached_forward().pooled) * 0.0;  // no term counts at this update

@@ -61,6 +61,8 @@ class Step {
   Step with(std::string_view site, std::shared_ptr<const SiteMap> mix, const Batch& partners, double keep) const;
   /// Remembers a named number for the log. Like the loss it is the share of this micro-batch: shares are summed over the step.
   void report(std::string_view name, double value);
+  /// The same of a task loss, or of what is made of one: 0 in an update without labels is a mean of nothing and is left out.
+  void report_loss(std::string_view name, double value);
 
   /// Asks later passes to remember `site` (activation sites are remembered anyway once watched here).
   void watch(std::string_view site);
