@@ -50,7 +50,29 @@ Positives positives_of(int64_t anchors, int64_t rows, DType dtype, F positive) {
 
 Tensor squared_distance(const Tensor& a, const Tensor& b) { return sum(square(a - b), 1); }
 
+/// Scores [n,m] of which pair e counts as a candidate unless excluded(row, column).
+template <class F>
+Tensor candidates(const Tensor& scores, F excluded) {
+  const int64_t m = scores.shape()[1];
+  return only(mask_of(scores.shape(), [&](int64_t e) { return !excluded(e / m, e % m); }), scores, absent(scores.dtype()));
+}
+void require_excluded(std::string_view loss, const Tensor& excluded, int64_t n) {
+  if (excluded.dtype() != DType::u8 || excluded.shape() != Shape{n, n})
+    throw Error(ErrorKind::shape,
+                text(loss, ": excluded is ", name_of(excluded.dtype()), excluded.shape().str(), "; needs u8[", n, ",", n, "]"));
+}
+
 }  // namespace
+
+Tensor share_a_text(const Tensor& equal, int64_t texts) {
+  if (!equal) return {};
+  const int32_t* text = equal.raw<int32_t>();
+  const int64_t n = equal.size() / texts;
+  return mask_of({n, n}, [&](int64_t e) {
+    const int32_t *a = text + e / n * texts, *b = text + e % n * texts;
+    return a != b && std::find_first_of(a, a + texts, b, b + texts) != a + texts;
+  });
+}
 
 Tensor similarities(const Tensor& a, const Tensor& b, Similarity similarity) {
   require_matrix("similarities", "a", a);
@@ -58,7 +80,7 @@ Tensor similarities(const Tensor& a, const Tensor& b, Similarity similarity) {
   return similarity == Similarity::dot ? matmul(a, b, false, true) : matmul(normalize(a), normalize(b), false, true);
 }
 
-Tensor info_nce(const Tensor& a, const Tensor& b, double temperature, Similarity similarity) {
+Tensor info_nce(const Tensor& a, const Tensor& b, double temperature, Similarity similarity, const Tensor& excluded) {
   require_positive("info_nce", "temperature", temperature);
   require_matrix("info_nce", "a", a);
   require_matrix("info_nce", "b", b);
@@ -67,20 +89,25 @@ Tensor info_nce(const Tensor& a, const Tensor& b, double temperature, Similarity
     throw Error(ErrorKind::shape, text("info_nce: ", n, " anchors meet ", b.shape()[0], " candidates"),
                 "give every anchor a positive in b");
   if (n == 0) return nothing(a);
-  return cross_entropy(similarities(a, b, similarity) / temperature, first_indices(n));
+  Tensor scores = similarities(a, b, similarity) / temperature;
+  if (excluded) {
+    require_excluded("info_nce", excluded, n);
+    scores = candidates(scores, [&](int64_t i, int64_t j) { return j < n && excluded.raw<uint8_t>()[i * n + j]; });
+  }
+  return cross_entropy(scores, first_indices(n));
 }
 
 Tensor info_nce_both_ways(const Tensor& a, const Tensor& b, double temperature, Similarity similarity) {
   return (info_nce(a, b, temperature, similarity) + info_nce(b, a, temperature, similarity)) * 0.5;
 }
 
-Tensor simcse(const Tensor& a, const Tensor& b, double temperature) {
+Tensor simcse(const Tensor& a, const Tensor& b, double temperature, const Tensor& excluded) {
   require_same("simcse", a, b);
-  return info_nce(a, b, temperature);
+  return info_nce(a, b, temperature, Similarity::cosine, excluded);
 }
 
 Tensor simcse_supervised(const Tensor& anchor, const Tensor& positive, const Tensor& hard_negative, double temperature,
-                         double hard_negative_weight) {
+                         double hard_negative_weight, const Tensor& excluded) {
   require_positive("simcse_supervised", "temperature", temperature);
   require_matrix("simcse_supervised", "anchor", anchor);
   require_same("simcse_supervised", anchor, positive);
@@ -94,10 +121,15 @@ Tensor simcse_supervised(const Tensor& anchor, const Tensor& positive, const Ten
                hard = matmul(a, normalize(hard_negative), false, true) / temperature;
   const double own = hard_negative_weight > 0 ? std::log(hard_negative_weight) : absent(a.dtype());
   const Tensor weight = constant({n, n}, a.dtype(), [&](int64_t e) { return e / n == e % n ? own : 0.0; });
-  return cross_entropy(concat({easy, hard + weight}, 1), first_indices(n));
+  Tensor scores = concat({easy, hard + weight}, 1);
+  if (excluded) {
+    require_excluded("simcse_supervised", excluded, n);
+    scores = candidates(scores, [&](int64_t i, int64_t j) { return excluded.raw<uint8_t>()[i * n + j % n]; });
+  }
+  return cross_entropy(scores, first_indices(n));
 }
 
-Tensor nt_xent(const Tensor& a, const Tensor& b, double temperature, Similarity similarity) {
+Tensor nt_xent(const Tensor& a, const Tensor& b, double temperature, Similarity similarity, const Tensor& excluded) {
   require_positive("nt_xent", "temperature", temperature);
   require_matrix("nt_xent", "a", a);
   require_same("nt_xent", a, b);
@@ -105,7 +137,12 @@ Tensor nt_xent(const Tensor& a, const Tensor& b, double temperature, Similarity 
   if (n == 0) return nothing(a);
   const Tensor z = concat({a, b}, 0), positive = Tensor::empty({2 * n}, DType::i32);
   for (int64_t i = 0; i < 2 * n; ++i) positive.raw<int32_t>()[i] = int32_t(other_column(i, i < n ? i + n : i - n));
-  return cross_entropy(others(similarities(z, z, similarity)) / temperature, positive);
+  Tensor scores = similarities(z, z, similarity);
+  if (excluded) {
+    require_excluded("nt_xent", excluded, n);
+    scores = candidates(scores, [&](int64_t i, int64_t j) { return excluded.raw<uint8_t>()[i % n * n + j % n]; });
+  }
+  return cross_entropy(others(scores) / temperature, positive);
 }
 
 Tensor sup_con(const Tensor& z, const Tensor& labels, const SupCon& options, int64_t anchors) {
@@ -137,18 +174,19 @@ Tensor sup_con(const Tensor& z, const Tensor& labels, const SupCon& options, int
   return share(each, options.no_positive == NoPositive::drop ? with_positives : double(anchors)) * factor;
 }
 
-Tensor sup_con(std::span<const Tensor> views, const Tensor& labels, const SupCon& options) {
+Tensor sup_con(std::span<const Tensor> views, const Tensor& labels, const SupCon& options, const Tensor& equal) {
   if (views.empty()) throw Error(ErrorKind::value, "sup_con: there is no view");
   require_matrix("sup_con", "a view", views[0]);
   const int64_t n = views[0].shape()[0], count = int64_t(views.size());
   if (labels) require_labels("sup_con", labels, n);
+  if (equal) require_labels("sup_con", equal, n);
   for (const Tensor& view : views) require_same("sup_con", views[0], view);
   int32_t fresh = 0;  // first class that no label names
   for (int64_t i = 0; labels && i < n; ++i) fresh = std::max(fresh, labels.raw<int32_t>()[i] + 1);
   const Tensor all = Tensor::empty({n * count}, DType::i32);
   for (int64_t i = 0; i < n * count; ++i) {
     const int32_t given = labels ? labels.raw<int32_t>()[i % n] : -1;
-    all.raw<int32_t>()[i] = given >= 0 ? given : fresh + int32_t(i % n);
+    all.raw<int32_t>()[i] = given >= 0 ? given : fresh + (equal ? equal.raw<int32_t>()[i % n] : int32_t(i % n));
   }
   const Tensor z = count == 1 ? views[0] : concat(views, 0);
   return sup_con(z, all, options, options.contrast == ContrastMode::one ? n : 0);

@@ -108,10 +108,10 @@ Tensor contrastive_pair(const Tensor& x, const Tensor& y, const Tensor& same, do
   return share(where(same, square(d), square(relu(margin - d))), double(d.size())) * 0.5;
 }
 
-Tensor n_pairs(const Tensor& anchor, const Tensor& positive, double l2) {
+Tensor n_pairs(const Tensor& anchor, const Tensor& positive, double l2, const Tensor& excluded) {
   require_matrix("n_pairs", "anchor", anchor);
   require_same("n_pairs", anchor, positive);
-  const Tensor value = info_nce(anchor, positive, 1, Similarity::dot);
+  const Tensor value = info_nce(anchor, positive, 1, Similarity::dot, excluded);
   return l2 == 0 ? value : value + share(square(anchor) + square(positive), double(anchor.shape()[0])) * (l2 / 4);
 }
 

@@ -77,8 +77,15 @@ TAPEDECK_PART(EmbeddingLoss, CircleLoss, "circle",
 
 struct NPairsLoss final : EmbeddingLoss {
   double l2 = 0.02;
-  void describe(Fields& f) override { f("l2", l2, "weight of the squared lengths").at_least(0); }
-  Tensor operator()(const Tensor& a, const Tensor& b, const Batch&) const override { return n_pairs(a, b, l2); }
+  bool mask_equal = true;
+  void describe(Fields& f) override {
+    f("l2", l2, "weight of the squared lengths").at_least(0);
+    f.names("duplicates", mask_equal, {{"mask", true}, {"keep", false}},
+            "equal texts in a batch: mask, examples that share one are no negatives of each other; keep, they are");
+  }
+  Tensor operator()(const Tensor& a, const Tensor& b, const Batch& batch) const override {
+    return n_pairs(a, b, l2, mask_equal ? share_a_text(batch.equal, batch.texts) : Tensor{});
+  }
 };
 TAPEDECK_PART(EmbeddingLoss, NPairsLoss, "n_pairs",
               "mean_i log(1 + sum_{j != i} e^{a_i b_j - a_i b_i}) + l2/4 mean (|a|^2 + |b|^2) (Sohn 2016).");

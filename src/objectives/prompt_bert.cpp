@@ -42,7 +42,7 @@ struct Subtracted final : SiteMap {
 
 struct PromptBert final : TaskObjective {
   double temperature = 0.05, hard_negative_weight = 1;
-  bool denoise = true, after_projection = false, hard_negatives = false;
+  bool denoise = true, after_projection = false, hard_negatives = false, mask_equal = true;
   PromptBert() { task_loss = Choice<Loss>("similarity"); }
 
   void describe(Fields& f) override {
@@ -55,6 +55,9 @@ struct PromptBert final : TaskObjective {
     f("hard_negatives", hard_negatives,
       "the third text of every example is its negative (supervised form: triplets, one template)");
     f("hard_negative_weight", hard_negative_weight, "factor on an example's own negative inside the sum").above(0);
+    f.names(
+        "duplicates", mask_equal, {{"mask", true}, {"keep", false}},
+        "equal texts in a batch: mask, examples that share one are no negatives of each other; keep, they are (original code)");
     f("loss", task_loss, "task loss that evaluation reports; training does not use it");
   }
   bool needs_labels() const override { return false; }
@@ -84,8 +87,9 @@ struct PromptBert final : TaskObjective {
     const Tensor z = clean(step, batch, before);
     const Tensor other = batch.texts > 1 ? z : clean(step, batch, before);  // one template: dropout makes the pair
     const Tensor a = text_of(z, batch.texts, 0), b = text_of(other, batch.texts, batch.texts > 1 ? 1 : 0);
-    return hard_negatives ? simcse_supervised(a, b, text_of(z, batch.texts, 2), temperature, hard_negative_weight)
-                          : simcse(a, b, temperature);
+    const Tensor equal = mask_equal ? share_a_text(batch.equal, batch.texts) : Tensor{};
+    return hard_negatives ? simcse_supervised(a, b, text_of(z, batch.texts, 2), temperature, hard_negative_weight, equal)
+                          : simcse(a, b, temperature, equal);
   }
 
   /// Of every sequence, without what its template says by itself.

@@ -11,6 +11,7 @@ namespace {
 struct AdversarialContrast : TaskObjective {
   Choice<Adversary> adversary{"fgm"};
   double weight = 1, temperature = 0.05;
+  bool mask_equal = true;
   AdversarialContrast() { adversary->at = "embedding", adversary->epsilon = 0.3; }
   std::vector<std::string> sites() const override { return {adversary->at}; }
   const Adversary* attacker() const override { return &*adversary; }
@@ -19,6 +20,12 @@ struct AdversarialContrast : TaskObjective {
     f("adversary", adversary, attack);
     f(weight_name, weight, what).at_least(0);
     f("temperature", temperature, "tau: cosines are divided by it").above(0);
+    f.names("duplicates", mask_equal, {{"mask", true}, {"keep", false}},
+            "equal texts in a batch: mask, they are no negatives of each other; keep, they are");
+  }
+  Tensor equal(const Step& step) const { return mask_equal ? share_a_text(step.batch().equal) : Tensor{}; }
+  Tensor contrast(const Tensor& a, const Tensor& b, const Step& step) const {
+    return info_nce(a, b, temperature, Similarity::cosine, equal(step));
   }
 };
 
@@ -40,10 +47,10 @@ struct Scal final : AdversarialContrast {
     const View adversarial = shifted.forward();
     const Tensor adversarial_loss = shifted.loss(adversarial);
     const Tensor &a = clean.embedding(), &b = adversarial.embedding();
-    const Tensor contrast = both_ways ? nt_xent(a, b, temperature) : info_nce(a, b, temperature);
-    step.report("adversarial_loss", adversarial_loss.item());
-    step.report("contrast", contrast.item());
-    return clean_loss + adversarial_loss + contrast * weight;
+    const Tensor pull = both_ways ? nt_xent(a, b, temperature, Similarity::cosine, equal(step)) : contrast(a, b, step);
+    step.report_loss("adversarial_loss", adversarial_loss.item());
+    step.report("contrast", pull.item());
+    return clean_loss + adversarial_loss + pull * weight;
   }
 };
 TAPEDECK_PART(
@@ -72,14 +79,14 @@ struct Uscal final : AdversarialContrast {
 
   Tensor loss(Step& step) override {
     step.watch(adversary->at);
-    const Tensor a = step.forward().embedding(), b = step.forward().embedding(), clean = info_nce(a, b, temperature);
+    const Tensor a = step.forward().embedding(), b = step.forward().embedding(), clean = contrast(a, b, step);
     Step shifted = adversary->attack_from(step, clean, [this](Step& s) {
       const Tensor first = s.forward().embedding();
-      return info_nce(first, s.forward().embedding(), temperature);
+      return contrast(first, s.forward().embedding(), s);
     });
     const Tensor adversarial = shifted.forward().embedding();  // the masks of the first pass
     step.report("clean_contrast", clean.item());
-    return info_nce(a, adversarial, temperature) + info_nce(b, adversarial, temperature) * weight;
+    return contrast(a, adversarial, step) + contrast(b, adversarial, step) * weight;
   }
 };
 TAPEDECK_PART(

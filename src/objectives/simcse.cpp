@@ -9,19 +9,26 @@ namespace {
 
 struct PairContrast : TaskObjective {
   double temperature = 0.05;
+  bool mask_equal = true;
   PairContrast() { task_loss = Choice<Loss>("similarity"); }
   bool needs_labels() const override { return false; }
   bool couples_examples() const override { return true; }
-  void describe_loss(Fields& f) { f("loss", task_loss, "task loss that evaluation reports; training does not use it"); }
+  void describe_loss(Fields& f) {
+    f.names(
+        "duplicates", mask_equal, {{"mask", true}, {"keep", false}},
+        "equal texts in a batch: mask, examples that share one are no negatives of each other; keep, they are (original code)");
+    f("loss", task_loss, "task loss that evaluation reports; training does not use it");
+  }
 
   Tensor loss(Step& step) final {
     const int64_t texts = step.batch().texts;
     const Tensor first = step.forward().embedding(), a = text_of(first, texts, 0);
     const Tensor b = texts > 1 ? text_of(first, texts, 1) : step.forward().embedding();
-    return contrast(a, b, texts > 2 ? text_of(first, texts, 2) : Tensor{});
+    const Tensor equal = mask_equal ? share_a_text(step.batch().equal, texts) : Tensor{};
+    return contrast(a, b, texts > 2 ? text_of(first, texts, 2) : Tensor{}, equal);
   }
-  /// hard: the third text of each example, a negative, or undefined.
-  virtual Tensor contrast(const Tensor& a, const Tensor& b, const Tensor& hard) const = 0;
+  /// hard: the third text of each example, a negative, or undefined. equal: which examples share a text, or undefined.
+  virtual Tensor contrast(const Tensor& a, const Tensor& b, const Tensor& hard, const Tensor& equal) const = 0;
 };
 
 /// With pairs or triplets as data the second text is the pair and the third a hard negative.
@@ -36,9 +43,9 @@ struct SimCse final : PairContrast {
     f("hard_negative_weight", hard_negative_weight, "factor on a triplet's own negative inside the sum").above(0);
     describe_loss(f);
   }
-  Tensor contrast(const Tensor& a, const Tensor& b, const Tensor& hard) const override {
-    if (hard) return simcse_supervised(a, b, hard, temperature, hard_negative_weight);
-    return both_ways ? nt_xent(a, b, temperature) : simcse(a, b, temperature);
+  Tensor contrast(const Tensor& a, const Tensor& b, const Tensor& hard, const Tensor& equal) const override {
+    if (hard) return simcse_supervised(a, b, hard, temperature, hard_negative_weight, equal);
+    return both_ways ? nt_xent(a, b, temperature, Similarity::cosine, equal) : simcse(a, b, temperature, equal);
   }
 };
 TAPEDECK_PART(
@@ -50,6 +57,7 @@ TAPEDECK_PART(
      .cost = "2F + 2B; 3F + 3B with triplets (every text of an example is a row)",
      .pitfalls = "Differs from the code, whose hard_negative_weight w is added to the logit: here it is the factor e^w (0 there "
                  "is 1 here).\n"
+                 "Differs from the code, which has equal texts of a batch push each other away: duplicates keep does.\n"
                  "Without dropout, or with one mask for both passes, there is nothing to learn: the two views are equal.\n"
                  "Quality peaks early and falls: evaluate often and keep the best checkpoint.\n"
                  "The weight of a hard negative sits inside the sum; it is no weight of a loss.\n"
@@ -67,8 +75,8 @@ struct NtXent final : PairContrast {
             "paper: mean over 2N anchors; code: the two directions added, twice as much");
     describe_loss(f);
   }
-  Tensor contrast(const Tensor& a, const Tensor& b, const Tensor&) const override {
-    return nt_xent(a, b, temperature, similarity) * (add_directions ? 2 : 1);
+  Tensor contrast(const Tensor& a, const Tensor& b, const Tensor&, const Tensor& equal) const override {
+    return nt_xent(a, b, temperature, similarity, equal) * (add_directions ? 2 : 1);
   }
 };
 TAPEDECK_PART(

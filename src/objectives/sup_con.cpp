@@ -41,7 +41,7 @@ struct SupConObjective final : TaskObjective {
       const Tensor one = step.loss(view) / double(passes);
       supervised = supervised ? supervised + one : one;
     }
-    const Tensor pull = sup_con(views, step.batch().labels, contrast);
+    const Tensor pull = sup_con(views, step.batch().labels, contrast, texts == 1 ? step.batch().equal : Tensor{});
     step.report("contrast", pull.item());
     return supervised ? supervised * (1 - weight) + pull * weight : pull;
   }
@@ -62,7 +62,7 @@ TAPEDECK_PART(
          "Small batches with many classes hold few positives: use the sampler balanced.\n"
          "The contrast does not go to 0: other positives stay in the denominator.\n"
          "An anchor without positives (one pass, a class that occurs once) adds 0; a batch of one row has loss 0.\n"
-         "Unlabelled rows are a class of their own: their other views are their positives."});
+         "Unlabelled rows are a class of their own: their other views, and those of equal texts, are their positives."});
 
 }  // namespace
 }  // namespace tapedeck

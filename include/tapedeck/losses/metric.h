@@ -26,7 +26,7 @@ Tensor triplet_mined(const Tensor& z /*[n,d]*/, const Tensor& labels /*i32 [n]*/
 /// Mean over pairs of 1/2 d^2 for equal labels, 1/2 max(0, margin - d)^2 otherwise, d = |x - y| (Hadsell et al. 2006, eq. 4).
 Tensor contrastive_pair(const Tensor& x /*[n,d]*/, const Tensor& y /*[n,d]*/, const Tensor& same /*u8 [n]*/, double margin = 1);
 /// mean_i log(1 + sum_{j != i} e^{a_i p_j - a_i p_i}) + l2 / 4 mean_i (|a_i|^2 + |p_i|^2) (Sohn 2016, eq. 7; a row per class).
-Tensor n_pairs(const Tensor& anchor /*[n,d]*/, const Tensor& positive /*[n,d]*/, double l2 = 0);
+Tensor n_pairs(const Tensor& anchor /*[n,d]*/, const Tensor& positive /*[n,d]*/, double l2 = 0, const Tensor& excluded = {});
 
 /// mean_i 1/alpha log(1 + sum_p e^{-alpha (s_ip - base)}) + 1/beta log(1 + sum_n e^{beta (s_in - base)}), s cosines, mean over
 /// all anchors. mining: only negatives above the least similar positive minus it, positives below the most similar negative plus

@@ -18,6 +18,9 @@ struct Batch {
   Tensor text_rows;     // i32 [S,2]: first and one past last row of the text inside its template; undefined without templates
   Tensor words;         // i32 [W]: the first token of every word; undefined unless rows of logits are words
   Tensor word_offsets;  // i32 [S+1]: where the words of each sequence start
+  /// i32, one for every sequence of the whole optimizer step: the number of the first one with the same tokens. Undefined when no
+  /// two are equal.
+  Tensor equal;
 
   Answer answer;        // what the data ask; of what follows, the task fills in what it knows
   Tensor labels;        // i32 [B]: the class of an example, -1: none (ignored)
