@@ -59,7 +59,7 @@ TEST_CASE("the semi-supervised reader hides labels and adds texts") {
   };
   CHECK(kept(again) == kept(splits));
   CHECK(kept(other) != kept(splits));
-  CHECK(count_labelled(reader(R"(, "keep": 0)")->read(root_key(0)).train) == 1);
+  CHECK(count_labelled(reader(R"(, "keep": 0)")->read(root_key(0)).train) == 2);  // one of each class
   CHECK(count_labelled(reader(R"(, "unlabelled": {"type": "labelled_lines", "train": "rows.txt"})")->read(root_key(0)).train) ==
         20);
   CHECK_THROWS_WITH_AS(reader("")->read(root_key(0)), doctest::Contains("no rows without labels"), Error);

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "src/app/commands.h"
+#include "src/run/data_notes.h"
 
 namespace tapedeck::app {
 namespace {
@@ -23,6 +24,7 @@ Json check_json(const Check& check, double seconds_left) {
                       {"test_examples", data.test.size()},
                       {"outputs", data.input.outputs},
                       {"vocabulary", data.input.vocabulary},
+                      {"data", data_json(data)},
                       {"parameters", r.parameters},
                       {"peak_bytes", total(r.memory.peak)},
                       {"memory", std::move(memory)},
@@ -57,18 +59,19 @@ int check(const CheckFlags& flags) {
   const DryRun& r = check.dry_run;
   const auto seeds = double(experiment.seeds.size());
   const double seconds = r.seconds_per_step * double(r.steps) * seeds;
-  return print(
-      flags.json, check_json(check, seconds),
-      table({{"experiment", fmt::format("{} is good", experiment.name)},
-             {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(),
-                                  data.test.size(), task_of(data.train).summary(data.train))},
-             {"vocabulary", fmt::format("{} tokens", data.input.vocabulary)},
-             {"parameters", fmt::format("{}", r.parameters)},
-             {"memory", memory_text(memory_values(r.memory)) + " at the longest batch"},
-             {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
-             {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
-             {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}},
-            "lr"));
+  TableRows rows{
+      {"experiment", fmt::format("{} is good", experiment.name)},
+      {"data", fmt::format("{} train, {} validation, {} test; {}", data.train.size(), data.validation.size(), data.test.size(),
+                           task_of(data.train).summary(data.train))},
+      {"vocabulary", fmt::format("{} tokens; unknown: {}", data.input.vocabulary, unknown_text(data))},
+      {"parameters", fmt::format("{}", r.parameters)},
+      {"memory", memory_text(memory_values(r.memory)) + " at the longest batch"},
+      {"time per step", fmt::format("{:.1f} ms at the longest batch", 1000 * r.seconds_per_step)},
+      {"steps", fmt::format("{} ({} per epoch), {:.0f} seed{}", r.steps, r.steps_per_epoch, seeds, seeds == 1 ? "" : "s")},
+      {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}};
+  std::string shown = table(rows, "lr");
+  for (const std::string& note : data_notes(data, check.run->config.tokenizer.name())) shown += "note: " + note + "\n";
+  return print(flags.json, check_json(check, seconds), shown);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct EvalFlags {
 std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const EvalFlags& flags,
                                                              ClassReports& classes) {
   const auto run = open_run(folder, flags.checkpoint);
+  run->note = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   if (!flags.data.empty()) return {{shown_path(flags.data), evaluate_file(*run, flags.data, &classes)}};
   if (!flags.split.empty()) return {{flags.split, evaluate_split(*run, flags.split, &classes)}};
   return evaluate_splits(*run, &classes);

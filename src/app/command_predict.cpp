@@ -42,6 +42,7 @@ struct PredictFlags {
 
 int predict(const PredictFlags& flags) {
   const auto run = open_one_run(flags.run, flags.checkpoint);
+  if (flags.input != "-") run->note = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   std::string lines;
   const auto keep = [&](const std::string& line) { lines += line + "\n"; };
   const auto show = [&] {

@@ -13,6 +13,7 @@ constexpr size_t short_list = 100;  // lists of plain values up to this many cha
 
 void write_string(std::string& out, std::string_view s) {
   constexpr char hex[] = "0123456789abcdef";
+  out.reserve(out.size() + s.size() + 2);
   out += '"';
   for (char c : s) {
     switch (c) {

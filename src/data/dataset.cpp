@@ -6,6 +6,7 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/tasks/task.h>
+#include <tapedeck/tensor/list.h>
 
 #include "src/data/file_reader.h"
 #include "src/data/separate.h"
@@ -91,12 +92,29 @@ void pack_words(const Dataset& data, std::span<const int64_t> order, int64_t wor
   }
 }
 
-Example encode_joint(const Row& row, const Tokenizer& tokenizer, bool pairs) {
+/// For each sequence of the whole step the number of the first equal one; undefined when no two are equal.
+Tensor equal_sequences(const Dataset& data, std::span<const int64_t> order) {
+  if (data.equal.empty()) return {};
+  List<std::pair<int32_t, int32_t>> groups;  // group in the data set, place in the step
+  for (const int64_t index : order)
+    for (int64_t t = 0; t < data.texts; ++t)
+      groups.push_back({data.equal[size_t(index * data.texts + t)], int32_t(groups.size())});
+  std::sort(groups.begin(), groups.end());
+  const Tensor equal = Tensor::empty({std::ssize(groups)}, DType::i32);
+  bool any = false;
+  for (size_t i = 0, first = 0; i < groups.size(); ++i) {
+    if (groups[i].first != groups[first].first) first = i;
+    any = any || i != first;
+    equal.raw<int32_t>()[groups[i].second] = groups[first].second;
+  }
+  return any ? equal : Tensor();
+}
+
+void encode_joint(const Row& row, const Tokenizer& tokenizer, bool pairs, Example& example) {
   Encoded encoded = tokenizer.encode(row.text, pairs ? std::string_view(row.text_b) : std::string_view());
-  Example example;
   example.ids = std::move(encoded.ids);
   example.segments = std::move(encoded.segments);
-  return example;
+  example.cut = int32_t(encoded.cut);
 }
 
 }  // namespace
@@ -121,6 +139,7 @@ std::span<const int32_t> Dataset::next_ids(int64_t example) const {
 Dataset Dataset::first(int64_t count) const {
   Dataset few{name, {}, labels, task, pairs, texts, {}, labelled};
   few.examples.assign(examples.begin(), examples.begin() + std::min(count, std::ssize(examples)));
+  if (!equal.empty()) few.equal.assign(equal.begin(), equal.begin() + std::ssize(few.examples) * texts);
   return few;
 }
 
@@ -149,13 +168,31 @@ Dataset encode_texts(const EncodingOptions& how, const std::function<void(const 
   data.pairs = how.pairs && !how.form.separate;
   std::optional<SeparateEncoder> separate;
   if (how.form.separate) data.texts = separate.emplace(how.table, how.tokenizer, how.form, how.training).sequences();
-  data.examples.reserve(how.table.rows.size());
-  for (const Row& row : how.table.rows) {
-    Example& example =
-        data.examples.emplace_back(separate ? separate->encode(row) : encode_joint(row, how.tokenizer, data.pairs));
+  encode_rows(how, data, [&](const Row& row, Example& example) {
+    if (separate) separate->encode(row, example);
+    else encode_joint(row, how.tokenizer, data.pairs, example);
     label(row, example);
-  }
+  });
   return data;
+}
+
+void encode_rows(const EncodingOptions& how, Dataset& data, const std::function<void(const Row&, Example&)>& make) {
+  const std::vector<Row>& rows = how.table.rows;
+  data.examples.reserve(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    Example& example = data.examples.emplace_back();
+    example.row = int64_t(i);
+    try {
+      make(rows[i], example);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::data || !how.table.skip_bad) throw;
+      data.examples.pop_back();
+      if (data.report.skipped++ == 0) data.report.first_skipped = error.message();
+    }
+  }
+  if (data.examples.empty() && !rows.empty())
+    throw data_error(how.table.name, 0, text("all ", rows.size(), " rows are bad; the first: ", data.report.first_skipped),
+                     "correct the lines; \"on_bad_row\": \"error\" stops at the first one");
 }
 
 Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin, int64_t end, DType dtype) {
@@ -181,6 +218,7 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   batch.total_tokens = step.tokens;
   batch.total_words = step.words;
   batch.total_labelled = step.labelled;
+  batch.equal = equal_sequences(data, order);
   if (step.labelled || data.labelled) task.targets(data, mine, dtype, batch);
   return batch;
 }

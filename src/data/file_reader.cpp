@@ -8,6 +8,8 @@
 
 #include <tapedeck/base/words.h>
 
+#include "src/data/shares.h"
+
 namespace tapedeck {
 namespace {
 
@@ -57,9 +59,25 @@ void Columns::describe(Fields& f) {
   f("label", label, "column of the label; \"\" for data without labels; default \"label\" (1 without header)");
 }
 
+bool RowSink::stands_for_none(const std::string& label) const {
+  return label.empty() ||
+         (label == "-1" && !rules_.labels.empty() && std::ranges::find(rules_.labels, label) == rules_.labels.end());
+}
+
+bool RowSink::may_be_label(Row row) const {
+  if (row.label.empty() || row.label == "-1") return true;  // in the place of one
+  if (!rules_.task->check(row).empty()) return false;
+  const std::vector<std::string> names = row.labels ? *row.labels : std::vector{row.label};
+  const auto known = [&](const std::string& name) { return std::ranges::find(rules_.known, name) != rules_.known.end(); };
+  return rules_.known.empty() || std::ranges::all_of(names, known);
+}
+
 void RowSink::labelled(Row row) {
   row.label = trimmed(row.label);
-  if (row.label.empty() && !row.labels && !labels_needed()) return unlabelled(std::move(row));
+  if (!row.labels && !labels_needed() && stands_for_none(row.label)) {
+    row.label.clear();
+    return unlabelled(std::move(row));
+  }
   if (const std::string problem = rules_.task->check(row); !problem.empty()) return bad(row.line, problem, "");
   for (const std::string& label : row.labels ? *row.labels : std::vector{row.label})
     if (!rules_.labels.empty() && std::find(rules_.labels.begin(), rules_.labels.end(), label) == rules_.labels.end())
@@ -71,7 +89,7 @@ void RowSink::labelled(Row row) {
 void RowSink::bad(int64_t line, std::string_view message, std::string hint) {
   if (rules_.on_bad_row == BadRow::error)
     fail(line, message, hint + "correct the line, or set \"on_bad_row\": \"skip\" to leave such rows out");
-  ++table_.skipped;
+  if (table_.skipped++ == 0) table_.first_skipped = text(table_.name, ":", line, ": ", message);
 }
 
 void RowSink::fail(int64_t line, std::string_view message, std::string hint) const {
@@ -117,11 +135,12 @@ void FileReader::cut_validation(Splits& splits, double share, Key key) const {
   const auto n = int64_t(rows.size());
   const auto cut = int64_t(std::llround(share * double(n)));
   if (cut < 1 || cut >= n) throw empty_share(splits.train.name, share, n, "rows");
-  std::vector<bool> chosen(rows.size());
-  const std::vector<int64_t> order = random_permutation(key / "validation", n);
-  for (int64_t i = 0; i < cut; ++i) chosen[size_t(order[size_t(i)])] = true;
+  const std::vector<bool> chosen =
+      draw_share(classes_of(rows, *make_task(splits.task)), cut, random_permutation(key / "validation", n));
+  if (std::ranges::count(chosen, true) == 0) throw empty_share(splits.train.name, share, n, "rows");
   std::vector<Row> kept;
   splits.validation.name = splits.train.name;
+  splits.validation.skip_bad = splits.train.skip_bad;
   for (size_t i = 0; i < rows.size(); ++i) (chosen[i] ? splits.validation.rows : kept).push_back(std::move(rows[i]));
   rows = std::move(kept);
 }
@@ -129,7 +148,8 @@ void FileReader::cut_validation(Splits& splits, double share, Key key) const {
 Table FileReader::load(const std::string& path, Need need) const {
   Table table;
   table.name = path;
-  const RowRules rules{on_bad_row_, make_task(asked_.empty() ? usual_task() : asked_), need, label_order(), limit_};
+  table.skip_bad = on_bad_row_ == BadRow::skip;
+  const RowRules rules{on_bad_row_, make_task(asked_.empty() ? usual_task() : asked_), need, label_order(), known_, limit_};
   RowSink rows(table, rules);
   const TextFile file = load_text(path, encoding_);
   parse(file, rows);

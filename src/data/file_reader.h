@@ -26,6 +26,7 @@ struct RowRules {
   std::shared_ptr<const Task> task;  // knows what a label must be
   Need need = Need::required;
   std::vector<std::string> labels;  // declared; empty: any
+  std::vector<std::string> known;   // of a run that is used again; empty: not known
   std::optional<int64_t> limit;
 };
 
@@ -37,6 +38,8 @@ class RowSink {
   bool labels_needed() const { return rules_.need == Need::required; }
   /// Checks the label of a row that should have one, then keeps the row.
   void labelled(Row row);
+  /// Whether the row's label can be one, where labels may be missing.
+  bool may_be_label(Row row) const;
   void unlabelled(Row row) { table_.rows.push_back(std::move(row)); }
   /// Throws, or counts the row as skipped.
   void bad(int64_t line, std::string_view message, std::string hint);
@@ -44,6 +47,7 @@ class RowSink {
   [[noreturn]] void fail(int64_t line, std::string_view message, std::string hint) const;
 
  private:
+  bool stands_for_none(const std::string& label) const;
   Table& table_;
   const RowRules& rules_;
 };
@@ -58,6 +62,7 @@ struct FileReader : Reader {
   Table read_file(const std::string& path) const final { return load(path, Need::optional); }
   std::vector<std::string> files() const override;
   void ask(std::string_view task) final { asked_ = task; }
+  void know(const std::vector<std::string>& labels) final { known_ = labels; }
 
  protected:
   void describe_files(Fields& f);
@@ -66,7 +71,8 @@ struct FileReader : Reader {
   /// Turns the text of one file into rows.
   virtual void parse(const TextFile& file, RowSink& rows) const = 0;
   virtual SplitFiles split_files() const;
-  /// Moves a share of train to validation: rows drawn by key; both keep the order of the file.
+  /// Moves a share of train to validation: rows drawn by key, of every class alike and never its last; both keep the file's
+  /// order.
   virtual void cut_validation(Splits& splits, double share, Key key) const;
   virtual bool pairs() const { return false; }
   /// What such rows are usually asked for.
@@ -81,7 +87,7 @@ struct FileReader : Reader {
   Encoding encoding_ = Encoding::utf8;
   BadRow on_bad_row_ = BadRow::error;
   std::string asked_, label_type_ = "classification";
-  std::vector<std::string> labels_;
+  std::vector<std::string> labels_, known_;
   std::optional<int64_t> limit_;
 };
 

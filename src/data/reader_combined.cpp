@@ -33,6 +33,7 @@ struct CombinedReader final : Reader {
     train_->ask(task);
     evaluation_->ask(task);
   }
+  void know(const std::vector<std::string>& labels) override { evaluation_->know(labels); }
   Table read_file(const std::string& path) const override { return evaluation_->read_file(path); }
   std::vector<std::string> files() const override {
     std::vector<std::string> all = train_->files();

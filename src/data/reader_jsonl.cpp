@@ -62,9 +62,10 @@ struct JsonlReader final : FileReader {
     if (!take(object, columns_.text.value_or("text"), row, row.text, rows)) return;
     if (!text_b.empty() && !take(object, text_b, row, row.text_b, rows)) return;
     if (!text_c.empty() && !take(object, text_c, row, row.text_c, rows)) return;
-    const bool has_label = !label.empty() && (rows.labels_needed() || object.find(label));
+    const Json::Member* given = object.find(label);
+    const bool has_label = !label.empty() && (rows.labels_needed() || (given && !given->value.is(Json::Kind::null)));
     if (!has_label) return rows.unlabelled(std::move(row));
-    if (const Json::Member* list = object.find(label)) row.labels = list_of(list->value);
+    if (given) row.labels = list_of(given->value);
     if (row.labels || take(object, label, row, row.label, rows)) rows.labelled(std::move(row));
   }
 

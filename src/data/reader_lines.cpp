@@ -16,11 +16,13 @@ struct LabelledLinesReader final : FileReader {
     for (Lines lines(file.content); !rows.full() && lines.next(line);) {
       if (line.text.empty()) continue;
       const size_t space = line.text.find(' ');
-      if (space == std::string_view::npos) {
-        rows.bad(line.number, "no space between label and text", "a line is the label, one space, the text; ");
-        continue;
-      }
-      rows.labelled({std::string(line.text.substr(space + 1)), "", std::string(line.text.substr(0, space)), line.number});
+      const bool two = space != std::string_view::npos;
+      Row row{std::string(line.text.substr(two ? space + 1 : 0)), "", std::string(line.text.substr(0, two ? space : 0)),
+              line.number};
+      if (!rows.labels_needed() && !(two && rows.may_be_label(row)))
+        rows.unlabelled({std::string(line.text), "", "", line.number});
+      else if (!two) rows.bad(line.number, "no space between label and text", "a line is the label, one space, the text; ");
+      else rows.labelled(std::move(row));
     }
   }
 };

@@ -13,7 +13,9 @@ struct SemiSupervisedReader final : Reader {
   void describe(Fields& f) override {
     f("labelled", labelled_, "rows with labels; validation and test come from here").required();
     f("unlabelled", unlabelled_, "more texts to train on: the training split of this source, labels left out");
-    f("keep", keep_, "share of the labelled training rows that keep their label; the others become rows without").range(0, 1);
+    f("keep", keep_,
+      "share of the labelled training rows that keep their label, at least one of each class; the others become rows without")
+        .range(0, 1);
   }
 
   Splits read(Key key) const override {
@@ -40,6 +42,7 @@ struct SemiSupervisedReader final : Reader {
     labelled_->ask(task);
     if (unlabelled_) unlabelled_->ask(task);
   }
+  void know(const std::vector<std::string>& labels) override { labelled_->know(labels); }
   Table read_file(const std::string& path) const override { return labelled_->read_file(path); }
   std::vector<std::string> files() const override {
     std::vector<std::string> all = labelled_->files();
@@ -57,10 +60,17 @@ struct SemiSupervisedReader final : Reader {
       throw Error(ErrorKind::config, text("data: rows of the task \"", task.name, "\" cannot be without an answer"),
                   "use a source of rows such as \"lines\"");
   }
+  /// Keeps a share of the labels, and the first one of a class that would have none.
   void hide(std::vector<Row>& rows, const Task& task, Key key) const {
     const auto n = int64_t(rows.size()), kept = std::max<int64_t>(1, std::llround(keep_ * double(n)));
     const std::vector<int64_t> order = random_permutation(key, n);
-    for (int64_t i = kept; i < n; ++i) hide(rows[size_t(order[size_t(i)])], task);
+    std::set<std::string> shown;
+    for (int64_t i = 0; i < n; ++i) {
+      Row& row = rows[size_t(order[size_t(i)])];
+      const size_t before = shown.size();
+      task.classes_of(row, shown);
+      if (i >= kept && shown.size() == before) hide(row, task);
+    }
   }
 
   Choice<Reader> labelled_, unlabelled_;

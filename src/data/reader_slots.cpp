@@ -61,7 +61,8 @@ struct SlotReader final : FileReader {
       const auto at = size_t(line.number - 1);
       if (trimmed(line.text).empty()) continue;
       Row row{std::string(trimmed(line.text)), "", at < labels.size() ? labels[at] : "", line.number};
-      if (at < tags.size()) row.labels = split(tags[at]);
+      const bool withheld = at >= tags.size() || (!rows.labels_needed() && (tags[at].empty() || tags[at] == "-1"));
+      if (!withheld) row.labels = split(tags[at]);
       const auto words = split(row.text).size();
       if (!row.labels && rows.labels_needed()) rows.bad(line.number, text("there is no such line in ", tag_file), "");
       else if (row.labels && row.labels->size() != words)

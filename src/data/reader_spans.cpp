@@ -44,7 +44,8 @@ struct SpanReader final : FileReader {
     row.line = line.number;
     row.text = words->value.string;
     if (!spans && rows.labels_needed()) return rows.bad(line.number, text("there is no key \"", spans_key, "\""), "");
-    if (spans && !take(spans->value, row))
+    const bool withheld = !spans || (!rows.labels_needed() && !spans->value.is(Json::Kind::array));  // null, "", -1
+    if (!withheld && !take(spans->value, row))
       return rows.bad(line.number, "a span is not {\"start\": number, \"end\": number, \"label\": text}", "");
     rows.unlabelled(std::move(row));
   }
@@ -67,31 +68,33 @@ TAPEDECK_PART(Reader, SpanReader, "spans",
               "One JSON object per line: a text and its labelled pieces, {\"start\", \"end\", \"label\"}.");
 
 struct BioReader final : FileReader {
-  int64_t tag_column = 1;
+  int64_t tag_column = 1, longest = 1000;
 
   void describe(Fields& f) override {
     describe_files(f);
     f("tag", tag_column, "column of the tag, from 0; -1: the last").at_least(-1);
+    f("longest", longest, "words of a text; a longer one is taken for a file whose texts are not separated").at_least(1);
     describe_rows(f, /*labels=*/false);
   }
 
  private:
+  /// The text that is being read.
+  struct Open {
+    Row row;
+    int64_t points = 0;  // code points of its text
+    bool good = true, tagged = true;
+  };
+
   std::string usual_task() const override { return "spans"; }
   void parse(const TextFile& file, RowSink& rows) const override {
-    Row row;
+    Open open;
     Line line;
-    bool good = true;
-    const auto finish = [&] {
-      if (good && !row.text.empty()) rows.unlabelled(std::move(row));
-      row = Row();
-      good = true;
-    };
     for (Lines lines(file.content); !rows.full() && lines.next(line);) {
       const std::vector<std::string> cells = columns(line.text);
-      if (cells.empty()) finish();
-      else if (good) good = add(cells, line.number, row, rows);
+      if (cells.empty() || cells[0] == "-DOCSTART-") finish(open, rows);
+      else if (open.good) open.good = add(cells, line.number, open, rows);
     }
-    if (!rows.full()) finish();
+    if (!rows.full()) finish(open, rows);
   }
 
   static std::vector<std::string> columns(std::string_view line) {
@@ -104,31 +107,51 @@ struct BioReader final : FileReader {
     return cells;
   }
 
-  /// Appends a word; B- and S- begin a piece, I- and E- go on with one of the same label or begin it.
-  bool add(const std::vector<std::string>& cells, int64_t line, Row& row, RowSink& rows) const {
+  void finish(Open& open, RowSink& rows) const {
+    if (!open.tagged) open.row.spans.reset(), open.row.labels.reset();
+    if (open.good && !open.row.words.empty()) rows.unlabelled(std::move(open.row));
+    open = {};
+  }
+
+  /// Appends a word; B- and S- begin a piece, I- and E- go on with one of the same label or begin it. False: the text is bad.
+  bool add(const std::vector<std::string>& cells, int64_t line, Open& open, RowSink& rows) const {
+    Row& row = open.row;
+    if (row.words.empty()) row.line = line, row.spans.emplace(), row.labels.emplace();
+    if (std::ssize(row.words) == longest) {
+      rows.bad(row.line, text("no empty line ends the text that begins here within ", longest, " words"),
+               text("put an empty line after each text, or raise \"longest\"; "));
+      return false;
+    }
+    if (!row.words.empty()) row.text += ' ', ++open.points;
+    const int64_t start = open.points;
+    row.text += cells[0];
+    row.words.push_back(cells[0]);
+    open.points += int64_t(unicode::count(cells[0]));
     const size_t column = tag_column < 0 ? cells.size() - 1 : size_t(tag_column);
-    const std::string tag = column < cells.size() ? cells[column] : "";
+    const std::string tag = column < cells.size() && (tag_column >= 0 || cells.size() > 1) ? cells[column] : "";
+    if (!rows.labels_needed() && (tag.empty() || tag == "-1")) open.tagged = false;
+    return !open.tagged || take_tag(tag, start, line, open, rows);
+  }
+
+  bool take_tag(const std::string& tag, int64_t start, int64_t line, Open& open, RowSink& rows) const {
     if (tag != "O" && (tag.size() < 3 || tag[1] != '-' || std::string_view("BIES").find(tag[0]) == std::string_view::npos)) {
       rows.bad(line, text("\"", tag, "\" is not a tag such as O, B-name or I-name"), "");
       return false;
     }
-    if (row.text.empty()) row.line = line, row.spans.emplace(), row.labels.emplace();
-    else row.text += ' ';
-    const auto start = int64_t(unicode::count(row.text));
-    row.text += cells[0];
-    row.labels->push_back(tag);
-    const int64_t end = start + int64_t(unicode::count(cells[0]));
+    open.row.labels->push_back(tag);
     if (tag == "O") return true;
+    std::vector<TextSpan>& spans = *open.row.spans;
     const std::string label = tag.substr(2);
-    const bool goes_on = (tag[0] == 'I' || tag[0] == 'E') && !row.spans->empty() && row.spans->back().end + 1 == start &&
-                         row.spans->back().label == label;
-    if (goes_on) row.spans->back().end = end;
-    else row.spans->push_back({start, end, label});
+    const bool goes_on =
+        (tag[0] == 'I' || tag[0] == 'E') && !spans.empty() && spans.back().end + 1 == start && spans.back().label == label;
+    if (goes_on) spans.back().end = open.points;
+    else spans.push_back({start, open.points, label});
     return true;
   }
 };
-TAPEDECK_PART(Reader, BioReader, "bio",
-              "A word and its BIO (or BIOES) tag per line, an empty line after each text: CoNLL columns.");
+TAPEDECK_PART(
+    Reader, BioReader, "bio",
+    "A word and its BIO (or BIOES) tag per line, an empty line after each text: CoNLL columns. -DOCSTART- separates too.");
 
 }  // namespace
 }  // namespace tapedeck

@@ -136,6 +136,7 @@ struct SemiSupervised final : Sampler {
                   text("sampler.labelled ", labelled(batch_size), " leaves no place in a batch of ", batch_size),
                   "lower labelled, or raise batch_size");
   }
+  int64_t turns() const override { return alternate_ ? 2 : 1; }
   /// An epoch shows every labelled example once; the unlabelled ones go on where the last epoch ended, in a new order each round.
   Batches epoch(const Dataset& data, int64_t batch_size, Key key, int64_t epoch) const override {
     check(data, batch_size);

@@ -64,8 +64,7 @@ SeparateEncoder::SeparateEncoder(const Table& table, const Tokenizer& tokenizer,
   if (training && texts_ == 1) copies_ = std::max<int64_t>(1, std::ssize(templates_));
 }
 
-Example SeparateEncoder::encode(const Row& row) const {
-  Example example;
+void SeparateEncoder::encode(const Row& row, Example& example) const {
   const auto texts = texts_of(row);
   if (std::ssize(texts) < texts_)
     throw data_error(table_.name, row.line, text("the row has ", texts.size(), " texts where others have ", texts_),
@@ -73,17 +72,20 @@ Example SeparateEncoder::encode(const Row& row) const {
   for (std::string_view one : texts)
     for (int64_t copy = 0; copy < copies_; ++copy) append(one, templates_.empty() ? nullptr : &templates_[size_t(copy)], example);
   if (sequences() == 1) example.ends.clear();
-  return example;
 }
 
 void SeparateEncoder::append(std::string_view one, const Template* in, Example& example) const {
   const auto start = int32_t(example.ids.size());
   std::vector<int32_t> ids;
   if (!in) {
-    ids = tokenizer_.encode(one).ids;
+    Encoded encoded = tokenizer_.encode(one);
+    ids = std::move(encoded.ids);
+    example.cut += int32_t(encoded.cut);
   } else {
     std::vector<int32_t> words = tokenizer_.token_ids(one);
-    words.resize(std::min(words.size(), size_t(tokenizer_.max_length()) - in->ids.size()));
+    const size_t kept = std::min(words.size(), size_t(tokenizer_.max_length()) - in->ids.size());
+    example.cut += int32_t(words.size() - kept);
+    words.resize(kept);
     ids = in->ids;
     ids.insert(ids.begin() + std::ptrdiff_t(in->text), words.begin(), words.end());
     const auto length = int32_t(words.size()), begin = start + int32_t(in->text);

@@ -19,7 +19,7 @@ class SeparateEncoder {
   SeparateEncoder(const Table& table, const Tokenizer& tokenizer, const TextForm& form, bool training);
   int64_t sequences() const { return texts_ * copies_; }
   /// Throws Error{data} for a row with fewer texts than the others.
-  Example encode(const Row& row) const;
+  void encode(const Row& row, Example& example) const;
 
  private:
   void append(std::string_view text, const Template* in, Example& example) const;

@@ -12,6 +12,7 @@
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/train/checkpoint.h>
 
+#include "src/run/data_notes.h"
 #include "src/run/run_folder.h"
 #include "src/train/evaluator.h"
 
@@ -20,13 +21,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Prediction i as a line of JSON.
-std::string line_of(const Task& task, const Row& row, const Predictions& all, size_t i, const Tokenizer& tokenizer) {
+/// Prediction i as a line of JSON. cut_tokens: so many at the end of the text that the model never saw.
+std::string line_of(const Task& task, const Table& table, const Dataset& data, const Predictions& all, size_t i,
+                    const Tokenizer& tokenizer) {
+  const Row& row = table.rows[size_t(data.examples[i].row)];
   Json json = Json::dict();
   json.set("line", Json::of(row.line));
   json.set("text", Json::of(row.text));
   if (!row.text_b.empty()) json.set("text_b", Json::of(row.text_b));
   task.write(row, all, i, tokenizer, json);
+  if (data.examples[i].cut) json.set("cut_tokens", Json::of(int64_t(data.examples[i].cut)));
   return json.dump(-1);
 }
 
@@ -47,7 +51,17 @@ void read_labels(LoadedRun& run) {
 }
 
 Dataset encode_for(const LoadedRun& run, const Table& table) {
-  return encode(run.task, {table, *run.config.tokenizer, run.input.pairs, run.config.model->text_form()});
+  EncodingOptions how{table, *run.config.tokenizer, run.input.pairs, run.config.model->text_form()};
+  how.optional_labels = true;
+  Dataset data = encode(run.task, how);
+  if (run.note)
+    for (const std::string& line : data_notes("", data, table, run.config.tokenizer.name())) run.note(line);
+  return data;
+}
+
+Table read_rows(LoadedRun& run, const std::string& path) {
+  run.config.data->know(run.task->labels);
+  return run.config.data->read_file(path);
 }
 
 std::map<std::string, double> measure(LoadedRun& run, const Table& table, const std::string& split, ClassReports* classes) {
@@ -94,7 +108,7 @@ ClassReports write_best_predictions(RunState& run, const std::string& seed_folde
   std::string lines;
   run.config.tokenizer->restore(data.tokenizer_state);  // one of several seeds has fitted its own
   for (size_t i = 0; i < data.validation.examples.size(); ++i)
-    lines += line_of(task, data.rows.validation.rows[i], all, i, *run.config.tokenizer) + "\n";
+    lines += line_of(task, data.rows.validation, data.validation, all, i, *run.config.tokenizer) + "\n";
   make_folder(seed_folder + "/predictions");
   write_file_atomically(seed_folder + "/predictions/validation-best.jsonl", lines);
   return reports;
@@ -154,7 +168,7 @@ std::map<std::string, std::map<std::string, double>> evaluate_splits(LoadedRun& 
 }
 
 std::map<std::string, double> evaluate_file(LoadedRun& run, const std::string& path, ClassReports* classes) {
-  return measure(run, run.config.data->read_file(path), path, classes);
+  return measure(run, read_rows(run, path), path, classes);
 }
 
 void predict_rows(LoadedRun& run, const Table& table, const std::function<void(const std::string&)>& line) {
@@ -164,11 +178,11 @@ void predict_rows(LoadedRun& run, const Table& table, const std::function<void(c
                 "measure how well it does on a text: tapedeck eval RUN --data FILE");
   const Dataset data = encode_for(run, table);
   const Predictions all = predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size);
-  for (size_t i = 0; i < data.examples.size(); ++i) line(line_of(*run.task, table.rows[i], all, i, *run.config.tokenizer));
+  for (size_t i = 0; i < data.examples.size(); ++i) line(line_of(*run.task, table, data, all, i, *run.config.tokenizer));
 }
 
 void predict_file(LoadedRun& run, const std::string& path, const std::function<void(const std::string&)>& line) {
-  predict_rows(run, run.config.data->read_file(path), line);
+  predict_rows(run, read_rows(run, path), line);
 }
 
 }  // namespace tapedeck

@@ -10,6 +10,7 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/config/locations.h"
+#include "src/run/data_notes.h"
 #include "src/run/predictions.h"
 #include "src/run/run_recorder.h"
 #include "src/run/summary.h"
@@ -44,6 +45,7 @@ class SeedRuns {
     const bool silent = options.progress == ProgressMode::automatic && !config.logging.writes("console");
     progress_ = Progress::make(silent ? ProgressMode::none : options.progress);
     start_line_ = start_line(config.runtime);
+    tokenizer_ = config.tokenizer.name();
   }
 
   void go_on(const Json& before) {
@@ -60,6 +62,8 @@ class SeedRuns {
     RunResult result{.folder = folder_, .name = experiment_.name, .seeds = {}, .nothing_left = resume};
     progress_->begin("");
     announce(start_line_);
+    log_.line(text("unknown tokens: ", unknown_text(*experiment_.data)));
+    for (const std::string& note : data_notes(*experiment_.data, tokenizer_)) announce(note);
     for (size_t i = 0; i < experiment_.seeds.size(); ++i) {
       const uint64_t seed = experiment_.seeds[i];
       const RunRecorder::Where where{folder_, seed_folder(folder_, seed), seed, int(i) + 1, int(experiment_.seeds.size())};
@@ -121,7 +125,8 @@ class SeedRuns {
       const ClassReports classes = write_best_predictions(*run, where.seed_folder);
       for (const auto& [split, report] : classes)
         if (const std::string warning = report.warning(); !warning.empty()) announce(text(split, ": ", warning));
-      write_metrics(where.seed_folder, trained, where.seed, classes);  // last: its presence means that the seed is done
+      write_metrics(where.seed_folder, trained, where.seed, classes,
+                    data_json(*run->data));  // last: its presence means that the seed is done
     }
     return {.seed = where.seed,
             .folder = where.seed_folder,
@@ -167,7 +172,7 @@ class SeedRuns {
   FolderLock lock_;
   Log log_;
   std::unique_ptr<Progress> progress_;
-  std::string start_line_;
+  std::string start_line_, tokenizer_;
   Status status_;  // of the seed that is trained, then of the run
 };
 

@@ -92,7 +92,8 @@ Values memory_values(const MemoryUse& use) {
   return values;
 }
 
-void write_metrics(const std::string& seed_folder, const TrainResult& trained, uint64_t seed, const ClassReports& classes) {
+void write_metrics(const std::string& seed_folder, const TrainResult& trained, uint64_t seed, const ClassReports& classes,
+                   Json data) {
   Json json = Json::dict();
   json.set("best", to_json(trained.best));
   json.set("last", to_json(trained.last));
@@ -106,6 +107,7 @@ void write_metrics(const std::string& seed_folder, const TrainResult& trained, u
   json.set("steps", Json::of(trained.steps));
   json.set("epochs", Json::of(trained.epochs));
   json.set("stop_reason", Json::of(trained.stop_reason));
+  json.set("data", std::move(data));
   Json timings = Json::dict();
   timings.set("seconds", Json::of(trained.seconds));
   json.set("timings", std::move(timings));

@@ -10,9 +10,9 @@
 namespace tapedeck {
 namespace {
 
-/// The list of a row, or its label cut at the separators.
+/// The label of a row cut at the separators, or the list that stands in its place.
 std::vector<std::string> names_in(const Row& row, std::string_view separator) {
-  if (row.labels) return *row.labels;
+  if (row.labels && row.label.empty()) return *row.labels;
   std::vector<std::string> names;
   for (std::string_view rest = row.label; !rest.empty();) {
     const size_t end = rest.find(separator);
@@ -41,16 +41,15 @@ struct MultiLabel final : Task {
     return "";
   }
   bool answers(const Row& row) const override { return row.labels || !row.label.empty(); }
-  void fit(const Splits& splits) override {
-    labels = label_names(splits, [&](const Row& row, std::set<std::string>& names) {
-      for (std::string& one : names_in(row, separator)) names.insert(std::move(one));
-    });
+  void classes_of(const Row& row, std::set<std::string>& names) const override {
+    for (std::string& one : names_in(row, separator)) names.insert(std::move(one));
   }
   void label(const Row& row, const EncodingOptions& how, Example& example) const override {
     if (!answers(row)) return;
-    example.label = 0;
     std::set<int32_t> classes;
     for (const std::string& one : names_in(row, separator)) classes.insert(index_of(labels, one, row, how));
+    if (classes.contains(-1)) return;
+    example.label = 0;
     example.classes.assign(classes.begin(), classes.end());
   }
 

@@ -15,6 +15,7 @@ struct Regression final : Task {
     const std::string problem = Task::check(row);
     return problem.empty() && !parse_number(row.label) ? text("label \"", row.label, "\" is not a number") : problem;
   }
+  void classes_of(const Row&, std::set<std::string>&) const override {}
   void fit(const Splits&) override {}
   void label(const Row& row, const EncodingOptions& how, Example& example) const override {
     example.target = std::numeric_limits<double>::quiet_NaN();

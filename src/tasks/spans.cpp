@@ -1,68 +1,45 @@
-// "spans": pieces of a text, each of a type. Tokens of any tokenizer are placed by cutting: the text can be cut where the tokens
-// of both sides together are those of the whole. Next: src/data/reader_spans.cpp.
+// "spans": pieces of a text, each of a type. An answer consists of tokens of the text that reached the model: special tokens are
+// part of none, and a piece that was cut off is neither taught nor found. Next: src/data/token_places.h.
 #include <algorithm>
-#include <map>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/tasks/task.h>
 
 #include "src/data/file_reader.h"
-#include "src/data/unicode.h"
+#include "src/data/token_places.h"
 
 namespace tapedeck {
 namespace {
 
-class TokenPlaces {
- public:
-  TokenPlaces(const std::string& text, const Tokenizer& tokenizer)
-      : text_(text), tokenizer_(tokenizer), ids_(tokenizer.token_ids(text)) {
-    for (size_t at = 0; at < text.size(); unicode::next(text, at)) bytes_.push_back(at);
-    bytes_.push_back(text.size());
-  }
-  int64_t points() const { return std::ssize(bytes_) - 1; }
-  /// Tokens before code point `point`; nothing where a token lies across it.
-  std::optional<int64_t> before(int64_t point) const {
-    const std::string_view text = text_;
-    std::vector<int32_t> ids = tokenizer_.token_ids(text.substr(0, bytes_[size_t(point)]));
-    const int64_t count = std::ssize(ids);
-    const std::vector<int32_t> rest = tokenizer_.token_ids(text.substr(bytes_[size_t(point)]));
-    ids.insert(ids.end(), rest.begin(), rest.end());
-    return ids == ids_ ? std::optional(count) : std::nullopt;
-  }
-
- private:
-  const std::string& text_;
-  const Tokenizer& tokenizer_;
-  std::vector<int32_t> ids_;
-  std::vector<size_t> bytes_;  // where each code point starts
-};
-
-Span place(const TextSpan& span, const TokenPlaces& places, const Row& row, const Table& table) {
+/// The tokens of a span, which all tokens of the text count from `lead`. Beyond max_length too: such a span cannot be found.
+Span place(const TextSpan& span, const PlacedTokens& tokens, size_t lead, const Row& row, const EncodingOptions& how) {
   const auto fail = [&](std::string_view what, std::string hint) {
-    return data_error(table.name, row.line, text("the span ", span.start, " to ", span.end, " (\"", span.label, "\") ", what),
+    return data_error(how.table.name, row.line, text("the span ", span.start, " to ", span.end, " (\"", span.label, "\") ", what),
                       std::move(hint));
   };
-  if (span.start < 0 || span.end <= span.start || span.end > places.points())
-    throw fail(text("is not a piece of the text of ", places.points(), " characters"),
+  const auto& at = tokens.offsets;
+  if (span.start < 0 || span.end <= span.start || span.end > tokens.points)
+    throw fail(text("is not a piece of the text of ", tokens.points, " characters"),
                "start counts from 0, end is one past the last character");
-  const auto first = places.before(span.start), end = places.before(span.end);
-  if (!first || !end) throw fail("begins or ends inside a token", "correct the line, or use the tokenizer \"character\"");
-  if (*end == *first) throw fail("holds no token", "correct the line");
-  return {int32_t(*first + 1), int32_t(*end), 0};  // [CLS] is token 0
+  const auto first = std::ranges::partition_point(at, [&](const Offset&o) { return o.end <= span.start; }),
+             end = std::ranges::partition_point(at, [&](const Offset&o) { return o.begin < span.end; });
+  if (first >= end) throw fail("holds no token", "correct the line");
+  if (first->begin < span.start || std::prev(end)->end > span.end)
+    throw fail("begins or ends inside a token", "correct the line, or use the tokenizer \"character\"");
+  const auto index = [&](auto place) { return int32_t(lead) + int32_t(place - at.begin()); };
+  return {index(first), index(end) - 1, 0};
 }
 
-/// Spans of tokens as pieces of the text they came from; one that takes in [CLS] or [SEP] ends at the text's end.
-std::vector<TextSpan> text_spans(const std::string& text, const std::vector<Span>& spans, const Tokenizer& tokenizer,
+/// Spans of tokens as pieces of the text they came from.
+std::vector<TextSpan> text_spans(const Row& row, const std::vector<Span>& spans, const Tokenizer& tokenizer,
                                  const std::vector<std::string>& labels) {
   if (spans.empty()) return {};
-  const TokenPlaces places(text, tokenizer);
-  std::map<int64_t, int64_t> start, end;  // number of tokens before a cut: the last and the first place of that cut
-  for (int64_t point = 0; point <= places.points(); ++point)
-    if (const auto tokens = places.before(point)) start[*tokens] = point, end.try_emplace(*tokens, point);
+  const PlacedTokens tokens = place_tokens(row, tokenizer);
+  const auto lead = int64_t(frame_of(tokenizer).before.size()), count = std::ssize(tokens.offsets);
   std::vector<TextSpan> out;
   for (const Span& span : spans) {
-    const auto from = start.lower_bound(std::max(span.first - 1, 0)), to = end.lower_bound(span.last);
-    out.push_back({from == start.end() ? places.points() : from->second, to == end.end() ? places.points() : to->second,
+    if (span.first < lead || span.last - lead >= count) continue;  // of another text or tokenizer
+    out.push_back({tokens.offsets[size_t(span.first - lead)].begin, tokens.offsets[size_t(span.last - lead)].end,
                    labels[size_t(span.type)]});
   }
   return out;
@@ -82,24 +59,27 @@ Json span_list(const std::vector<TextSpan>& spans) {
 
 struct Spans final : Task {
   bool answers(const Row& row) const override { return row.spans.has_value(); }
-  void fit(const Splits& splits) override {
-    labels = label_names(splits, [](const Row& row, std::set<std::string>& names) {
-      if (row.spans)
-        for (const TextSpan& span : *row.spans) names.insert(span.label);
-    });
+  void classes_of(const Row& row, std::set<std::string>& names) const override {
+    if (row.spans)
+      for (const TextSpan& span : *row.spans) names.insert(span.label);
   }
-  /// Pieces beyond max_length stay among the example's spans: they cannot be found and count as missed.
-  void label(const Row& row, const EncodingOptions& how, Example& example) const override {
-    if (!row.spans) return;
-    example.label = 0;
-    const TokenPlaces places(row.text, how.tokenizer);
-    for (const TextSpan& span : *row.spans) {
-      const int32_t type = index_of(labels, span.label, row, how);
-      example.spans.push_back(place(span, places, row, how.table));
-      example.spans.back().type = type;
-    }
-    std::sort(example.spans.begin(), example.spans.end());
-    example.spans.erase(std::unique(example.spans.begin(), example.spans.end()), example.spans.end());
+  Dataset encode(const EncodingOptions& how) const override {
+    Dataset data;
+    data.name = how.table.name;
+    const Frame frame = frame_of(how.tokenizer);
+    const auto room = size_t(std::max<int64_t>(0, how.tokenizer.max_length() - int64_t(frame.size())));
+    encode_rows(how, data, [&](const Row& row, Example& example) {
+      const PlacedTokens tokens = place_tokens(row, how.tokenizer);
+      const size_t kept = std::min(tokens.ids.size(), room);
+      example.ids = frame.before;
+      example.ids.insert(example.ids.end(), tokens.ids.begin(), tokens.ids.begin() + std::ptrdiff_t(kept));
+      example.ids.insert(example.ids.end(), frame.behind.begin(), frame.behind.end());
+      example.segments.assign(example.ids.size(), 0);
+      example.text_begin = int32_t(frame.before.size()), example.text_end = example.text_begin + int32_t(kept);
+      example.cut = int32_t(tokens.ids.size() - kept);
+      mark(row, tokens, how, example);
+    });
+    return data;
   }
 
   Answer answer() const override { return {Rows::spans, Link::sigmoid}; }
@@ -116,25 +96,26 @@ struct Spans final : Task {
       const int64_t n = std::ssize(example.ids);
       *known++ = example.label >= 0;
       for (const Span& span : example.spans)
-        if (span.last < n) at[(span.type * n + span.last) * n + span.first] = 1;
+        if (span.last < end_of(example, n)) at[(span.type * n + span.last) * n + span.first] = 1;
       at += types * n * n;
     }
   }
 
   bool gives(Form form) const override { return form == Form::spans; }
-  /// The spans whose score is above 0.
+  /// The spans of the text whose score is above 0.
   void decode(const Answered& what, Predictions& all) const override {
     const int32_t* offsets = what.batch.offsets.raw<int32_t>();
     const auto types = int32_t(what.data.labels.size());
-    int64_t at = 0;
+    int64_t start = 0;  // of the cells of a sequence
     for (size_t s = 0; s < what.order.size(); ++s) {
       const Example& example = what.data.examples[size_t(what.order[s])];
-      const int32_t n = offsets[s + 1] - offsets[s];
+      const int32_t n = offsets[s + 1] - offsets[s], end = end_of(example, n);
       std::vector<Span>& found = all.found.emplace_back();
       for (int32_t type = 0; type < types; ++type)
-        for (int32_t last = 0; last < n; ++last)
-          for (int32_t first = 0; first < n; ++first, ++at)
-            if (what.out.logits.item(at) > 0) found.push_back({first, last, type});
+        for (int32_t last = example.text_begin; last < end; ++last)
+          for (int32_t first = example.text_begin; first < end; ++first)
+            if (what.out.logits.item(start + (int64_t(type) * n + last) * n + first) > 0) found.push_back({first, last, type});
+      start += int64_t(types) * n * n;
       all.marked.push_back(example.label >= 0 ? std::optional(example.spans) : std::nullopt);
     }
     all.classes = types;
@@ -142,7 +123,7 @@ struct Spans final : Task {
   /// What is marked and what was found, as pieces of the text.
   void write(const Row& row, const Predictions& all, size_t i, const Tokenizer& tokenizer, Json& json) const override {
     if (row.spans) json.set("spans", span_list(*row.spans));
-    json.set("predicted", span_list(text_spans(row.text, all.found[i], tokenizer, labels)));
+    json.set("predicted", span_list(text_spans(row, all.found[i], tokenizer, labels)));
   }
 
   TaskDefaults defaults() const override { return {"global_pointer", "span_f1", "span", "data \"spans\" or \"bio\""}; }
@@ -151,6 +132,23 @@ struct Spans final : Task {
     if (labels.empty() || !train.labelled)
       throw Error(ErrorKind::config, "no span is marked in the training data", text("use ", defaults().data));
   }
+
+ private:
+  /// Pieces beyond max_length stay among the example's spans: they cannot be found and count as missed.
+  void mark(const Row& row, const PlacedTokens& tokens, const EncodingOptions& how, Example& example) const {
+    if (!row.spans) return;
+    for (const TextSpan& span : *row.spans) {
+      const int32_t type = index_of(labels, span.label, row, how);
+      if (type < 0) return example.spans.clear();
+      example.spans.push_back(place(span, tokens, size_t(example.text_begin), row, how));
+      example.spans.back().type = type;
+    }
+    example.label = 0;
+    std::sort(example.spans.begin(), example.spans.end());
+    example.spans.erase(std::unique(example.spans.begin(), example.spans.end()), example.spans.end());
+  }
+  /// One past the last token that can be part of an answer.
+  static int32_t end_of(const Example& example, int64_t tokens) { return example.text_end ? example.text_end : int32_t(tokens); }
 };
 TAPEDECK_PART(Task, Spans, "spans", "Pieces of a text, each of a type; they may overlap.");
 

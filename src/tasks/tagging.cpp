@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
 #include <tapedeck/tasks/task.h>
 
 #include "src/data/file_reader.h"
@@ -10,7 +11,10 @@
 namespace tapedeck {
 namespace {
 
-std::vector<std::string_view> words_of(std::string_view text) {
+/// As the file has them, or what stands between blanks.
+std::vector<std::string_view> words_of(const Row& row) {
+  if (!row.words.empty()) return {row.words.begin(), row.words.end()};
+  const std::string_view text = row.text;
   std::vector<std::string_view> words;
   for (size_t at = 0; (at = text.find_first_not_of(" \t\n\r", at)) != text.npos;) {
     const size_t end = std::min(text.find_first_of(" \t\n\r", at), text.size());
@@ -23,17 +27,18 @@ std::vector<std::string_view> words_of(std::string_view text) {
 struct Tagging final : Task {
   bool answers(const Row& row) const override { return row.labels.has_value(); }
   /// "O" comes first, so that it is what ctc takes for a blank.
+  void classes_of(const Row& row, std::set<std::string>& names) const override {
+    if (row.labels) names.insert(row.labels->begin(), row.labels->end());
+  }
   void fit(const Splits& splits) override {
-    labels = label_names(splits, [](const Row& row, std::set<std::string>& names) {
-      if (row.labels) names.insert(row.labels->begin(), row.labels->end());
-    });
+    Task::fit(splits);
     if (splits.labels.empty())
       std::stable_partition(labels.begin(), labels.end(), [](const std::string& tag) { return tag == "O"; });
   }
   Dataset encode(const EncodingOptions& how) const override {
     Dataset data;
     data.name = how.table.name;
-    for (const Row& row : how.table.rows) data.examples.push_back(example_of(row, how));
+    encode_rows(how, data, [&](const Row& row, Example& example) { encode_row(row, how, example); });
     return data;
   }
 
@@ -94,8 +99,8 @@ struct Tagging final : Task {
 
  private:
   /// [CLS], the tokens of the words, [SEP]; words beyond max_length have no logits and their spans count as missed.
-  Example example_of(const Row& row, const EncodingOptions& how) const {
-    const std::vector<std::string_view> words = words_of(row.text);
+  void encode_row(const Row& row, const EncodingOptions& how, Example& example) const {
+    const std::vector<std::string_view> words = words_of(row);
     if (row.labels && row.labels->size() != words.size())
       throw data_error(how.table.name, row.line, text(row.labels->size(), " tags for ", words.size(), " words"),
                        "words are what is between blanks");
@@ -103,20 +108,23 @@ struct Tagging final : Task {
     const auto special = [&](const char* name, std::vector<int32_t>& ids) {
       if (const int32_t id = how.tokenizer.id(name); id >= 0) ids.push_back(id);
     };
-    Example example;
     special("[CLS]", example.ids);
     for (const std::string_view word : words) {
       std::vector<int32_t> ids = how.tokenizer.token_ids(word);
       if (ids.empty()) special("[UNK]", ids);
-      if (ids.empty() || example.ids.size() + ids.size() + 1 > room) break;
+      if (ids.empty())
+        throw data_error(how.table.name, row.line, text("the word ", in_quotes(word), " holds no token"), "correct the line");
+      if (example.cut || example.ids.size() + ids.size() + 1 > room) {
+        example.cut += int32_t(ids.size());
+        continue;
+      }
       example.words.push_back(int32_t(example.ids.size()));
       example.ids.insert(example.ids.end(), ids.begin(), ids.end());
     }
     special("[SEP]", example.ids);
-    if (!row.labels) return example;
-    example.label = 0;
+    if (!row.labels) return;
     for (const std::string& tag : *row.labels) example.classes.push_back(index_of(labels, tag, row, how));
-    return example;
+    if (std::ranges::count(example.classes, -1) == 0) example.label = 0;
   }
 
   /// Spans of words by strict BIO, as seqeval's: one begins at B- (S-) and goes on with I- (E-) of the same name; an I- that goes

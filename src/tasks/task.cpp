@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
@@ -14,6 +15,14 @@ namespace tapedeck {
 std::string Task::check(Row& row) const {
   if (row.labels) return "the label is a list, which \"label_type\": \"set\" reads";
   return row.label.empty() ? "the label is empty" : "";
+}
+
+void Task::classes_of(const Row& row, std::set<std::string>& names) const {
+  if (!row.label.empty()) names.insert(row.label);
+}
+
+void Task::fit(const Splits& splits) {
+  labels = label_names(splits, [this](const Row& row, std::set<std::string>& names) { classes_of(row, names); });
 }
 
 Json Task::state() const {
@@ -100,8 +109,76 @@ std::shared_ptr<const Task> restored_task(const Choice<Task>& chosen, const Json
   return task;
 }
 
+namespace {
+
+/// What people should hear of the rows: left out, cut, unknown.
+void fill_report(const EncodingOptions& how, Dataset& data) {
+  DataReport& report = data.report;
+  if (how.table.skipped) report.first_skipped = how.table.first_skipped;
+  report.skipped += how.table.skipped;
+  std::set<int32_t> special;
+  for (const char* name : {"[CLS]", "[SEP]", "[PAD]", "[MASK]"}) special.insert(how.tokenizer.id(name));
+  const int32_t unknown = how.tokenizer.id("[UNK]");
+  const auto count = [&](const std::vector<int32_t>& ids) {
+    for (const int32_t id : ids) {
+      report.tokens += !special.contains(id);
+      report.unknown += id == unknown;
+    }
+  };
+  count(data.stream.ids);
+  for (const Example& example : data.examples) {
+    count(example.ids);
+    report.cut += example.cut > 0;
+    report.longest = std::max(report.longest, std::ssize(example.ids) + example.cut);
+  }
+}
+
+/// A sequence of an example: its tokens, and its segments where it has some.
+struct Sequence {
+  std::span<const int32_t> ids, segments;
+  bool operator==(const Sequence& other) const {
+    return std::ranges::equal(ids, other.ids) && std::ranges::equal(segments, other.segments);
+  }
+  uint64_t hash() const {  // FNV-1a
+    uint64_t h = 0xCBF29CE484222325u;
+    for (const auto& list : {ids, segments})
+      for (const int32_t one : list) h = (h ^ uint32_t(one)) * 0x100000001B3u;
+    return h;
+  }
+};
+
+/// The number of the first sequence with the same tokens, for every sequence.
+void find_equal(Dataset& data) {
+  struct First {
+    int32_t number;
+    Sequence sequence;
+  };
+  std::unordered_map<uint64_t, First> seen;
+  bool any = false;
+  const auto add = [&](const Example& example, size_t begin, size_t end) {
+    const std::span<const int32_t> ids = example.ids, segments = example.segments;
+    const Sequence here{ids.subspan(begin, end - begin),
+                        end <= segments.size() ? segments.subspan(begin, end - begin) : segments};
+    const auto number = int32_t(data.equal.size());
+    const First& first = seen.try_emplace(here.hash(), First{number, here}).first->second;
+    const bool same = first.number != number && first.sequence == here;
+    any = any || same;
+    data.equal.push_back(same ? first.number : number);
+  };
+  for (const Example& example : data.examples) {
+    size_t begin = 0;
+    for (const int32_t end : example.ends) add(example, begin, size_t(end)), begin = size_t(end);
+    if (example.ends.empty()) add(example, 0, example.ids.size());
+  }
+  if (!any) data.equal = {};
+}
+
+}  // namespace
+
 Dataset encode(std::shared_ptr<const Task> task, const EncodingOptions& how) {
   Dataset data = task->encode(how);
+  fill_report(how, data);
+  find_equal(data);
   data.labels = task->labels;
   data.task = std::move(task);
   for (int64_t i = 0; i < std::ssize(data.examples) && !data.labelled; ++i) data.labelled = data.task->labelled_rows(data, i) > 0;
@@ -116,8 +193,10 @@ std::string mismatch(const Loss& loss, const Task& task) {
 int32_t index_of(const std::vector<std::string>& labels, std::string_view label, const Row& row, const EncodingOptions& how) {
   const auto found = std::find(labels.begin(), labels.end(), label);
   if (found != labels.end()) return int32_t(found - labels.begin());
+  if (how.optional_labels && label == "-1") return -1;
   throw data_error(how.table.name, row.line, text("label \"", label, "\" is not one of the ", labels.size(), " of train"),
-                   text(suggestion(label, labels), "there are: ", quoted_list(labels)));
+                   text(suggestion(label, labels), "there are: ", quoted_list(labels),
+                        "; \"labels\" of tsv, csv and jsonl data names classes that train does not hold"));
 }
 
 Json probabilities_of(const std::vector<std::string>& labels, const std::vector<double>& probabilities) {

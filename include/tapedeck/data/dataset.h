@@ -25,7 +25,10 @@ struct Span {
 };
 struct Example {
   std::vector<int32_t> ids, segments;
-  std::vector<int32_t> ends;  // where each text ends in ids when texts are sequences of their own; empty: one sequence
+  int64_t row = 0;                       // of its table
+  int32_t cut = 0;                       // tokens that max_length left no room for
+  int32_t text_begin = 0, text_end = 0;  // tokens of the text itself, where answers are tokens; end 0: all of them
+  std::vector<int32_t> ends;             // where each text ends in ids when texts are sequences of their own; empty: one sequence
   /// In a template: where the [MASK] that stands for the text is in ids, and the text itself.
   struct Mask {
     int32_t at = 0, begin = 0, end = 0;
@@ -48,6 +51,14 @@ struct TokenStream {
   int64_t windows() const;
 };
 
+/// What became of the rows of a table, for people: nothing is left out, cut or unknown in silence.
+struct DataReport {
+  int64_t skipped = 0;              // rows left out, as read and as encoded
+  std::string first_skipped = {};   // what was wrong with the first of them, and where
+  int64_t cut = 0, longest = 0;     // examples with a text that was cut; tokens of the longest example before that
+  int64_t tokens = 0, unknown = 0;  // without special ones; [UNK] among them
+};
+
 struct Task;
 struct Dataset {
   std::string name;                       // split or file, for messages
@@ -58,6 +69,9 @@ struct Dataset {
   int64_t texts = 1;                      // sequences per example
   TokenStream stream = {};                // context 0: the data are examples
   bool labelled = false;                  // some example has a label; a batch of others then has labels too, none of which counts
+  DataReport report = {};
+  /// Of every sequence the number of the first one that has the same tokens; empty where no two are equal, and of a stream.
+  std::vector<int32_t> equal = {};
 
   int64_t size() const { return stream.context ? stream.windows() : int64_t(examples.size()); }
   /// Tokens of an example, which in a stream is a window.
@@ -81,15 +95,21 @@ struct EncodingOptions {
   TextForm form = {};
   bool training = false;               // texts go into every template, not only the first
   std::optional<int64_t> stride = {};  // of a stream
+  bool optional_labels = false;        // nothing is learnt from them: "-1", where it is no class, stands for none
 };
-/// The texts of every row, joint or separate, and what `label` adds to each example. Throws Error{data} naming file and line
-/// for a row with fewer separate texts than others.
+/// An example of every row, filled in by `make`. A row for which that throws Error{data} is left out and counted where the table
+/// asks for it ("on_bad_row": "skip"); Error{data} when none is left.
+void encode_rows(const EncodingOptions& how, Dataset& data, const std::function<void(const Row&, Example&)>& make);
+/// The texts of every row, joint or separate, and what `label` adds to each example. Error{data} naming file and line for a row
+/// with fewer separate texts than others.
 Dataset encode_texts(const EncodingOptions& how, const std::function<void(const Row&, Example&)>& label);
 
 struct Sampler : Part {
   static constexpr const char* kind = "sampler";
   /// The batches of one epoch as lists of example indices; every batch but the last holds batch_size.
   virtual std::vector<std::vector<int64_t>> epoch(const Dataset& data, int64_t batch_size, Key key, int64_t epoch) const = 0;
+  /// Kinds of batches that come in turn: the log shows one of each.
+  virtual int64_t turns() const { return 1; }
   /// Refuses settings that cannot work with this data set (Error{config}), e.g. per_class larger than the batch.
   virtual void check(const Dataset&, int64_t /*batch_size*/) const {}
 };

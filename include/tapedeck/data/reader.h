@@ -25,11 +25,15 @@ struct Row {
   std::optional<std::vector<TextSpan>> spans = {};  // marked pieces of the text; nothing: not known
   /// Several: classes of the text, or a tag for each word between blanks; nothing: not known.
   std::optional<std::vector<std::string>> labels = {};
+  /// The words of the text where the file says them, a word per line: the blanks between them are the reader's.
+  std::vector<std::string> words = {};
 };
 struct Table {
   std::string name;  // file, for messages
   std::vector<Row> rows;
-  int64_t skipped = 0;  // bad rows left out on request
+  int64_t skipped = 0;             // bad rows left out on request
+  std::string first_skipped = {};  // what was wrong with the first of them, and where
+  bool skip_bad = false;           // the request holds for rows that turn out bad later, when they are encoded
 };
 struct Splits {
   Table train, validation, test;  // validation and test may be empty
@@ -49,6 +53,8 @@ struct Reader : Part {
   virtual std::vector<std::string> files() const = 0;
   /// The task that the experiment names, before anything is read; not called where the data say it.
   virtual void ask(std::string_view /*task*/) {}
+  /// The classes of a run that is used again: read_file() of a format whose lines may begin with a label or not needs them.
+  virtual void know(const std::vector<std::string>& /*labels*/) {}
 };
 
 }  // namespace tapedeck

@@ -118,6 +118,7 @@ struct LoadedRun {
   std::shared_ptr<const Task> task;
   ParamStore store;
   std::unique_ptr<Model> model;
+  std::function<void(const std::string&)> note = {};  // hears of rows that are left out or cut, and of unknown tokens
 };
 /// which: "best" or "last". Needs no training data. Error{checkpoint} if there is none.
 std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string& which);

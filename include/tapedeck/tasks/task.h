@@ -37,8 +37,10 @@ struct Task : Part {
   virtual std::string check(Row& row) const;
   /// Whether a row says its answer.
   virtual bool answers(const Row& row) const { return !row.label.empty(); }
-  /// Learns `labels`; by default the names of rows' own labels.
-  virtual void fit(const Splits& splits) { labels = label_names(splits); }
+  /// Adds the names that the row's answer holds: what a split must not lose. By default its label.
+  virtual void classes_of(const Row& row, std::set<std::string>& names) const;
+  /// Learns `labels`; by default the names in the rows of train.
+  virtual void fit(const Splits& splits);
   /// What fit() learnt, so that a run can be used without its data.
   virtual Json state() const;
   virtual void restore(const Json& state);
@@ -92,7 +94,8 @@ Dataset encode(std::shared_ptr<const Task> task, const EncodingOptions& how);
 /// Why the loss cannot be trained or measured on what the task asks; empty when it can.
 std::string mismatch(const Loss& loss, const Task& task);
 
-/// For tasks whose labels are names: the index, or Error{data} with file, line and the names there are.
+/// For tasks whose labels are names: the index, -1 for a label that stands for none, or Error{data} with file, line and the names
+/// there are.
 int32_t index_of(const std::vector<std::string>& labels, std::string_view label, const Row& row, const EncodingOptions& how);
 /// {"a": 0.25, ...} of the probabilities of one prediction.
 Json probabilities_of(const std::vector<std::string>& labels, const std::vector<double>& probabilities);
