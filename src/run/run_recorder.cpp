@@ -78,7 +78,8 @@ bool RunRecorder::due(const StepRecord& record) {
   const int64_t per_epoch = epoch_steps(record);
   const StepCounts counts{.per_epoch = per_epoch, .total = record.total_steps, .evaluation = per_epoch, .batch_size = 1};
   const int64_t every = std::max<int64_t>(1, counts.steps(logging_.every, "logging.every"));
-  return record.step == 1 || record.step % every == 0 || record.step == record.total_steps;
+  const bool in_turn = record.step <= record.turns || record.step % every < std::min(record.turns, every);  // one of each kind
+  return in_turn || record.step == record.total_steps;
 }
 
 void RunRecorder::step(const StepRecord& record) {

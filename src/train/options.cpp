@@ -14,6 +14,7 @@ void TrainingOptions::describe(Fields& f) {
     "patterns over layers (encoder.layers.*) whose activations are computed again in the backward pass instead of "
     "kept: the same bits, less memory, about a third more time");
   f("sampler", sampler, "order of the examples");
+  f("drop_last", drop_last, "leave out the examples of an epoch that do not fill a batch, so that every update sees batch_size");
   f.list("penalties", penalties, "what weights cost by themselves, and how long they may grow");
   f("clip_grad_norm", clip_grad_norm, "largest Euclidean norm of the gradient of all parameters; longer ones are scaled down")
       .above(0);

@@ -10,7 +10,14 @@ namespace {
 
 std::vector<std::vector<int64_t>> epoch_of(const TrainSetup& setup, int64_t epoch) {
   const TrainingOptions& training = *setup.training;
-  return training.sampler->epoch(*setup.train, training.batch_size, root_key(setup.seed) / "order", epoch);
+  auto batches = training.sampler->epoch(*setup.train, training.batch_size, root_key(setup.seed) / "order", epoch);
+  if (training.drop_last) std::erase_if(batches, [&](const auto& batch) { return std::ssize(batch) < training.batch_size; });
+  if (batches.empty())
+    throw Error(ErrorKind::config,
+                text("training.drop_last leaves nothing of an epoch: ", setup.train->size(), " examples fill no batch of ",
+                     training.batch_size),
+                "lower training.batch_size, or remove drop_last");
+  return batches;
 }
 
 }  // namespace

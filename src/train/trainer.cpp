@@ -95,6 +95,7 @@ class Trainer {
     state_.step = record_.step;
     if (averaged_) averaged_->update(state_.step);
     record_.total_steps = plan_.counts.total;
+    record_.turns = setup_.training->sampler->turns();
     record_.epoch = epochs();
     record_.seconds = seconds_since(start_);
     record_.examples_per_second = double(examples.size()) / std::max(seconds_since(before), 1e-9);

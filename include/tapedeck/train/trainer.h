@@ -30,6 +30,7 @@ struct TrainingOptions : Part {
   std::optional<int64_t> micro_batch_size;  // examples per forward pass; same update, less memory
   std::vector<std::string> recompute;       // segments whose values the backward sweep computes again
   Choice<Sampler> sampler{"shuffle"};
+  bool drop_last = false;          // leave out the batch of an epoch that is not full
   std::vector<Penalty> penalties;  // on weights
   std::optional<double> clip_grad_norm;
   Choice<WeightAverage> average;
@@ -59,6 +60,7 @@ struct CheckpointOptions : Part {
 
 struct StepRecord {
   int64_t step = 0, total_steps = 0;  // step: updates done so far
+  int64_t turns = 1;                  // kinds of batches that come in turn
   double epoch = 0, loss = 0, lr = 0, grad_norm = 0;
   double seconds = 0, examples_per_second = 0;  // since train() began; of this update
   Numbers reports;                              // what the objective reported ("kl")
