@@ -138,3 +138,50 @@ TEST_CASE("wordpiece options and broken vocabularies") {
     }
   }
 }
+
+TEST_CASE("word pieces stand where the tokenizers package puts them, and other tokens spell their place") {
+  const std::string folder = std::string(TAPEDECK_SOURCE_DIR) + "/configs/smoke/data/";
+  const auto own = make_part<Tokenizer>(R"({"type": "wordpiece", "vocab": "vocab.txt"})", folder);
+  const auto package = make_part<Tokenizer>(R"({"type": "pretrained", "from": "pretrained"})", folder);  // data_pretrained_test
+  own->fit({}), package->fit({});
+  const std::string texts[] = {"A good film, truly.",
+                               "na\u00EFve cafe\u0301s \u0130stanbul",
+                               "\u7535\u5f71good\u5f71",
+                               "a[SEP] b [MASK]c [CLS",
+                               "zero\u200Bwidth \u200B a",
+                               "unaffable " + std::string(120, 'x') + " end",
+                               "",
+                               "  \t blanks  "};
+  const auto shown = [](const Encoded& e) {
+    std::string out;
+    for (size_t i = 0; i < e.ids.size(); ++i)
+      out += text(e.ids[i], " ", e.offsets[i].begin, "-", e.offsets[i].end, " ", e.offsets[i].begin_byte, "-",
+                  e.offsets[i].end_byte, "\n");
+    return out;
+  };
+  for (const std::string& one : texts) {
+    CAPTURE(one);
+    CHECK(shown(own->tokens_with_offsets(one)) == shown(package->tokens_with_offsets(one)));
+    CHECK(own->tokens_with_offsets(one).ids == own->token_ids(one));
+    const Encoded pair = own->encode_with_offsets(one, "b"), same = own->encode(one, "b");
+    CHECK(pair.ids == same.ids);
+    CHECK(pair.offsets.size() == pair.ids.size());
+    CHECK(pair.offsets.back().end == 0);
+  }
+  for (const char* kind : {R"({"type": "word", "lowercase": false})", R"({"type": "character"})"}) {
+    const auto tokenizer = make_part<Tokenizer>(kind);
+    tokenizer->fit(table_of({texts[1], texts[2]}));
+    for (const std::string& one : {texts[1], texts[2]}) {
+      const Encoded all = tokenizer->tokens_with_offsets(one);
+      for (size_t i = 0; i < all.ids.size(); ++i) {
+        const Offset& at = all.offsets[i];
+        CHECK(tokenizer->token(all.ids[i]) == one.substr(size_t(at.begin_byte), size_t(at.end_byte - at.begin_byte)));
+      }
+    }
+  }
+  const auto word = make_part<Tokenizer>(R"({"type": "word", "max_length": 6})");
+  word->fit(table_of({"a b c d e f"}));
+  CHECK(word->encode("a b c d e f").cut == 2);
+  CHECK(word->encode("a b c", "d e").cut == 2);
+  CHECK(word->encode("a b").cut == 0);
+}
