@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -118,8 +119,11 @@ double value_of(const std::string& name, const Predictions& p) {
 }
 
 /// null is what has no value.
+double largest_difference = 0;
 bool same_value(double value, const Parsed& expected) {
-  return expected.is_null() ? std::isnan(value) : std::abs(value - double(expected)) <= 1e-12;
+  if (expected.is_null()) return std::isnan(value);
+  largest_difference = std::max(largest_difference, std::abs(value - double(expected)));
+  return std::abs(value - double(expected)) <= 1e-12;
 }
 
 /// Trained for 40 steps: right more often than not.
@@ -199,6 +203,7 @@ TEST_CASE("metrics of classes equal scikit-learn's, ties, empty classes and one-
       if (!sets) CHECK(Parsed(report->confusion) == rows[i]["confusion"]);
     }
   }
+  std::cout << "metrics of classes: 200 cases of classes and of sets, largest difference " << largest_difference << "\n";
 }
 
 TEST_CASE("a report by class says what is never predicted, and null where a class has no area") {

@@ -16,13 +16,15 @@ namespace {
 
 using kernels::Unary;
 
-/// Where x is infinite e^(-x^2) is 0 with derivatives 0, but x times that 0 would be NaN: so far out any finite number will do.
+/// Far out these functions are 0, constant or x itself, with derivatives that say so, but their formulas multiply a 0 by a power
+/// of x that may leave the range of its type: there any number far out will do.
 Tensor within_reach(const Tensor& x) {
-  const bool infinite = x.has_data() && dispatch(x.dtype(), [&](auto tag) {
-                          const auto all = x.detach().template data<decltype(tag)>();
-                          return std::ranges::any_of(all, [](auto v) { return std::isinf(v); });
-                        });
-  return infinite ? clamp(x, -1e4, 1e4) : x;
+  constexpr double far = 1e4;
+  const bool beyond = x.has_data() && dispatch(x.dtype(), [&](auto tag) {
+                        const auto all = x.detach().template data<decltype(tag)>();
+                        return std::ranges::any_of(all, [](auto v) { return std::abs(v) > far; });
+                      });
+  return beyond ? clamp(x, -far, far) : x;
 }
 
 /// What the derivative reads; flat: it is 0 wherever it exists.
@@ -78,7 +80,8 @@ struct Elementwise final : Op {
     if (shared()) return {dy[0]};
     if (kind == Unary::negate) return {-dy[0]};
     if (kind == Unary::scale) return {dy[0] * a};
-    const Tensor at = kind == Unary::erf ? within_reach(x[0]) : x[0];
+    const bool saturates = kind == Unary::erf || kind == Unary::gelu || kind == Unary::silu;
+    const Tensor at = saturates ? within_reach(x[0]) : x[0];
     return {kernels::visit_unary(kind, a, b, [&](auto f) { return dy[0] * f.derivative(at, y[0]); })};
   }
   Saves saves() const override {
