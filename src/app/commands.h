@@ -79,13 +79,16 @@ std::unique_ptr<LoadedRun> open_one_run(const std::string& folder, const std::st
 /// The lines of a file or, for "-", of stdin as rows: see text_row.
 Table read_rows(const std::string& input);
 
-/// stdout, all of it; Error{data} when it cannot be written (a closed pipe is no error).
+/// stdout, all of it, as far as it is printable; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);
 /// The answer of a command, for people or for machines. Returns 0, the exit code.
 int print(bool as_json, const Json& json, const std::string& text);
 /// The end of run and resume: the final table, unless a signal came, and what failed. Returns the exit code.
 int report(const RunResult& result);
 /// A path as short as it can be said from here.
+/// "error: " or "note: " and the text on stderr.
+void complain(const std::string& text);
+void remark(const std::string& text);
 std::string shown_path(const std::string& path);
 /// "312.0 MiB at the peak (parameters 42.5, ...), resident 350 MiB" from SeedResult::memory.
 std::string memory_text(const std::map<std::string, double>& bytes);

@@ -14,6 +14,8 @@
 namespace tapedeck::app {
 namespace {
 
+constexpr const char* ours = "\nThis is a mistake in tapedeck; please report it with the experiment file.";
+
 int run(const std::vector<std::string>& typed) {
   require_different_names();
   CommandLine line("tapedeck: experiments with small transformers on the CPU, from a JSON file",
@@ -30,10 +32,8 @@ int run(const std::vector<std::string>& typed) {
 int fail(const Error& error) {
   const int code = exit_code(error.kind());
   const std::string what = error.what();
-  if (what.starts_with("error ")) fmt::print(stderr, "{}\n", what);  // diagnostics come with their places
-  else if (code == 1)
-    fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", what);
-  else fmt::print(stderr, "error: {}\n", what);
+  if (what.starts_with("error TD")) fmt::print(stderr, "{}\n", what);  // diagnostics come with their places
+  else complain(code == 1 ? what + ours : what);
   return code;
 }
 
@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
                "smaller model\n");
     return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\nThis is a mistake in tapedeck; please report it with the experiment file.\n", error.what());
+    app::complain(error.what() + std::string(app::ours));
     return 1;
   }
 }

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/printable.h>
 
 #include "src/app/commands.h"
 
@@ -101,11 +102,16 @@ std::string result_table(const RunResult& result) {
 
 }  // namespace
 
-void print(const std::string& text) {
+void print(const std::string& raw) {
+  const std::string text = printable(raw);
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!written && errno != EPIPE)
     throw Error(ErrorKind::data, fmt::format("cannot write the output: {}", std::strerror(errno)), "check the space on the disk");
 }
+
+void complain(const std::string& text) { fmt::print(stderr, "error: {}\n", printable(text)); }
+
+void remark(const std::string& text) { fmt::print(stderr, "note: {}\n", printable_message(text)); }
 
 int print(bool as_json, const Json& json, const std::string& text) {
   print(as_json ? json.dump() + "\n" : text);
@@ -141,9 +147,8 @@ int report(const RunResult& result) {
   const auto failed =
       std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& seed) { return !seed.failure.empty(); });
   if (failed)
-    fmt::print(stderr,
-               "error: {} of {} seeds failed; the rest is summarised, and `tapedeck resume` tries the failed ones again\n",
-               failed, result.seeds.size());
+    complain(fmt::format("{} of {} seeds failed; the rest is summarised, and `tapedeck resume` tries the failed ones again",
+                         failed, result.seeds.size()));
   return result.exit_code;
 }
 

@@ -6,6 +6,7 @@
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/json.h>
+#include <tapedeck/base/printable.h>
 
 namespace tapedeck {
 namespace {
@@ -25,21 +26,40 @@ struct Picture {
       column_of.push_back(int(columns.size()) - continues);
       if (c == '\t') columns.insert(columns.end(), tab, " ");
       else if (continues) columns.back() += c;
-      else columns.push_back(byte < 0x20 || byte == 0x7F ? "?" : std::string(1, c));
+      else columns.push_back(std::string(1, c));
     }
     column_of.push_back(int(columns.size()));
+    for (std::string& column : columns)
+      if (printable(column) != column) column = "?";
   }
   int column(int byte) const { return column_of[size_t(std::clamp(byte, 0, int(column_of.size()) - 1))]; }
 };
 
 std::string spaces(int count) { return std::string(size_t(std::max(count, 0)), ' '); }
 
+// The bytes around a place that a window can show: a line may be as long as the file.
+std::string_view surroundings(std::string_view line, size_t place, size_t& from) {
+  constexpr size_t reach = 4 * size_t(window);  // a character has up to four bytes
+  const auto inside = [&](size_t at) { return at < line.size() && (static_cast<unsigned char>(line[at]) & 0xC0u) == 0x80u; };
+  place = std::min(place, line.size());
+  from = place > reach ? place - reach : 0;
+  while (inside(from)) ++from;
+  size_t to = std::min(line.size(), place + reach);
+  while (to > from && inside(to)) --to;
+  return line.substr(from, to - from);
+}
+
 // The source line and, below it, the caret with its hint; a long line is cut to a window around the caret.
 std::string excerpt(const Location& where, const std::string& hint) {
-  const Picture picture(where.source->line(where.line));
+  const std::string_view line = where.source->line(where.line);
+  size_t from = 0;
+  const std::string_view near = surroundings(line, size_t(std::max(where.column - 1, 0)), from);
+  const Picture picture(near);
+  const int place = where.column - 1 - int(from);
   const int width = int(picture.columns.size());
-  const int start = std::min(picture.column(where.column - 1), width);
-  const int marked = std::clamp(picture.column(where.column - 1 + where.length) - start, 1, window / 2);
+  const int start = std::min(picture.column(place), width);
+  const int marked = std::clamp(picture.column(place + std::min(where.length, 4 * window)) - start, 1, window / 2);
+  const bool longer = from + near.size() < line.size();
   int first = 0, last = width;
   if (width > window) {
     first = std::clamp(start - window / 3, 0, width - window);
@@ -47,22 +67,23 @@ std::string excerpt(const Location& where, const std::string& hint) {
   }
   std::string shown;
   for (int i = first; i < last; ++i) shown += picture.columns[size_t(i)];
-  const std::string number = std::to_string(where.line), cut = first > 0 ? "..." : "";
+  const std::string number = std::to_string(where.line), cut = first > 0 || from > 0 ? "..." : "";
   const std::string gutter = spaces(int(number.size())) + " | " + spaces(int(cut.size()) + start - first);
-  std::string out = "   " + number + " | " + cut + shown + (last < width ? "..." : "") + "\n";
+  std::string out = "   " + number + " | " + cut + shown + (last < width || longer ? "..." : "") + "\n";
   return out + "   " + gutter + std::string(size_t(marked), '^') + (hint.empty() ? "" : " " + hint) + "\n";
 }
 
 std::string render_one(const Diagnostic& diagnostic) {
   const Location& where = diagnostic.where;
   const std::string& hint = diagnostic.hint;
+  const std::string source = where.source ? printable_message(where.source->name) : "";
   std::string out = text("error ", diagnostic.code, ": ", diagnostic.message, "\n");
   if (where.source && where.source->command_line) {
-    out += text("  ", where.source->name, "   (command line)", hint.empty() ? "" : "  " + hint, "\n");
+    out += text("  ", source, "   (command line)", hint.empty() ? "" : "  " + hint, "\n");
   } else if (where.source && where.line > 0 && !where.source->text.empty()) {
-    out += text("  ", where.source->name, ":", where.line, ":", where.column, "\n", excerpt(where, hint));
+    out += text("  ", source, ":", where.line, ":", where.column, "\n", excerpt(where, hint));
   } else {
-    if (where.source) out += text("  ", where.source->name, "\n");
+    if (where.source) out += text("  ", source, "\n");
     if (!hint.empty()) out += text("  ", hint, "\n");
   }
   if (!diagnostic.note.empty()) out += text("  ", diagnostic.note, "\n");
@@ -87,7 +108,10 @@ std::vector<Diagnostic> in_order(std::vector<Diagnostic> list) {
 
 }  // namespace
 
-void Diagnostics::add(Diagnostic diagnostic) { list_.push_back(std::move(diagnostic)); }
+void Diagnostics::add(Diagnostic diagnostic) {
+  for (std::string* field : {&diagnostic.message, &diagnostic.hint, &diagnostic.note}) *field = printable_message(*field);
+  list_.push_back(std::move(diagnostic));
+}
 
 std::string Diagnostics::render() const {
   const std::vector<Diagnostic> list = in_order(list_);

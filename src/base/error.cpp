@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include <tapedeck/base/printable.h>
+
 namespace tapedeck {
 
 int exit_code(ErrorKind kind) {
@@ -30,14 +32,21 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
+namespace {
+/// Diagnostics come with their lines as they shall stand, every field made printable when it was added.
+bool is_diagnostics(std::string_view message) { return message.starts_with("error TD"); }
+}  // namespace
+
 Error::Error(ErrorKind kind, std::string message, std::string hint)
-    : kind_(kind), message_(std::move(message)), hint_(std::move(hint)) {
+    : kind_(kind),
+      message_(is_diagnostics(message) ? std::move(message) : printable_message(message)),
+      hint_(printable_message(hint)) {
   render();
 }
 
 Error& Error::at(std::string_view place) {
   if (!where_.empty()) where_ += ", ";
-  where_ += place;
+  where_ += printable_message(place);
   render();
   return *this;
 }

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "utf8.h"
+
 namespace tapedeck {
 namespace {
 
@@ -15,24 +17,6 @@ bool is_word(char c) {
          c == '.';
 }
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-// Length of the well-formed UTF-8 sequence at the start of `s`, 0 if there is none (RFC 3629, table 3-7 of Unicode).
-size_t utf8_length(std::string_view s) {
-  const auto byte = [&](size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
-  const auto tail = [&](size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
-  const unsigned lead = byte(0), next = byte(1);
-  if (lead < 0x80) return lead != 0;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const bool fits = (lead != 0xE0 || next >= 0xA0) && (lead != 0xED || next <= 0x9F);
-    return tail(1) && tail(2) && fits ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool fits = (lead != 0xF0 || next >= 0x90) && (lead != 0xF4 || next <= 0x8F);
-    return tail(1) && tail(2) && tail(3) && fits ? 4 : 0;
-  }
-  return 0;
-}
 
 // One past the comment that starts at `from`, or `from` if none does.
 size_t skip_comment(std::string_view text, size_t from) {
@@ -129,7 +113,7 @@ SyntaxError wrong_word(std::string_view text, size_t start) {
 size_t invalid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_length(text.substr(i, 4));
-    if (length == 0) return i;
+    if (length == 0 || text[i] == '\0') return i;
     i += length;
   }
   return std::string_view::npos;

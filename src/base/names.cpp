@@ -5,6 +5,7 @@
 #include <set>
 
 #include <tapedeck/base/json.h>
+#include <tapedeck/base/printable.h>
 #include <tapedeck/base/words.h>
 
 namespace tapedeck {
@@ -110,10 +111,11 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 std::string in_quotes(std::string_view word) {
   constexpr size_t longest = 80;
-  std::string shown(word.substr(0, longest));
-  std::replace_if(
-      shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return '"' + shown + (word.size() > longest ? "...\"" : "\"");
+  const std::string_view shown = shortened(word, longest);
+  std::string out = '"' + printable(shown) + (shown.size() < word.size() ? "...\"" : "\"");
+  for (const auto& [raw, escape] : {std::pair('\n', "\\n"), std::pair('\t', "\\t")})
+    for (size_t at = out.find(raw); at != out.npos; at = out.find(raw, at)) out.replace(at, 1, escape);
+  return out;
 }
 
 std::string join(const std::vector<std::string>& words, std::string_view between) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include <tapedeck/base/printable.h>
 #include <tapedeck/base/words.h>
 
 #include "src/data/shares.h"
@@ -37,8 +38,9 @@ std::optional<double> parse_number(std::string_view text) {
 }
 
 std::string quoted_list(const std::vector<std::string>& names, size_t most) {
+  constexpr size_t longest = 32;  // the first line of a file named by mistake is no list of columns, and may be a secret
   std::string out;
-  for (size_t i = 0; i < std::min(names.size(), most); ++i) out += text(i ? ", " : "", "\"", names[i], "\"");
+  for (size_t i = 0; i < std::min(names.size(), most); ++i) out += text(i ? ", " : "", in_quotes(shortened(names[i], longest)));
   return names.size() > most ? text(out, " and ", names.size() - most, " more") : out;
 }
 

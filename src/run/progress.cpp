@@ -11,6 +11,8 @@
 #include <cstring>
 #include <ctime>
 
+#include <tapedeck/base/printable.h>
+
 #include "src/run/run_folder.h"
 
 namespace tapedeck {
@@ -64,7 +66,7 @@ struct Records final : Progress {
   void step(const StepRecord&, double, double) override {}
   void evaluation(const EvaluationRecord&) override {}
   void line(const std::string&) override {}
-  void record(const std::string& json) override { say(json + "\n"); }
+  void record(const std::string& json) override { say(printable(json) + "\n"); }
 };
 
 class Plain final : public Progress {
@@ -77,7 +79,7 @@ class Plain final : public Progress {
     if (rhythm_.due(record)) line(plain_step(record, rate, left));
   }
   void evaluation(const EvaluationRecord& record) override { line(plain_evaluation(record)); }
-  void line(const std::string& text) override { say(clock_time() + " " + prefix_ + text + "\n"); }
+  void line(const std::string& text) override { say(clock_time() + " " + prefix_ + printable_message(text) + "\n"); }
 
  private:
   std::string prefix_;
@@ -99,7 +101,7 @@ class Live final : public Progress {
   }
   void evaluation(const EvaluationRecord& record) override { line(plain_evaluation(record)); }
   void line(const std::string& text) override {
-    say("\r\x1b[K" + prefix_ + text + "\n");
+    say("\r\x1b[K" + prefix_ + printable_message(text) + "\n");
     if (!last_.empty()) say(last_);
   }
   void end() override {

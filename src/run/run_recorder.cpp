@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/printable.h>
 #include <tapedeck/train/checkpoint.h>
 
 namespace tapedeck {
@@ -51,7 +52,7 @@ int64_t epoch_steps(const StepRecord& record) {
 
 Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_to_append(out_, path_); }
 
-void Log::line(const std::string& text) { out_ << clock_time() << " " << text << std::endl; }
+void Log::line(const std::string& text) { out_ << clock_time() << " " << printable_message(text) << std::endl; }
 
 RunRecorder::RunRecorder(Where where, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
                          Status& status, int64_t resumed_at)

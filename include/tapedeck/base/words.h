@@ -7,7 +7,7 @@
 
 namespace tapedeck {
 
-/// "word", with the quotes; long words are cut and control characters shown as "?".
+/// "word", with the quotes; long words are cut, and what is not printable is escaped: base/printable.h.
 std::string in_quotes(std::string_view word);
 std::string join(const std::vector<std::string>& words, std::string_view between = ", ");
 /// did you mean "lr"? Empty if no candidate is near.
