@@ -21,7 +21,7 @@ constexpr ErrorCode table[] = {
      "Save the file as UTF-8 in your editor, or run: iconv -f latin1 -t utf-8 old.json > new.json"},
     {"TD0104", "nested too deeply", "Objects and lists may contain each other up to 64 levels deep.",
      "Experiments need fewer than ten; look for a missing bracket."},
-    {"TD0105", "the file is too large", "Experiment files may have up to 16 MiB.",
+    {"TD0105", "the file is too large", "Experiment files may have up to 16 MiB, 200000 values, and 20000 keys in one object.",
      "Put data into data files and name them in the section \"data\"."},
     {"TD0106", "the experiment is not an object",
      "The outermost value of an experiment file is an object: { \"name\": ..., ... }.", "Put the sections between { and }."},

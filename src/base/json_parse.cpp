@@ -13,6 +13,12 @@ namespace {
 
 constexpr size_t depth_limit = 64, size_limit = size_t{16} << 20;
 
+/// A value takes some 200 bytes, and looking for a key goes through all of its object.
+struct Limits {
+  size_t values, keys;  // in the text; in one object
+};
+constexpr Limits of_experiments{200'000, 20'000}, of_machines{4'000'000, 4'000'000};
+
 /// Walks over the text and tells how far the parser has read.
 class CountingIterator {
  public:
@@ -39,12 +45,14 @@ class CountingIterator {
 /// Receives the parser's events and builds the tree.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(std::string_view text, std::shared_ptr<const Source> source, const size_t& consumed, Diagnostics& diagnostics)
-      : text_(text), source_(std::move(source)), consumed_(consumed), diagnostics_(diagnostics) {
+  Builder(std::string_view text, std::shared_ptr<const Source> source, const size_t& consumed, Limits limits,
+          Diagnostics& diagnostics)
+      : text_(text), source_(std::move(source)), consumed_(consumed), limits_(limits), diagnostics_(diagnostics) {
     if (text_.starts_with("\xEF\xBB\xBF")) origin_ = end_ = line_start_ = 3;
   }
 
   Json root;
+  bool too_large = false;
 
   bool null() override { return place(Json{}); }
   bool boolean(bool v) override { return place(Json::of(v)); }
@@ -63,6 +71,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     Frame& frame = open_.back();
     const Location where = token();
+    if (frame.value->members.size() == limits_.keys) return too_many(limits_.keys, "keys in one object", where);
     const auto [first, fresh] = frame.lines.emplace(name, where.line);
     if (!fresh) {
       diagnostics_.add({"TD0102", in_quotes(name) + " appears twice in this object", where,
@@ -109,13 +118,20 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     if (parent.is(Json::Kind::array)) return parent.items.emplace_back(std::move(value));
     return parent.members.back().value = std::move(value);
   }
+  bool too_many(size_t limit, const char* what, const Location& where) {
+    diagnostics_.add({"TD0105", text("more than ", limit, " ", what), where, "", ""});
+    too_large = true;
+    return false;
+  }
   bool place(Json value) {
     value.where = token();
+    if (values_++ == limits_.values) return too_many(limits_.values, "values", value.where);
     add(std::move(value));
     return true;
   }
   bool open(Json value) {
     value.where = token();
+    if (values_++ == limits_.values) return too_many(limits_.values, "values", value.where);
     if (open_.size() == depth_limit) {
       diagnostics_.add({"TD0104", text("more than ", depth_limit, " levels of nesting"), value.where, "", ""});
       return false;
@@ -132,16 +148,18 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   std::string_view text_;
   std::shared_ptr<const Source> source_;
   const size_t& consumed_;
+  const Limits limits_;
   Diagnostics& diagnostics_;
+  size_t values_ = 0;
   std::vector<Frame> open_;
   size_t origin_ = 0, end_ = 0;          // of the text after its byte order mark; of the last token
   size_t counted_ = 0, line_start_ = 0;  // lines are counted up to here
   int line_ = 1;
 };
 
-Json parse(std::string_view text, std::shared_ptr<const Source> source, Diagnostics& diagnostics) {
+Json parse(std::string_view text, std::shared_ptr<const Source> source, Limits limits, Diagnostics& diagnostics) {
   size_t consumed = 0;
-  Builder builder(text, std::move(source), consumed, diagnostics);
+  Builder builder(text, std::move(source), consumed, limits, diagnostics);
   const char *begin = text.data(), *end = begin + text.size();
   if (const size_t bad = invalid_utf8(text); bad != std::string_view::npos) {
     diagnostics.add({"TD0103", "this byte is not part of UTF-8 text", builder.locate(bad, 1), "save the file as UTF-8", ""});
@@ -149,7 +167,7 @@ Json parse(std::string_view text, std::shared_ptr<const Source> source, Diagnost
   }
   nlohmann::json::sax_parse(CountingIterator(begin, &consumed), CountingIterator(end, &consumed), &builder,
                             nlohmann::json::input_format_t::json, /*strict=*/true, /*ignore_comments=*/true);
-  return std::move(builder.root);
+  return builder.too_large ? Json{} : std::move(builder.root);  // what was read of it is not worth complaints of its own
 }
 
 }  // namespace
@@ -160,14 +178,14 @@ Json parse_json(std::shared_ptr<const Source> source, Diagnostics& diagnostics) 
     diagnostics.add({"TD0105", text("larger than ", size_limit >> 20, " MiB, which no experiment file needs"), start, "", ""});
     return {};
   }
-  return parse(source->text, source, diagnostics);
+  return parse(source->text, source, of_experiments, diagnostics);
 }
 
 Json parse_json(std::string_view text, const std::string& name) {
   Diagnostics diagnostics;
   auto source = std::make_shared<Source>();
   source->name = name;
-  Json json = parse(text, std::move(source), diagnostics);
+  Json json = parse(text, std::move(source), of_machines, diagnostics);
   if (!diagnostics.empty()) {
     const Diagnostic& first = diagnostics.list().front();
     throw Error(ErrorKind::data, tapedeck::text(name, ":", first.where.line, ":", first.where.column, ": ", first.message),

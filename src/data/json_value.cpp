@@ -53,9 +53,30 @@ const nlohmann::json& JsonValue::need(bool right, std::string_view wanted) const
                    ", wanted ", wanted));
 }
 
+namespace {
+
+/// Whoever copies or prints a value goes down one call per level, so depth is looked at before there is a value.
+bool deeper_than(std::string_view text, int most) {
+  int depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"')
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+    else if (c == '[' || c == '{') ++depth;
+    else if (c == ']' || c == '}') --depth;
+    if (depth > most) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 nlohmann::json parse_foreign_json(std::string_view content, const std::string& file) {
   if (content.starts_with("version https://git-lfs"))
     throw Error(ErrorKind::data, file + " is a Git LFS pointer, not the file itself", "fetch it: git lfs pull");
+  constexpr int most_levels = 64;
+  if (deeper_than(content, most_levels))
+    throw Error(ErrorKind::data, text(file, ": more than ", most_levels, " levels of nesting"), "fetch the file again");
   try {
     return nlohmann::json::parse(content);
   } catch (const nlohmann::json::parse_error& problem) {
