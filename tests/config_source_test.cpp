@@ -263,7 +263,7 @@ TEST_CASE("files that do not load: code, place, words") {
        "TD0201",
        "main.json:2:13",
        "did you mean \"base.json\"?"},
-      {{{"main.json", "{\"extends\": \".\", \"name\": \"n\"}"}}, {}, "TD0201", "main.json:1:13", "it is a folder"},
+      {{{"main.json", "{\"extends\": \".\", \"name\": \"n\"}"}}, {}, "TD0201", "main.json:1:13", "it is a directory"},
       {{{"main.json", "{\"extends\": \"main.json\", \"name\": \"n\"}"}},
        {},
        "TD0202",
@@ -370,7 +370,7 @@ TEST_CASE("a main file that cannot be read ends with a config error") {
     std::string path, words;
   };
   const Row rows[] = {{folder.at("trek.json"), "did you mean \"trec.json\"?"},
-                      {folder.path.string(), "it is a folder"},
+                      {folder.path.string(), "it is a directory"},
                       {folder.at("trec.json/x.json"), "cannot read"},
                       {folder.at("no/such/x.json"), "No such file"}};
   for (const Row& row : rows) {

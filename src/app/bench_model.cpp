@@ -3,6 +3,7 @@
 #include "src/app/bench_model.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 
@@ -23,8 +24,11 @@ constexpr ModelSize sizes[] = {
 std::vector<int64_t> example_lengths(const TrainFlags& flags) {
   std::vector<int64_t> in_turn = {flags.length};
   if (!flags.lengths.empty()) {
-    std::ifstream file(flags.lengths);
-    if (!file) throw Error(ErrorKind::data, "cannot read " + in_quotes(flags.lengths), "give a file with one length per line");
+    std::error_code problem;
+    std::ifstream file;
+    if (!std::filesystem::is_fifo(flags.lengths, problem)) file.open(flags.lengths);  // a pipe may wait for ever
+    if (!file.is_open())
+      throw Error(ErrorKind::data, "cannot read " + in_quotes(flags.lengths), "give a file with one length per line");
     in_turn.clear();
     for (int64_t length; file >> length;) in_turn.push_back(length);
     const bool sound = file.eof() && !in_turn.empty() && std::all_of(in_turn.begin(), in_turn.end(), [](int64_t length) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
@@ -74,6 +75,8 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string sha256_of_file(const std::string& path) {
+  std::error_code problem;
+  if (!std::filesystem::is_regular_file(path, problem)) return "";  // a pipe was read already, and what it held is gone
   std::ifstream file(path, std::ios::binary);
   if (!file) return "";
   Sha256 hash;

@@ -6,11 +6,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 #include <tapedeck/config/config.h>
+
+#include "src/base/open_file.h"
 
 #include "built_in.h"
 #include "source_parts.h"
@@ -29,16 +30,11 @@ struct FileText {
   std::string text, problem;
 };
 FileText read_file(const fs::path& path) {
-  std::error_code code;
-  if (fs::is_directory(path, code)) return {"", "it is a folder"};
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return {"", std::strerror(errno)};
-  std::string content;
-  char block[1 << 16];
-  while (content.size() < most_bytes && (file.read(block, sizeof block) || file.gcount() > 0))
-    content.append(block, size_t(file.gcount()));
-  if (file.bad()) return {"", "reading failed"};
-  return {content.substr(0, most_bytes), ""};
+  OpenFile file(path.string());
+  FileText read;
+  if (file.problem().empty()) file.read(read.text, most_bytes);
+  if (!file.problem().empty()) read.problem = file.missing() ? std::strerror(ENOENT) : "it " + file.problem();
+  return read;
 }
 
 // The file in the same folder whose name is nearest, as a hint.

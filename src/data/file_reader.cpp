@@ -107,6 +107,8 @@ void FileReader::describe_files(Fields& f) {
 
 void FileReader::describe_encoding(Fields& f) {
   f.names("encoding", encoding_, {{"utf-8", Encoding::utf8}, {"latin-1", Encoding::latin1}}, "how the bytes spell characters");
+  f("max_file_mib", max_file_mib_, "largest file that is read, in MiB, as it is and unfolded from .gz; default 2048")
+      .range(1, 1 << 20);
 }
 
 void FileReader::describe_rows(Fields& f, bool labels) {
@@ -153,7 +155,7 @@ Table FileReader::load(const std::string& path, Need need) const {
   table.skip_bad = on_bad_row_ == BadRow::skip;
   const RowRules rules{on_bad_row_, make_task(asked_.empty() ? usual_task() : asked_), need, label_order(), known_, limit_};
   RowSink rows(table, rules);
-  const TextFile file = load_text(path, encoding_);
+  const TextFile file = load_text(path, encoding_, max_file_mib_ ? *max_file_mib_ << 20 : most_text_bytes);
   parse(file, rows);
   if (table.rows.empty())
     throw data_error(path, 0, table.skipped ? text("all ", table.skipped, " rows are bad") : "has no rows",

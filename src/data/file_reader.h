@@ -88,7 +88,7 @@ struct FileReader : Reader {
   BadRow on_bad_row_ = BadRow::error;
   std::string asked_, label_type_ = "classification";
   std::vector<std::string> labels_, known_;
-  std::optional<int64_t> limit_;
+  std::optional<int64_t> limit_, max_file_mib_;
 };
 
 /// Error{data} for a validation share of `size` rows or characters that leaves a split empty.

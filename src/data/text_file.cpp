@@ -4,14 +4,14 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include <tapedeck/base/words.h>
 
+#include "src/base/open_file.h"
 #include "src/data/unicode.h"
 
 namespace tapedeck {
@@ -31,37 +31,62 @@ std::string missing_remedy(const fs::path& path) {
   return close.empty() ? "check the path" : close;
 }
 
-void check_readable(const std::string& path) {
-  std::error_code failed;
-  const fs::file_status status = fs::status(path, failed);
-  if (status.type() == fs::file_type::not_found) throw data_error(path, 0, "there is no such file", missing_remedy(path));
-  if (status.type() == fs::file_type::none)
-    throw data_error(path, 0, text("cannot be opened: ", failed.message()), "check the path");
-  if (fs::is_directory(status)) throw data_error(path, 0, "is a directory, not a file", "name a file inside it");
-  if (!fs::is_regular_file(status) && !fs::is_fifo(status))
-    throw data_error(path, 0, "is neither a file nor a pipe", "name a text file");
+Error too_large(const std::string& path, std::string_view what, int64_t most) {
+  return data_error(path, 0, text(what, " more than ", most >> 20, " MiB"),
+                    "if that is right and there is memory for it, raise \"max_file_mib\" of the data");
+}
+
+std::string stored_bytes(const std::string& path, int64_t most) {
+  OpenFile file(path);
+  const auto refuse = [&] {
+    if (!file.problem().empty()) throw data_error(path, 0, file.problem(), file.missing() ? missing_remedy(path) : file.remedy());
+  };
+  refuse();
+  if (file.size() > most) throw too_large(path, "has", most);
+  std::string bytes;
+  bytes.reserve(size_t(std::max<int64_t>(file.size(), 0)));
+  file.read(bytes, size_t(most) + 1);
+  refuse();
+  if (int64_t(bytes.size()) > most) throw too_large(path, "has", most);
+  return bytes;
+}
+
+bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
+
+/// What gzip members hold, one after the other; what follows the last one is ignored, as gzip does.
+std::string unfolded(std::string_view folded, const std::string& path, int64_t most) {
+  z_stream stream{};
+  if (inflateInit2(&stream, 15 + 16) != Z_OK) throw std::bad_alloc();
+  const std::unique_ptr<z_stream, decltype(&inflateEnd)> end(&stream, &inflateEnd);
+  std::string bytes;
+  while (is_gzip(folded)) {
+    inflateReset(&stream);
+    for (int code = Z_OK; code != Z_STREAM_END;) {
+      constexpr size_t piece = size_t{1} << 20, mouthful = size_t{1} << 30;
+      const size_t had = bytes.size(), given = std::min(folded.size(), mouthful);
+      if (bytes.capacity() < had + piece) bytes.reserve(std::min(std::max(2 * had, had + piece), size_t(most) + piece));
+      bytes.resize(had + piece);
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(folded.data()));
+      stream.avail_in = unsigned(given);
+      stream.next_out = reinterpret_cast<Bytef*>(bytes.data() + had);
+      stream.avail_out = unsigned(piece);
+      code = inflate(&stream, Z_NO_FLUSH);
+      bytes.resize(had + piece - stream.avail_out);
+      folded.remove_prefix(given - stream.avail_in);
+      if (code != Z_OK && code != Z_STREAM_END)
+        throw data_error(path, 0, text("cannot be read to its end: ", stream.msg ? stream.msg : "unexpected end of file"),
+                         "the compressed file is damaged or was cut short; copy it again");
+      if (int64_t(bytes.size()) > most) throw too_large(path, "unfolds to", most);
+    }
+  }
+  return bytes;
 }
 
 /// The bytes of the file, inflated if they are gzip.
-std::string read_bytes(const std::string& path) {
-  check_readable(path);
-  errno = 0;
-  std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), &gzclose);
-  if (!file) throw data_error(path, 0, text("cannot be opened: ", std::strerror(errno)), "check the path and its permissions");
-  std::string bytes;
-  constexpr unsigned chunk = 1u << 20;
-  for (int got = 1; got > 0;) {
-    const size_t had = bytes.size();
-    bytes.resize(had + chunk);
-    got = gzread(file.get(), bytes.data() + had, chunk);
-    bytes.resize(had + size_t(std::max(got, 0)));
-  }
-  int code = Z_OK;
-  const char* reason = gzerror(file.get(), &code);  // a file cut short reports only here
-  if (code != Z_OK && code != Z_STREAM_END)
-    throw data_error(path, 0, text("cannot be read to its end: ", code == Z_ERRNO ? std::strerror(errno) : reason),
-                     "the compressed file is damaged or was cut short; copy it again");
-  if (path.ends_with(".gz") && !bytes.empty() && gzdirect(file.get()))
+std::string read_bytes(const std::string& path, int64_t most) {
+  std::string bytes = stored_bytes(path, most);
+  if (is_gzip(bytes)) return unfolded(bytes, path, most);
+  if (path.ends_with(".gz") && !bytes.empty())
     throw data_error(path, 0, "is not a gzip file although its name ends in .gz", "rename it or compress it");
   return bytes;
 }
@@ -83,8 +108,8 @@ Error data_error(std::string_view file, int64_t line, std::string_view message, 
   return Error(ErrorKind::data, line ? text(file, ":", line, ": ", message) : text(file, ": ", message), std::move(hint));
 }
 
-TextFile load_text(const std::string& path, Encoding encoding) {
-  std::string bytes = read_bytes(path);
+TextFile load_text(const std::string& path, Encoding encoding, int64_t most) {
+  std::string bytes = read_bytes(path, most);
   if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF"))
     throw data_error(path, 1, "starts with the byte-order mark of UTF-16", "convert the file to UTF-8");
   if (const size_t nul = bytes.find('\0'); nul != std::string::npos)

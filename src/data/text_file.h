@@ -15,9 +15,11 @@ struct TextFile {
   std::string name;     // path, for messages
   std::string content;  // valid UTF-8 without a byte-order mark or NUL bytes
 };
-/// Throws Error{data} for a file that is missing, not a file, a damaged gzip, not text, or not in this encoding; the
-/// latter name line and byte offset.
-TextFile load_text(const std::string& path, Encoding encoding);
+/// 2 GiB: a text is held in memory whole, and a few kilobytes of gzip can unfold to more than any machine has.
+constexpr int64_t most_text_bytes = int64_t{2} << 30;
+/// Throws Error{data} for a file that is missing, not a file, larger than `most` (before or after it unfolds), a damaged gzip,
+/// not text, or not in this encoding; the latter name line and byte offset.
+TextFile load_text(const std::string& path, Encoding encoding, int64_t most = most_text_bytes);
 
 /// Error{data} "train.tsv:17: ..."; line 0 leaves the number out.
 Error data_error(std::string_view file, int64_t line, std::string_view message, std::string hint);

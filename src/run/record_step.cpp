@@ -2,6 +2,7 @@
 // Next: src/look/recorder.cpp.
 #include <tapedeck/run/record_step.h>
 
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
@@ -74,6 +75,8 @@ void save_recording(const std::string& path, const Recording& recording) { write
 Recording load_recording(const std::string& path) { return decode(read_file(path), path); }
 
 bool is_recording(const std::string& path) {
+  std::error_code problem;
+  if (!std::filesystem::is_regular_file(path, problem)) return false;
   std::ifstream in(path, std::ios::binary);
   char first[8] = {};
   in.read(first, sizeof first);
