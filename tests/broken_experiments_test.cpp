@@ -66,6 +66,7 @@ const std::vector<Broken> broken_files = {
      3,
      {"r_drop"}},
     {"sweep", with("@\"sweep\": {}"), 3, {"TD0311", "\"seeds\""}},
+    {"output above the working directory", with("\"output\": @\"../../../runs\""), 3, {"TD0327", "-o DIR"}},
     {"a missing plugin", with("\"plugins\": [@\"x.so\"]"), 3, {"TD0326", "x.so", "cannot be found"}},
     // names
     {"unknown section", with("@\"optimiser\": {}"), 3, {"TD0301", "optimizer"}},
@@ -300,7 +301,7 @@ const std::vector<Misuse> misuses = {
     {{"good.json"}, 2, {"tapedeck run good.json"}},
     {{"run", "nowhere.json"}, 3, {"nowhere.json"}},
     {{"run", "goood.json"}, 3, {"good.json"}},
-    {{"run", "."}, 3, {"folder"}},
+    {{"run", "."}, 3, {"directory"}},
     {{"run", "good.json", "--prgress", "none"}, 2, {"--progress"}},
     {{"run", "good.json", "--progress", "loud"}, 2, {"loud"}},
     {{"run", "good.json", "other.json"}, 2, {"other.json"}},

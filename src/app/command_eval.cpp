@@ -68,6 +68,7 @@ void add_eval(CommandLine& line) {
       .exclusive("--data", "--split");
   add_checkpoint(command, flags.checkpoint);
   add_json(command, flags.json);
+  add_no_plugins(command);
 }
 
 }  // namespace tapedeck::app

@@ -74,5 +74,6 @@ void add_predict(CommandLine& line) {
       .text("-o,--output", flags.output, "file for the predictions (default: stdout)", "FILE");
   add_checkpoint(command, flags.checkpoint);
 }
+  add_no_plugins(command);
 
 }  // namespace tapedeck::app

@@ -18,6 +18,8 @@
 
 namespace tapedeck::app {
 
+/// Carries out --no-plugins where it was given.
+void obey_no_plugins();
 /// Error{usage} for a plugin that cannot be loaded.
 void load(const std::vector<std::string>& plugins);
 
@@ -33,6 +35,7 @@ NewCommand<Flags> add_command(CommandLine& line, const std::string& name, const 
   auto flags = std::make_shared<Flags>();
   return {line.add(name, doc,
                    [flags, action = std::move(action)] {
+                     obey_no_plugins();
                      if constexpr (requires { flags->plugins; }) load(flags->plugins);
                      return action(*flags);
                    }),
@@ -63,6 +66,8 @@ void add_sets(Command& command, std::vector<std::string>& sets);
 void add_json(Command& command, bool& json);
 void add_plugins(Command& command, std::vector<std::string>& paths);
 void add_checkpoint(Command& command, std::string& which);
+/// --no-plugins, for commands that read an experiment or a run folder.
+void add_no_plugins(Command& command);
 void add_recording_flags(Command& command, StepToRecord& step);
 struct RunFlags {
   RunOptions options;

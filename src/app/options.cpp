@@ -25,10 +25,20 @@ void on_signal(int signal) {
   else if (now.tv_sec - first_signal_at >= 2) _exit(128 + signal);
 }
 
+bool no_plugins = false;
+
 }  // namespace
+
+void obey_no_plugins() {
+  if (no_plugins) refuse_plugins();
+}
+void add_no_plugins(Command& command) {
+  command.flag("--no-plugins", no_plugins, "refuses the plugins that the experiment names: they are code, and run at once");
+}
 
 void add_sets(Command& command, std::vector<std::string>& sets) {
   command.list("--set", sets, "overrides a value of the file, e.g. --set optimizer.lr=1e-4; may be repeated", "KEY=VALUE");
+  add_no_plugins(command);
 }
 
 void add_plugins(Command& command, std::vector<std::string>& paths) {

@@ -121,7 +121,11 @@ constexpr ErrorCode table[] = {
      "A shared library of the section \"plugins\" is missing, damaged, no plugin, built for another tapedeck, or brings a part "
      "whose name "
      "is taken.",
-     "Do what the message says; usually: build the plugin again."},
+     "Do what the message says; usually: build the plugin again. Or it was refused with --no-plugins."},
+    {"TD0327", "output leads out of the working directory",
+     "\"output\" of a file may be an absolute path, or one that stays below the working directory; climbing out of it with .. is "
+     "left to whoever types the command.",
+     "Give -o DIR or --set output=DIR, or write an absolute path."},
 };
 
 }  // namespace

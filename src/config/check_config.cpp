@@ -39,6 +39,7 @@ class ConfigCheck {
   void run() {
     if (const Json* stages = value_at(tree_, "stages"); stages && !stages->is(Json::Kind::null))
       check_stages(*stages, diagnostics_);
+    output();
     seeds();
     metrics();
     batches();
@@ -61,6 +62,20 @@ class ConfigCheck {
     for (size_t i = 0; i < config_.seeds.size(); ++i)
       if (!seen.insert(config_.seeds[i]).second)
         report_at("TD0322", text("seeds holds ", config_.seeds[i], " twice"), text("seeds.", i).c_str(), "every seed once");
+  }
+
+  /// A file made by somebody else says where to write only within reach of the eye: an absolute path, or one that does not
+  /// climb out of where the person stands.
+  void output() {
+    namespace fs = std::filesystem;
+    const Json* given = value_at(tree_, "output");
+    if (!given || !given->is(Json::Kind::string) || (given->where.source && given->where.source->command_line)) return;
+    if (!fs::path(given->string).lexically_normal().string().starts_with("..")) return;
+    std::error_code problem;
+    const fs::path here = fs::current_path(problem), there = fs::absolute(config_.output.path, problem).lexically_normal();
+    if (problem || std::mismatch(here.begin(), here.end(), there.begin(), there.end()).first != here.end())
+      report("TD0327", text("output leads out of the working directory: ", in_quotes(there.string())), given->where,
+             "say so yourself: -o DIR or --set output=DIR, or write an absolute path");
   }
 
   void metrics() {

@@ -168,6 +168,14 @@ void open(const std::string& path, const fs::path& library) {
 
 }  // namespace
 
+namespace {
+bool refused = false;
+std::vector<std::string> loaded_names;
+}  // namespace
+
+void refuse_plugins() { refused = true; }
+const std::vector<std::string>& loaded_plugins() { return loaded_names; }
+
 std::string_view plugin_tag() { return std::string_view(own_tag.data()).substr(detail::plugin_mark.size()); }
 
 void load_plugin(const std::string& path) {
@@ -185,6 +193,7 @@ void load_plugin(const std::string& path) {
   open<Reader, Task, Tokenizer, Sampler, ModelSpec, EncoderSpec, HeadSpec, Loss, Objective, Adversary, Optimizer, Schedule,
        Metric>(path, whole);
   loaded.insert(whole.string());
+  loaded_names.push_back(whole.string());
 }
 
 void load_plugins(const Json& tree, Diagnostics& diagnostics) {
@@ -197,6 +206,7 @@ void load_plugins(const Json& tree, Diagnostics& diagnostics) {
   read_fields(wanted, section, "", when_bound);
   if (!when_bound.empty()) return;
   for (size_t i = 0; i < wanted.plugins.size(); ++i) try {
+      if (refused) throw refusal(wanted.plugins[i].path, "was not loaded", "--no-plugins refuses the code of others");
       load_plugin(wanted.plugins[i].path);
     } catch (const Error& e) { diagnostics.add({"TD0326", e.message(), given->value.items[i].where, e.hint(), ""}); }
 }

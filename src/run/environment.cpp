@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include <tapedeck/config/plugin.h>
 #include <tapedeck/run/run.h>
 #include <tapedeck/tensor/machine.h>
 
@@ -144,6 +145,9 @@ Json environment(const std::vector<std::string>& input_files, const std::vector<
   std::error_code problem;
   json.set("working_directory", Json::of(fs::current_path(problem).string()));
   json.set("git", git_facts());
+  Json plugins = Json::list();
+  for (const std::string& path : loaded_plugins()) plugins.items.push_back(file_facts(path));
+  json.set("plugins", std::move(plugins));
   Json files = Json::list();
   for (const std::string& path : input_files) files.items.push_back(file_facts(path));
   json.set("input_files", std::move(files));

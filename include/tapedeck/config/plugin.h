@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <tapedeck/base/json.h>
 
@@ -14,6 +15,10 @@ namespace tapedeck {
 void load_plugin(const std::string& path);
 /// Loads what the section "plugins" of an experiment lists; what goes wrong becomes diagnostics with their places.
 void load_plugins(const Json& tree, Diagnostics& diagnostics);
+/// From now on every plugin of an experiment is a diagnostic instead: for files and run folders of people one does not know.
+void refuse_plugins();
+/// The libraries that were loaded, as they were named.
+const std::vector<std::string>& loaded_plugins();
 
 /// "0.1.0 headers 0123456789abcdef layout 0123456789abcdef": what a plugin must have been built for.
 std::string_view plugin_tag();
