@@ -33,6 +33,7 @@ void add_embed(CommandLine& line) {
       .required("texts", flags.input, "file with a text (or a JSON object with \"text\") on each line; - reads them from stdin")
       .required("-o,--output", flags.output, "file for the vectors: .npy or .safetensors");
   add_checkpoint(command, flags.checkpoint);
+  add_no_plugins(command);
 }
 
 }  // namespace tapedeck::app

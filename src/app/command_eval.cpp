@@ -16,8 +16,7 @@ struct EvalFlags {
 /// Metrics by split of one seed.
 std::map<std::string, std::map<std::string, double>> measure(const std::string& folder, const EvalFlags& flags,
                                                              ClassReports& classes) {
-  const auto run = open_run(folder, flags.checkpoint);
-  run->note = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  const auto run = open_with_notes(folder, flags.checkpoint);
   if (!flags.data.empty()) return {{shown_path(flags.data), evaluate_file(*run, flags.data, &classes)}};
   if (!flags.split.empty()) return {{flags.split, evaluate_split(*run, flags.split, &classes)}};
   return evaluate_splits(*run, &classes);
@@ -67,8 +66,8 @@ void add_eval(CommandLine& line) {
       .choice("--split", flags.split, {"train", "validation", "test"}, "one split (default: validation and test)")
       .exclusive("--data", "--split");
   add_checkpoint(command, flags.checkpoint);
-  add_json(command, flags.json);
   add_no_plugins(command);
+  add_json(command, flags.json);
 }
 
 }  // namespace tapedeck::app

@@ -14,12 +14,19 @@
 
 namespace tapedeck::app {
 
+std::unique_ptr<LoadedRun> open_with_notes(const std::string& folder, const std::string& checkpoint) {
+  auto run = open_run(folder, checkpoint);
+  for (const std::string& note : run->notes) remark(note);
+  run->note = remark;
+  return run;
+}
+
 std::unique_ptr<LoadedRun> open_one_run(const std::string& folder, const std::string& checkpoint) {
   const std::vector<std::string> folders = seed_folders(folder);
   if (folders.size() > 1)
     throw Error(ErrorKind::usage, fmt::format("{} holds {} seeds; this needs one", folder, folders.size()),
                 "name one: " + shown_path(folders[0]));
-  return open_run(folders[0], checkpoint);
+  return open_with_notes(folders[0], checkpoint);
 }
 
 Table read_rows(const std::string& input) {
@@ -42,7 +49,7 @@ struct PredictFlags {
 
 int predict(const PredictFlags& flags) {
   const auto run = open_one_run(flags.run, flags.checkpoint);
-  if (flags.input != "-") run->note = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (flags.input == "-") run->note = nullptr;  // a line at a time is no data set
   std::string lines;
   const auto keep = [&](const std::string& line) { lines += line + "\n"; };
   const auto show = [&] {
@@ -73,7 +80,7 @@ void add_predict(CommandLine& line) {
                 "file in the format of the run's data; - reads a text, or a JSON object with \"text\", from each line of stdin")
       .text("-o,--output", flags.output, "file for the predictions (default: stdout)", "FILE");
   add_checkpoint(command, flags.checkpoint);
-}
   add_no_plugins(command);
+}
 
 }  // namespace tapedeck::app

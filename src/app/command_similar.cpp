@@ -36,6 +36,7 @@ void add_similar(CommandLine& line) {
       .required("query", flags.query, "the text to compare them with")
       .number("-k,--count", flags.count, "how many to print", 1);
   add_checkpoint(command, flags.checkpoint);
+  add_no_plugins(command);
   add_json(command, flags.json);
 }
 

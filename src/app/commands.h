@@ -79,21 +79,23 @@ void add_run_flags(Command& command, RunFlags& flags);
 /// command line, for environment.json.
 RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& typed);
 
-/// A run with a single seed, or one of its seeds; Error{usage} naming the first of several.
+/// A run whose remarks, about files and later about rows, go to stderr.
+std::unique_ptr<LoadedRun> open_with_notes(const std::string& folder, const std::string& checkpoint);
+/// The same for a run with a single seed, or one of its seeds; Error{usage} naming the first of several.
 std::unique_ptr<LoadedRun> open_one_run(const std::string& folder, const std::string& checkpoint);
 /// The lines of a file or, for "-", of stdin as rows: see text_row.
 Table read_rows(const std::string& input);
 
 /// stdout, all of it, as far as it is printable; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);
+/// "error: " or "note: " and the text on stderr.
+void complain(const std::string& text);
+void remark(const std::string& text);
 /// The answer of a command, for people or for machines. Returns 0, the exit code.
 int print(bool as_json, const Json& json, const std::string& text);
 /// The end of run and resume: the final table, unless a signal came, and what failed. Returns the exit code.
 int report(const RunResult& result);
 /// A path as short as it can be said from here.
-/// "error: " or "note: " and the text on stderr.
-void complain(const std::string& text);
-void remark(const std::string& text);
 std::string shown_path(const std::string& path);
 /// "312.0 MiB at the peak (parameters 42.5, ...), resident 350 MiB" from SeedResult::memory.
 std::string memory_text(const std::map<std::string, double>& bytes);

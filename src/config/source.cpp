@@ -84,6 +84,7 @@ class Loader {
     open_files_.pop_back();
     erase(tree, "extends");
     erase(tree, "$schema");
+    erase(tree, "crc32");  // of a resolved.json that is run as it is, or edited and run
     return merge_files(base, tree);
   }
 

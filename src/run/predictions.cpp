@@ -14,6 +14,7 @@
 
 #include "src/run/data_notes.h"
 #include "src/run/run_folder.h"
+#include "src/train/checked_json.h"
 #include "src/train/evaluator.h"
 
 namespace tapedeck {
@@ -42,8 +43,8 @@ std::string run_folder_of(const std::string& seed_folder) {
               "name the folder that `tapedeck run` printed");
 }
 
-void read_labels(LoadedRun& run) {
-  const Json json = read_json_file(run.folder + "/labels.json");
+void read_labels(LoadedRun& run, const Notes& note) {
+  const Json json = read_checked_json(run.folder + "/labels.json", note);
   const auto* pairs = json.find("pairs");
   run.input.pairs = pairs && pairs->value.boolean;
   run.task = restored_task(run.config.task, json);
@@ -82,10 +83,10 @@ std::map<std::string, double> measure(LoadedRun& run, const Table& table, const 
 }  // namespace
 
 void write_vocabulary(const std::string& seed_folder, const ExperimentData& data) {
-  write_file_atomically(seed_folder + "/tokenizer.json", data.tokenizer_state.dump() + "\n");
+  write_file_atomically(seed_folder + "/tokenizer.json", with_checksum(data.tokenizer_state));
   Json json = task_state(*data.train.task);
   json.set("pairs", Json::of(data.train.pairs));
-  write_file_atomically(seed_folder + "/labels.json", json.dump() + "\n");
+  write_file_atomically(seed_folder + "/labels.json", with_checksum(std::move(json)));
 }
 
 ClassReports write_best_predictions(RunState& run, const std::string& seed_folder) {
@@ -132,14 +133,17 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
   auto run = std::make_unique<LoadedRun>();
   run->folder = fs::absolute(folder).lexically_normal().string();
   if (run->folder.ends_with('/')) run->folder.pop_back();
+  const Notes note = [&](const std::string& line) { run->notes.push_back(line); };
+  const std::string resolved = run_folder_of(run->folder) + "/resolved.json";
+  read_checked_json(resolved, note);  // damage is said before what it did to the values
   Diagnostics diagnostics;
-  LoadedExperiment loaded = load_experiment(run_folder_of(run->folder) + "/resolved.json", {}, diagnostics);
+  LoadedExperiment loaded = load_experiment(resolved, {}, diagnostics);
   bind_experiment(loaded.tree, run->config, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
   use_runtime(run->config.runtime);
   const std::string checkpoint = find_checkpoint(run->folder, which);
-  run->config.tokenizer->restore(read_json_file(run->folder + "/tokenizer.json"));
-  read_labels(*run);
+  run->config.tokenizer->restore(read_checked_json(run->folder + "/tokenizer.json", note));
+  read_labels(*run, note);
   run->input.vocabulary = run->config.tokenizer->vocabulary_size();
   run->input.max_length = run->config.tokenizer->max_length();
   run->input.outputs = run->task->outputs(run->input.vocabulary);

@@ -10,6 +10,7 @@
 #include "src/config/locations.h"
 #include "src/run/run_folder.h"
 #include "src/run/seed_runs.h"
+#include "src/train/checked_json.h"
 
 namespace tapedeck {
 namespace {
@@ -17,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 RunResult resume_one(const std::string& folder, const std::string& earlier, const RunOptions& options) {
+  const Json before = read_checked_json(folder + "/resolved.json");
   Experiment experiment = prepare(folder + "/resolved.json", options.sets);
-  const Json before = parse_json(experiment.loaded.main_text, folder + "/resolved.json");
   const std::vector<std::string> changes = forbidden_changes(before, experiment.resolved);
   if (!changes.empty())
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),

@@ -17,6 +17,7 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/config/locations.h"
+#include "src/train/checked_json.h"
 
 namespace tapedeck {
 namespace {
@@ -105,7 +106,7 @@ void write_inputs(const std::string& folder, const LoadedExperiment& loaded, con
     make_folder(folder + "/sources");
     write("sources/" + unique_name(loaded.sources[i]->name, taken), loaded.sources[i]->text);
   }
-  write("resolved.json", resolved.dump() + "\n");
+  write("resolved.json", with_checksum(resolved));
   write("origins.json", origins(loaded.tree, resolved).dump() + "\n");
   const Json facts = environment(input_files, command_line);
   write("environment.json", facts.dump() + "\n");
@@ -145,9 +146,15 @@ std::vector<std::string> stage_folders(const std::string& run_folder) {
   std::vector<std::string> folders;
   const std::string path = run_folder + "/resolved.json";
   if (!fs::exists(path)) return folders;
-  const Json resolved = read_json_file(path);
+  const Json resolved = read_checked_json(path);
   if (const Json* stages = value_at(resolved, "stages"))
-    for (const Json& stage : stages->items) folders.push_back(stage_folder(run_folder, stage.find("name")->value.string));
+    for (const Json& stage : stages->items) {
+      const Json::Member* name = stage.find("name");
+      if (!name || !name->value.is(Json::Kind::string) || name->value.string.find('/') != std::string::npos)
+        throw Error(ErrorKind::checkpoint, path + ": a stage has no name, or none that a folder can have",
+                    "restore the file from a copy");
+      folders.push_back(stage_folder(run_folder, name->value.string));
+    }
   return folders;
 }
 

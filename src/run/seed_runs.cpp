@@ -15,6 +15,7 @@
 #include "src/run/run_recorder.h"
 #include "src/run/summary.h"
 #include "src/run/warm_start.h"
+#include "src/train/checked_json.h"
 
 namespace tapedeck {
 namespace {
@@ -50,7 +51,7 @@ class SeedRuns {
 
   void go_on(const Json& before) {
     const Json& now = experiment_.resolved;
-    if (now.dump() != before.dump()) write_file_atomically(folder_ + "/resolved.json", now.dump() + "\n");
+    if (now.dump() != before.dump()) write_file_atomically(folder_ + "/resolved.json", with_checksum(now));
     const Json *was = value_at(before, "training.duration"), *is = value_at(now, "training.duration");
     if (was && is && was->string == is->string) return log_.line("resumed");
     log_.line(text("resumed, training.duration is now ", is ? is->string : ""));

@@ -11,6 +11,7 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/run/run_folder.h"
+#include "src/train/checked_json.h"
 
 namespace tapedeck {
 namespace {
@@ -114,12 +115,12 @@ void write_metrics(const std::string& seed_folder, const TrainResult& trained, u
   Json memory = Json::dict();
   for (const auto& [name, bytes] : memory_values(trained.memory)) memory.set(name, Json::of(int64_t(bytes)));
   json.set("memory", std::move(memory));
-  write_file_atomically(seed_folder + "/metrics.json", json.dump() + "\n");
+  write_file_atomically(seed_folder + "/metrics.json", with_checksum(std::move(json)));
 }
 
 SeedResult read_seed_result(const std::string& seed_folder, uint64_t seed) {
   const std::string path = seed_folder + "/metrics.json";
-  const Json json = read_json_file(path);
+  const Json json = read_checked_json(path);
   SeedResult result{.seed = seed, .folder = seed_folder};
   result.best = to_values(json, "best", path);
   result.last = to_values(json, "last", path);

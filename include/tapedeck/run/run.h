@@ -113,6 +113,7 @@ Statistics statistics(const std::vector<double>& values);
 /// A checkpoint of a run folder (or of its seed-N folder), ready to be used.
 struct LoadedRun {
   std::string folder, checkpoint;  // the seed's folder; the checkpoint's
+  std::vector<std::string> notes;  // what whoever uses it should be told: files without a checksum
   ExperimentConfig config;
   ModelInput input;
   std::shared_ptr<const Task> task;
