@@ -18,7 +18,7 @@ const char* encoders[] = {
     R"({"type": "transformer", "layers": 1, "width": 8, "heads": 4, "norm": "pre", "positions": "rotary", "activation": "silu", "dropout": 0.1})",
     R"({"type": "transformer", "layers": 1, "width": 6, "heads": 1, "norm": "post", "positions": "none", "activation": "gelu_tanh", "dropout": 0})",
     R"({"type": "transformer", "layers": 2, "width": 8, "heads": 2, "norm": "post", "dropout": 0.2, "noise": {"dropout": "locked",
-        "drop_path": 0.2, "drop_heads": 0.2, "layer_drop": 0.01, "embedding": 0.1, "hidden": 0.05}})",
+        "drop_path": 0.2, "drop_heads": 0.2, "layer_drop": 0.01, "embedding": 0.1, "neftune": 0.3, "hidden": 0.05}})",
     R"({"type": "transformer", "layers": 2, "width": 8, "heads": 2, "norm": "pre", "dropout": 0.2, "noise": {"dropout": "gaussian",
         "drop_path": 0.1, "drop_heads": 0.1, "layer_drop": 0.01, "embedding": 0.1, "hidden": 0.05}})",
 };

@@ -57,6 +57,8 @@ std::vector<Oracle> rows() {
     return moments(drop_connect(t.pass, ones(many, 2), w, 0.5, per_example, Rows::tokens) * 0.5);
   };
   const Tensor noisy = add_noise(t.pass, Tensor::full({many, 1}, 0.5, DType::f64), 0.2, Rows::tokens);
+  Trip texts(many / 10, 5);  // of 5 tokens and 2 columns: NEFTune's noise is at most alpha / sqrt(10) there
+  const Tensor tuned = neftune(texts.pass, Tensor::zeros({many / 2, 2}, DType::f64), 3);
   const double error = 5 / std::sqrt(double(many));
   int left_out = 0;
   for (int i = 0; i < 2000; ++i) left_out += layer_dropped(Trip(1, 1, Mode::train, i).pass, 0.25);
@@ -72,6 +74,8 @@ std::vector<Oracle> rows() {
       {"DropConnect, one mask: no variance inside a batch", "Wan et al. 2013, shared mask", connect(false).variance, 0, 1e-15},
       {"noise on the input of a linear model", "E (w (x + e) - y)^2 = (wx - y)^2 + w^2 s^2: w 2, x 0.5, y 0, s 0.2",
        moments(square(noisy * 2.0)).mean, 1.16, error * 2, "2.5.1"},
+      {"NEFTune: largest", "alpha / sqrt(tokens columns)", largest(tuned), 0.948683, 1e-3},
+      {"NEFTune: variance", "alpha^2 / (3 tokens columns)", moments(tuned).variance, 0.3, error},
       {"LayerDrop: share of passes", "p = 0.25", left_out / 2000.0, 0.25, 0.05},
   };
 }
@@ -112,6 +116,7 @@ TEST_CASE("the same key gives the same draws, another pass gives others, evaluat
       [](const Pass& p, const Tensor& x, const Tensor&) { return drop_path(p, x, 0.5); },
       [](const Pass& p, const Tensor& x, const Tensor&) { return drop_heads(p, x, 0.5, 3); },
       [](const Pass& p, const Tensor& x, const Tensor&) { return add_noise(p, x, 0.5, Rows::tokens); },
+      [](const Pass& p, const Tensor& x, const Tensor&) { return neftune(p, x, 5); },
       [](const Pass& p, const Tensor& x, const Tensor& w) { return drop_connect(p, x, w, 0.5, true, Rows::tokens); },
       [](const Pass& p, const Tensor& x, const Tensor& w) { return drop_connect(p, x, w, 0.5, false, Rows::tokens); },
   };

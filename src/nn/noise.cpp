@@ -1,6 +1,7 @@
 // Masks and noise. A mask is standard dropout of a tensor of ones with fewer elements than what it is spread over.
 #include <tapedeck/nn/noise.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <tapedeck/base/random.h>
@@ -63,6 +64,22 @@ Tensor add_noise(const Pass& pass, const Tensor& x, double deviation, Rows rows)
   return x + Tensor::normal(x.shape(), spec.key, 0, deviation, x.dtype(), spec.first);
 }
 
+Tensor neftune(const Pass& pass, const Tensor& x, double alpha) {
+  if (alpha == 0 || !pass.training()) return x;
+  const int64_t cols = x.shape().cols();
+  const DropoutSpec spec = draws(pass, "neftune", Rows::tokens, cols);
+  const Tensor u = Tensor::uniform(x.shape(), spec.key, -1, 1, x.dtype(), spec.first);
+  const auto begin = pass.batch().offsets.data<int32_t>();
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    for (size_t b = 0; b + 1 < begin.size(); ++b) {
+      const double size = alpha / std::sqrt(std::max(1.0, double(begin[b + 1] - begin[b]) * double(cols)));
+      for (int64_t i = begin[b] * cols; i < begin[b + 1] * cols; ++i) u.raw<T>()[i] = T(double(u.raw<T>()[i]) * size);
+    }
+  });
+  return x + u;
+}
+
 Tensor drop_connect(const Pass& pass, const Tensor& x, const Tensor& weight, double p, bool per_example, Rows rows) {
   if (p == 0 || !pass.training()) return matmul(x, weight, false, true);
   const DropoutSpec spec = draws(pass, "weights", rows, weight.size());
@@ -101,6 +118,10 @@ void NoiseOptions::describe(Fields& f) {
     "deviation s of Gaussian noise on embeddings, x + N(0, s^2); to second order a penalty s^2/2 on the curvature. Measure it "
     "against the "
     "deviation of the embeddings: 1 to 10 % of it")
+      .at_least(0);
+  f("neftune", neftune,
+    "NEFTune (Jain et al. 2024): alpha of uniform noise on embeddings, in +-alpha / sqrt(tokens of the sequence times width); "
+    "published: 5 to 15, for models of 7e9 weights")
       .at_least(0);
   f("hidden", hidden, "deviation of Gaussian noise on what every layer hands on (pre: after the next layer's norm)").at_least(0);
 }

@@ -79,7 +79,7 @@ class Transformer final : public Encoder {
   Tensor embed(Pass& pass) const {
     const Tensor x = embedding_(pass);
     Scope here(embedding_scope_);
-    const Tensor noisy = add_noise(pass, x, spec_.noise.embedding, Rows::tokens);
+    const Tensor noisy = neftune(pass, add_noise(pass, x, spec_.noise.embedding, Rows::tokens), spec_.noise.neftune);
     if (spec_.noise.dropout == DropoutKind::standard) return noisy;  // the layer has drawn it
     return drop(pass, noisy, spec_.dropout, Rows::tokens, spec_.noise.dropout);
   }

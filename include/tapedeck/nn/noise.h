@@ -23,6 +23,8 @@ Tensor drop_heads(const Pass& pass, const Tensor& x /*[T, heads * size]*/, doubl
 bool layer_dropped(const Pass& pass, double p);
 /// x + deviation N(0, 1).
 Tensor add_noise(const Pass& pass, const Tensor& x /*[rows,c]*/, double deviation, Rows rows);
+/// x + alpha u / sqrt(tokens c) inside each sequence, u uniform in [-1, 1] (NEFTune, Jain et al. 2024).
+Tensor neftune(const Pass& pass, const Tensor& x /*[T,c]*/, double alpha);
 /// x (M * W)^T, M keeping each weight with probability 1 - p and scaled by 1 / (1 - p): one M for the step, or one per example
 /// (Wan et al. 2013; memory rows * |W|). Outside training x W^T, the mean; the published inference samples a Gaussian around it.
 Tensor drop_connect(const Pass& pass, const Tensor& x /*[rows,in]*/, const Tensor& weight /*[out,in]*/, double p,
@@ -31,7 +33,7 @@ Tensor drop_connect(const Pass& pass, const Tensor& x /*[rows,in]*/, const Tenso
 /// "noise" of an encoder.
 struct NoiseOptions : Part {
   DropoutKind dropout = DropoutKind::standard;
-  double drop_path = 0, drop_heads = 0, layer_drop = 0, embedding = 0, hidden = 0;
+  double drop_path = 0, drop_heads = 0, layer_drop = 0, embedding = 0, neftune = 0, hidden = 0;
   void describe(Fields& f) override;
   /// Whether a residual branch needs more than the fused dropout.
   bool on_branches() const { return dropout != DropoutKind::standard || drop_path > 0; }
