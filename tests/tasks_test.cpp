@@ -13,6 +13,7 @@
 #include "support/process.h"
 #include "support/sources.h"
 #include "support/tasks.h"
+#include "support/tiny_run.h"
 
 using namespace tapedeck;
 using namespace tapedeck::testing;
@@ -225,6 +226,8 @@ TEST_CASE("a loss of chains needs the transitions of its head, and other losses 
     CHECK_THROWS_WITH_AS(loss->of(plain, batch), doctest::Contains("one tag after another"), Error);
     CHECK_THROWS_AS(loss->of(name == std::string("crf") ? memm : crf, batch), Error);
     CHECK(loss->of(name == std::string("crf") ? crf : memm, batch).item() == doctest::Approx(std::log(2.0)));
+    const auto by_text = configured<Loss>(name, R"({"mean": "sequences"})");
+    CHECK(by_text->of(name == std::string("crf") ? crf : memm, batch).item() == doctest::Approx(2 * std::log(2.0)));
   }
   CHECK_THROWS_WITH_AS(Choice<Loss>("cross_entropy")->of(crf, batch), doctest::Contains("does not train"), Error);
 }

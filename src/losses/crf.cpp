@@ -164,6 +164,11 @@ namespace {
 
 /// Trains whole tag sequences: the model gives the scores of each word and of one tag after another.
 struct ChainLoss : Loss {
+  PerUnit per = PerUnit::token;
+  void describe(Fields& f) override {
+    f.names("mean", per, {{"words", PerUnit::token}, {"sequences", PerUnit::sequence}},
+            "words: over the words of all texts; sequences: the mean over texts of each text's whole loss (pytorch-crf's mean)");
+  }
   /// Mean over the words of this batch.
   virtual Tensor chain(const Tensor& emissions, const Transitions& transitions, const Batch& batch) const = 0;
   virtual int64_t edges() const = 0;  // rows of transitions beyond those between tags
@@ -173,8 +178,9 @@ struct ChainLoss : Loss {
       throw Error(ErrorKind::config, "the loss needs a tag for every word, but the data have none", "use the task \"tagging\"");
     const auto words = batch.token_labels.data<int32_t>();
     const auto tagged = double(std::count_if(words.begin(), words.end(), [](int32_t tag) { return tag >= 0; }));
-    return chain(out.logits, transitions_of(out), batch) *
-           (tagged / (batch.total_weight > 0 ? batch.total_weight : std::max(1.0, tagged)));
+    const auto texts = double(batch.total_sequences > 0 ? batch.total_sequences : batch.word_offsets.size() - 1);
+    const double counted = batch.total_weight > 0 ? batch.total_weight : tagged;
+    return chain(out.logits, transitions_of(out), batch) * (tagged / std::max(1.0, per == PerUnit::sequence ? texts : counted));
   }
   /// Without transitions, which is as good as with those that are all 0.
   Tensor operator()(const Tensor& logits, const Batch& batch) const override {
@@ -213,17 +219,20 @@ TAPEDECK_PART(
     Loss, CrfLoss, "crf",
     "log sum_y e^score(y) - score(tags) of whole tag sequences, by words; decodes by Viterbi (Lafferty et al. 2001).",
     {.equation = "L = (1/n) sum_s log sum_y e^{S(y)} - S(y_s), S(y) = start(y_1) + sum_t e_t(y_t) + sum_t T(y_{t-1}, y_t) + "
-                 "end(y_last), n words",
+                 "end(y_last), n words, or texts",
      .source =
          "Lafferty, McCallum and Pereira, Conditional Random Fields, ICML 2001; as a layer: Lample et al. 2016, arXiv 1603.01360",
      .cost = "1F + 1B; for every word C^2 exponentials, one step of all sequences after another",
      .pitfalls =
          "Transitions learn slowly next to a fine-tuned encoder: give them a larger learning rate (kexue.fm/archives/7196).\n"
-         "The mean is over words, as with softmax; code that divides by sentences needs a smaller learning rate."});
+         "Differs from kmkurn/pytorch-crf, which sums by default and whose mean is over texts: mean \"sequences\", with a "
+         "smaller "
+         "learning rate."});
 
 struct MemmLoss final : ChainLoss {
   Joined joined = Joined::sum;
   void describe(Fields& f) override {
+    ChainLoss::describe(f);
     f.names("joined", joined, {{"sum", Joined::sum}, {"mean", Joined::mean}},
             "emission and transition: sum, e + T; mean, (e + T) / 2 after the first tag (bert4keras)");
   }
