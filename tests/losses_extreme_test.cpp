@@ -127,7 +127,7 @@ void add_logits(Extremes& table) {
   row("a masked class", {1, -inf, 2}, {0});
   row("all but the label masked", {-inf, 3, -inf}, {1});
   row("the label masked", {1, -inf, 2}, {1}, Promise::unbounded).but_finite = {"generalised_cross_entropy", "self_adjusting_dice",
-                                                                               "entropy"};
+                                                                               "dice_of_classes", "entropy"};
   row("everything masked", {-inf, -inf, -inf}, {1}, Promise::zero);
   row("one of two rows masked", {1, 2, 3, -inf, -inf, -inf}, {2, 0});
   row("an unlabelled row of nonsense", {1, 2, 3, nan, inf, -inf}, {2, -1}).skip = {"entropy"};

@@ -46,8 +46,10 @@ class Answers {
   }
   /// The weighted mean; a row whose label is impossible costs `impossible`.
   Tensor mean(const Tensor& each /*[rows]*/, double impossible) const {
-    const Tensor possible = above_minus_infinity(pick(log_p.detach(), label));
-    const Tensor counted = only(mask_of({rows_}, [&](int64_t i) { return active(i); }), only(possible, each, impossible));
+    return mean(only(above_minus_infinity(pick(log_p.detach(), label)), each, impossible));
+  }
+  Tensor mean(const Tensor& each /*[rows]*/) const {
+    const Tensor counted = only(mask_of({rows_}, [&](int64_t i) { return active(i); }), each);
     return share(counted * constant({rows_}, each.dtype(), [&](int64_t i) { return weight_[size_t(i)]; }), total_);
   }
 
@@ -118,6 +120,17 @@ Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double al
   const Answers a("self_adjusting_dice", logits, labels, average);
   const Tensor overlap = exp(a.log_rest() * alpha + a.log_label());
   return a.mean(1.0 - (overlap * 2.0 + smooth) / (overlap + (1 + smooth)), 1 - smooth / (1 + smooth));
+}
+
+Tensor dice_of_classes(const Tensor& logits, const Tensor& labels, double alpha, double smooth, const RowWeights& average) {
+  const Answers a("dice_of_classes", logits, labels, average);
+  const Tensor overlap = exp(a.log_rest() * alpha + a.log_label());
+  const Tensor own = 1.0 - (overlap * 2.0 + smooth) / (square(overlap) + (1 + smooth));
+  const Tensor wrong = a.cells([&](int64_t i, int64_t c) { return !a.is_label(i, c); });
+  const Tensor p = only(wrong, exp(only(above_minus_infinity(a.log_p), a.log_p, absent(a.log_p.dtype()))));
+  const Tensor rest = 1.0 - p, some = mask_where(rest, [](auto v) { return v > 0; });
+  const Tensor faded = square(only(some, exp(log(only(some, rest, 1)) * alpha) * p));
+  return a.mean(own, 1 - smooth / (1 + smooth)) + a.mean(sum(faded / (faded + smooth), 1));
 }
 
 namespace {
@@ -224,21 +237,30 @@ TAPEDECK_PART(Loss, HingeLoss, "hinge", "1/c sum_{k != y} max(0, margin - x_y + 
 
 struct DiceLoss final : ClassLoss {
   double alpha = 1, smooth = 1;
+  bool of_classes = false;
   void options(Fields& f) override {
     f("alpha", alpha, "how much easy examples fade").at_least(0);
     f("smooth", smooth, "added above and below the fraction").above(0);
+    f.names("form", of_classes, {{"label", false}, {"classes", true}},
+            "label: the own class's dice (eq. 10); classes: the sum over classes of each against the rest, squares below the "
+            "fraction (the authors' code with square_denominator)");
   }
   Tensor value(const Tensor& x, const Tensor& y, const RowWeights& a) const override {
-    return self_adjusting_dice(x, y, alpha, smooth, a);
+    return of_classes ? dice_of_classes(x, y, alpha, smooth, a) : self_adjusting_dice(x, y, alpha, smooth, a);
   }
 };
-TAPEDECK_PART(Loss, DiceLoss, "dice",
-              "1 - (2 s p_y + smooth) / (s p_y + 1 + smooth), s = (1 - p_y)^alpha: self-adjusting dice (Li et al. 2020, eq. 10).",
-              {.equation = "L = (1/n) sum_i w_y [1 - (2 s p_y + smooth) / (s p_y + 1 + smooth)], s = (1 - p_y)^alpha",
-               .source = "Li et al., Dice Loss for Data-imbalanced NLP Tasks, ACL 2020, arXiv 1911.02855, eq. 10",
-               .cost = "1F + 1B",
-               .pitfalls = "The gradient vanishes both where p_y is near 0 and near 1: start from a model that knows something, "
-                           "or add cross-entropy."});
+TAPEDECK_PART(
+    Loss, DiceLoss, "dice",
+    "1 - (2 s p_y + smooth) / (s p_y + 1 + smooth), s = (1 - p_y)^alpha: self-adjusting dice (Li et al. 2020, eq. 10).",
+    {.equation = "L = (1/n) sum_i w_y [1 - (2 s p_y + smooth) / (s p_y + 1 + smooth)], s = (1 - p_y)^alpha\n"
+                 "classes: (1/n) sum_i w_y sum_c 1 - (2 f_c t_c + smooth) / (f_c^2 + t_c + smooth), f_c = (1 - p_c)^alpha "
+                 "p_c, t the label",
+     .source = "Li et al., Dice Loss for Data-imbalanced NLP Tasks, ACL 2020, arXiv 1911.02855, eq. 10",
+     .cost = "1F + 1B",
+     .pitfalls = "The gradient vanishes both where p_y is near 0 and near 1: start from a model that knows something, "
+                 "or add cross-entropy.\n"
+                 "Differs from ShannonAI/dice_loss_for_NLP: form \"classes\" with its smooth and alpha; without "
+                 "square_denominator that code sums the fraction's denominator over the batch."});
 
 }  // namespace
 }  // namespace tapedeck

@@ -588,6 +588,17 @@ classification("symmetric_cross_entropy", {"alpha": 0.1, "beta": 1.0, "log_zero"
                lambda x, y: 0.1 * F.cross_entropy(x[None], torch.tensor([y])) - (x.softmax(0) * F.one_hot(torch.tensor(y), 4).clamp(min=1e-4).log()).sum())
 
 
+def dice_code(x, y, alpha, smooth):
+    """ShannonAI/dice_loss_for_NLP, DiceLoss with square_denominator: every class by itself, then their sum."""
+    p = x.softmax(0)
+    f, t = (1 - p) ** alpha * p, F.one_hot(torch.tensor(y), len(x))
+    return (1 - (2 * f * t + smooth) / (f.square() + t.square() + smooth)).sum()
+
+
+for alpha, smooth in ((0.7, 0.5), (0.0, 1e-4)):
+    classification("dice_of_classes", {"alpha": alpha, "smooth": smooth}, lambda x, y: dice_code(x, y, alpha, smooth))
+
+
 def effective_numbers(counts, beta):
     """richardaecn/class-balanced-loss, cifar_main.py: 1 over the effective number of examples, scaled to a sum of the classes."""
     w = [(1 - beta) / (1 - beta ** n) for n in counts]

@@ -123,6 +123,8 @@ inline const std::vector<LossCall>& loss_calls() {
       {"hinge", logits, [](Args a) { return hinge(a["logits"], a["labels"], a("margin", 1), int(a("power", 1)), a.average()); }},
       {"self_adjusting_dice", logits,
        [](Args a) { return self_adjusting_dice(a["logits"], a["labels"], a("alpha", 1), a("smooth", 1), a.average()); }},
+      {"dice_of_classes", logits,
+       [](Args a) { return dice_of_classes(a["logits"], a["labels"], a("alpha", 1), a("smooth", 1), a.average()); }},
       {"entropy", logits, [](Args a) { return entropy(a["logits"], a["counts"]); }},
       {"soft_cross_entropy", cells, [](Args a) { return soft_cross_entropy(a.cells(), a["q"]); }},
       {"kl_divergence", two_logits, [](Args a) { return kl_divergence(a["a"], a["b"], a.reduction_kind(), a.marks("mask")); }},

@@ -37,6 +37,10 @@ Tensor hinge(const Tensor& logits, const Tensor& labels, double margin = 1, int 
 /// 1 - (2 s p_y + smooth) / (s p_y + 1 + smooth), s = (1 - p_y)^alpha: self-adjusting dice (Li et al. 2020, eq. 10).
 Tensor self_adjusting_dice(const Tensor& logits, const Tensor& labels, double alpha = 1, double smooth = 1,
                            const RowWeights& average = {});
+/// sum_c 1 - (2 f_c t_c + smooth) / (f_c^2 + t_c + smooth), f_c = (1 - p_c)^alpha p_c, t the label: each class against the rest
+/// (Li et al. 2020, as their code with square_denominator).
+Tensor dice_of_classes(const Tensor& logits, const Tensor& labels, double alpha = 1, double smooth = 1,
+                       const RowWeights& average = {});
 
 /// Cross-entropy with a weight for every class of q instead of one for the row: -(1/n) sum_i sum_c w_c q_c log p_c, n = sum_i
 /// w_y, which is PyTorch's cross_entropy(weight, label_smoothing). labels: i32 [rows], negative: none; one weight per class
