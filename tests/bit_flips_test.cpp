@@ -12,6 +12,7 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "kernels/parallel.h"
+#include "src/train/checked_json.h"
 #include "support/run_contents.h"
 #include "support/run_files.h"
 
@@ -175,6 +176,28 @@ TEST_CASE("a bit that turns in a run folder is found, or changes nothing") {
   }
   MESSAGE(all.flips, " bits turned, ", all.detected, " found, ", all.same, " without effect");
   CHECK(all.detected > 500);
+}
+
+TEST_CASE("any JSON may have a checksum, and comes back as it was") {
+  const TempFolder folder;
+  for (const char* content : {"{}", "[1, 2]", "\"text\"", "3", "null", R"({"a": {"crc32": "x"}})", R"({"content": [1]})",
+                              R"({"content": {"content": 1}, "b": "\"crc32\": \"12345678\""})"}) {
+    CAPTURE(content);
+    const Json json = parse_json(content, "test");
+    write_raw(folder / "x.json", with_checksum(json));
+    CHECK(read_checked_json(folder / "x.json").dump() == json.dump());
+    std::string damaged = with_checksum(json);
+    for (size_t bit = 0; bit < 8 * damaged.size(); ++bit) {
+      damaged[bit / 8] = char(damaged[bit / 8] ^ (1 << bit % 8));
+      write_raw(folder / "x.json", damaged);
+      int notes = 0;
+      try {
+        const Json read = read_checked_json(folder / "x.json", [&](const std::string&) { ++notes; });
+        CHECK(notes == 1);  // the bit was one of the name of the checksum
+      } catch (const Error& e) { CHECK(e.kind() == ErrorKind::checkpoint); }
+      damaged[bit / 8] = char(damaged[bit / 8] ^ (1 << bit % 8));
+    }
+  }
 }
 
 TEST_CASE("run folders without checksums are read, and it is said") {

@@ -154,7 +154,8 @@ TEST_CASE("an experiment trains with the parts of a plugin, and its run knows th
   CHECK(Parsed::parse(read_raw(shop.folder / (run + "metrics.json")))["best"]["mean_recall"] == 1.0);
   const Parsed environment = Parsed::parse(read_raw(shop.folder / (run + "environment.json")));
   CHECK(has(environment["input_files"].dump(), "mine.so"));
-  CHECK(shop.run({"eval", run}).exit_code == 0);
+  const Finished evaluated = shop.run({"eval", run});
+  CHECK_MESSAGE(evaluated.exit_code == 0, evaluated.err);
   const std::string train = shop.folder / "train.txt";
   write_raw(train, read_raw(train) + "no label here\n");
   const Finished broken = shop.run({"run", "mine.json"});

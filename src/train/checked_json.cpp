@@ -12,6 +12,7 @@ namespace tapedeck {
 namespace {
 
 constexpr const char* restore = "restore the file from a copy";
+constexpr const char* wrapper = "content";  // holds what is no object and so cannot hold the checksum itself
 constexpr std::string_view mark = "\"crc32\": \"";
 
 /// What must follow the bytes it is the checksum of.
@@ -24,6 +25,11 @@ std::string ending(std::string_view bytes) {
 }  // namespace
 
 std::string with_checksum(Json json) {
+  if (!json.is(Json::Kind::object) || json.find(wrapper)) {
+    Json whole = Json::dict();
+    whole.set(wrapper, std::move(json));
+    json = std::move(whole);
+  }
   std::erase_if(json.members, [](const Json::Member& member) { return member.key == "crc32"; });
   json.set("crc32", Json::of("00000000"));
   std::string content = json.dump() + "\n";
@@ -50,7 +56,8 @@ Json read_checked_json(const std::string& path, const Notes& note) {
   try {
     json = parse_json(content, path);
   } catch (const Error& e) { throw Error(ErrorKind::checkpoint, e.message(), restore); }
-  std::erase_if(json.members, [](const Json::Member& member) { return member.key == "crc32"; });
+  const bool checked = std::erase_if(json.members, [](const Json::Member& member) { return member.key == "crc32"; }) > 0;
+  if (checked && json.members.size() == 1 && json.members[0].key == wrapper) return Json(std::move(json.members[0].value));
   return json;
 }
 

@@ -11,7 +11,7 @@ namespace tapedeck {
 /// Told about what is not wrong but worth knowing.
 using Notes = std::function<void(const std::string&)>;
 
-/// The text of the file: the object with "crc32" at its end.
+/// The text of the file: the object with "crc32" at its end. What is no object becomes the member "content" of one.
 std::string with_checksum(Json json);
 /// Error{checkpoint} naming the file when content and checksum differ. Files of earlier versions have none: a note says so.
 void verify_checksum(std::string_view content, const std::string& path, const Notes& note = {});
