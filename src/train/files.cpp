@@ -92,6 +92,18 @@ void File::read(std::span<std::byte> bytes) {
   }
 }
 
+void File::read_at(int64_t at, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t n = retried([&] { return ::pread(handle_, bytes.data(), bytes.size(), at); });
+    if (n < 0) fail("cannot be read");
+    if (n == 0)
+      throw Error(ErrorKind::data, text(path_, ": ends ", bytes.size(), " bytes too early"),
+                  "the file changed while it was read");
+    bytes = bytes.subspan(size_t(n));
+    at += n;
+  }
+}
+
 void File::sync() {
   if (retried([&] { return ::fsync(handle_); }) < 0) fail("cannot be synced to disk");
 }

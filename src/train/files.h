@@ -25,6 +25,8 @@ class File {
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
   /// Fills `bytes` from the current position; Error{data} when the file ends before.
   void read(std::span<std::byte> bytes);
+  /// The same from byte `at` of the file; leaves the position alone.
+  void read_at(int64_t at, std::span<std::byte> bytes) const;
   void sync();
   /// Closes and reports what close() says (a full disk on some file systems).
   void close();

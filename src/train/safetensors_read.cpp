@@ -1,15 +1,12 @@
 // A .safetensors file to tensors. The file is hostile until proven otherwise: the header is parsed by a machine that knows
 // only this format, and every size is checked before memory is taken. Next: checkpoint_folder.cpp.
+#include "src/train/safetensors.h"
+
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 
 #include <tapedeck/base/error.h>
-#include <tapedeck/train/checkpoint.h>
-
-#include "src/train/files.h"
 
 namespace tapedeck {
 namespace {
@@ -17,11 +14,19 @@ namespace {
 constexpr int64_t header_limit = int64_t{16} << 20;
 constexpr size_t tensor_limit = 100'000, name_limit = 256;
 
-struct Entry {
-  std::string name;
-  std::optional<DType> dtype;
-  Shape shape;
-  std::array<int64_t, 2> range{};
+/// Names of types in a header, and the bytes of an element.
+constexpr std::pair<std::string_view, int64_t> stored_types[] = {
+    {"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},    {"I8", 1},
+    {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+constexpr std::pair<std::string_view, DType> own_types[] = {
+    {"F32", DType::f32}, {"F64", DType::f64}, {"I32", DType::i32}, {"U8", DType::u8}};
+
+template <class Table>
+auto find_type(const Table& table, std::string_view name) {
+  return std::find_if(std::begin(table), std::end(table), [&](auto& row) { return row.first == name; });
+}
+
+struct Entry : StoredTensor {
   bool has_shape = false, has_range = false;
 };
 
@@ -62,11 +67,9 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
       return enter(State::metadata);
     }
     if (state_ != State::dtype) return unexpected("a string");
-    constexpr std::pair<std::string_view, DType> known[] = {
-        {"F32", DType::f32}, {"F64", DType::f64}, {"I32", DType::i32}, {"U8", DType::u8}};
-    for (auto [name, dtype] : known)
-      if (name == value) entries.back().dtype = dtype;
-    if (!entries.back().dtype) return stop(text(tensor(), ": dtype ", value.substr(0, 20), " is not one of F32, F64, I32, U8"));
+    if (find_type(stored_types, value) == std::end(stored_types))
+      return stop(text(tensor(), ": there is no dtype ", value.substr(0, 20)));
+    entries.back().type = value;
     return enter(State::entry);
   }
   bool start_array(size_t) override {
@@ -144,13 +147,13 @@ class Header : public nlohmann::json_sax<nlohmann::json> {
   }
   bool entry_key(const std::string& key) {
     Entry& e = entries.back();
-    if (key == "dtype" && !e.dtype) return enter(State::dtype);
+    if (key == "dtype" && e.type.empty()) return enter(State::dtype);
     if (key == "shape" && !std::exchange(e.has_shape, true)) return enter(State::shape_value);
     if (key == "data_offsets" && !std::exchange(e.has_range, true)) return enter(State::range_value);
     return stop(text(tensor(), ": \"", key.substr(0, 40), "\" is unknown or appears twice"));
   }
   bool complete(const Entry& e) {
-    return e.dtype && e.has_shape && e.has_range ? true : stop(text(tensor(), ": needs dtype, shape and data_offsets"));
+    return !e.type.empty() && e.has_shape && e.has_range ? true : stop(text(tensor(), ": needs dtype, shape and data_offsets"));
   }
 
   State state_ = State::start;
@@ -173,7 +176,7 @@ Header parse_header(const std::string& path, const std::string& text_of_header) 
 
 /// Bytes of the tensor, or -1 when the product leaves 64 bits.
 int64_t bytes_of(const Entry& e) {
-  int64_t bytes = int64_t(size_of(*e.dtype));
+  int64_t bytes = find_type(stored_types, e.type)->second;
   for (int i = 0; i < e.shape.rank(); ++i)
     if (__builtin_mul_overflow(bytes, e.shape[i], &bytes)) return -1;
   return bytes;
@@ -199,8 +202,7 @@ void check_cover(const std::string& path, std::vector<Entry>& entries, int64_t d
 
 }  // namespace
 
-SafeTensors read_safetensors(const std::string& path) {
-  File file = File::open(path);
+StoredTensors read_header(File& file, const std::string& path) {
   const int64_t size = file.size();
   uint64_t length = 0;
   if (size < 8) reject(path, text("has ", size, " bytes; a header needs at least 8"));
@@ -213,10 +215,19 @@ SafeTensors read_safetensors(const std::string& path) {
   file.read(std::as_writable_bytes(std::span(header_text)));
   Header header = parse_header(path, header_text);
   check_cover(path, header.entries, size - 8 - int64_t(length));
+  return {{header.entries.begin(), header.entries.end()}, std::move(header.metadata), 8 + int64_t(length)};
+}
+
+SafeTensors read_safetensors(const std::string& path) {
+  File file = File::open(path);
+  StoredTensors stored = read_header(file, path);
+  for (const StoredTensor& e : stored.tensors)
+    if (find_type(own_types, e.type) == std::end(own_types))
+      reject(path, text("tensor ", e.name, ": dtype ", e.type, " is not one of F32, F64, I32, U8"));
   SafeTensors out;
-  out.metadata = std::move(header.metadata);
-  for (Entry& e : header.entries) {
-    const Tensor tensor = Tensor::empty(e.shape, *e.dtype);
+  out.metadata = std::move(stored.metadata);
+  for (StoredTensor& e : stored.tensors) {
+    const Tensor tensor = Tensor::empty(e.shape, find_type(own_types, e.type)->second);
     file.read({reinterpret_cast<std::byte*>(tensor.raw<uint8_t>()), size_t(e.range[1] - e.range[0])});
     out.tensors.emplace_back(std::move(e.name), tensor);
   }
