@@ -9,12 +9,12 @@ namespace {
 struct LanguageModel final : Model {
   std::unique_ptr<Encoder> encoder;
   ScopeId scope = 0;
-  Param table, bias;  // [vocabulary, width], [vocabulary]
+  Param table, bias;  // [vocabulary, width], [vocabulary]; no bias where the encoder brings none
 
   Output forward(Pass& pass) const override {
     const Tensor hidden = pass.site("hidden", encoder->forward(pass));
     Scope here(scope);
-    return {linear(hidden, pass(table), pass(bias)), {}, hidden};
+    return {linear(hidden, pass(table), bias ? pass(bias) : Tensor{}), {}, hidden};
   }
   Rows logit_rows() const override { return Rows::tokens; }
   std::vector<std::string> sites() const override {
@@ -49,7 +49,7 @@ struct LanguageModelSpec final : ModelSpec {
     const Shape shape{input.outputs, model->encoder->width()};
     model->scope = head.scope();
     model->table = tied ? model->encoder->word_table() : head.make("weight", shape, weight_init(Initializer::xavier, shape));
-    model->bias = head.make("bias", {input.outputs}, Init::zeros());
+    if (model->encoder->logit_bias()) model->bias = head.make("bias", {input.outputs}, Init::zeros());
     if (!model->table)
       throw Error(ErrorKind::config, "language_model: the encoder has no word table to share", "set tied to false");
     return model;

@@ -7,9 +7,24 @@ namespace {
 const std::vector<std::pair<std::string, Activation>> activations = {
     {"tanh", Activation::tanh}, {"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}};
 
+/// "from": the head starts as that part of the folder that the encoder comes from.
+struct HeadStart {
+  std::optional<std::string> part;
+  void describe(Fields& f, std::vector<std::string> parts) {
+    f("from", part, "part of the pretrained encoder's folder that the head starts as (default: random)").one_of(std::move(parts));
+  }
+  void ask(const Params& params) const {
+    if (part) params.borrow(*part);
+  }
+};
+
 struct LinearHeadSpec final : HeadSpec {
   double dropout = 0.1;
-  void describe(Fields& f) override { f("dropout", dropout, "drop probability of the pooled vector").at_least(0).below(1); }
+  HeadStart from;
+  void describe(Fields& f) override {
+    f("dropout", dropout, "drop probability of the pooled vector").at_least(0).below(1);
+    from.describe(f, {"classifier"});
+  }
 
   struct LinearHead final : Head {
     LinearHead(Params params, double dropout, int64_t width, int64_t outputs)
@@ -23,6 +38,7 @@ struct LinearHeadSpec final : HeadSpec {
     Linear linear;
   };
   std::unique_ptr<Head> build(Params params, int64_t width, int64_t outputs) const override {
+    from.ask(params);
     return std::make_unique<LinearHead>(params, dropout, width, outputs);
   }
 };
@@ -33,10 +49,12 @@ struct MlpHeadSpec final : HeadSpec {
   Activation activation = Activation::tanh;
   double dropout = 0;
   bool training_only = false;
+  HeadStart from;
   void describe(Fields& f) override {
     f("hidden", hidden, "hidden size (default: the encoder's width)").at_least(1);
     f.names("activation", activation, activations, "between the two layers");
     f("dropout", dropout, "drop probability before the last layer").at_least(0).below(1);
+    from.describe(f, {"pooler", "classifier"});
     f.names("active", training_only, {{"always", false}, {"training", true}},
             "training: skip the hidden layer when evaluating (hidden must equal the width)");
   }
@@ -62,6 +80,7 @@ struct MlpHeadSpec final : HeadSpec {
     if (training_only && hidden.value_or(width) != width)
       throw Error(ErrorKind::config, text("head mlp: active \"training\" needs hidden equal to the encoder's width ", width),
                   "leave hidden out");
+    from.ask(params);
     return std::make_unique<MlpHead>(params, *this, width, outputs);
   }
 };
@@ -106,9 +125,11 @@ TAPEDECK_PART(HeadSpec, ProjectionHeadSpec, "projection",
 struct DenseHeadSpec final : HeadSpec {
   std::optional<int64_t> out;
   Activation activation = Activation::tanh;
+  HeadStart from;
   void describe(Fields& f) override {
     f("out", out, "size of the result (default: the encoder's width)").at_least(1);
     f.names("activation", activation, activations, "after the layer");
+    from.describe(f, {"pooler"});
   }
 
   struct DenseHead final : Head {
@@ -121,6 +142,7 @@ struct DenseHeadSpec final : HeadSpec {
     if (outputs && size != outputs)
       throw Error(ErrorKind::config, text("head dense gives ", size, " values, but the objective reads ", outputs, " logits"),
                   "remove the option out");
+    from.ask(params);
     return std::make_unique<DenseHead>(params, activation, width, size);
   }
 };

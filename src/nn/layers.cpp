@@ -47,7 +47,7 @@ Embedding::Embedding(Params params, const EmbeddingOptions& options) : scope_(pa
   const Init init = Init::normal(0.02);
   word_ = params.make("word", {options.vocabulary, options.width}, init);
   if (options.positions) position_ = params.make("position", {options.max_length, options.width}, init);
-  if (options.segments) segment_ = params.make("segment", {2, options.width}, init);
+  if (options.segments) segment_ = params.make("segment", {options.segment_rows, options.width}, init);
   if (!options.norm) return;
   const Params norm = params / "layer_norm";
   norm_scope_ = norm.scope();
@@ -62,7 +62,7 @@ Tensor Embedding::operator()(Pass& pass) const {
                segment = segment_ ? pass(segment_) : Tensor{};
   const Tensor positions = position_ ? b.positions : Tensor{};
   Tensor segments;
-  if (segment_) segments = b.segments ? b.segments : Tensor::zeros({b.token_count()}, DType::i32);
+  if (segment_) segments = b.segments && options_.segment_rows > 1 ? b.segments : Tensor::zeros({b.token_count()}, DType::i32);
   Tensor x;
   if (options_.norm && !pass.watches("embedding")) {  // the site splits the fused op only while somebody watches it
     x = embedding_norm(word, b.tokens, position, positions, segment, segments, pass(gain_), pass(bias_), options_.epsilon);

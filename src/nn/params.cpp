@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include <tapedeck/base/error.h>
@@ -50,20 +51,28 @@ std::vector<int32_t> matches(const std::vector<std::string>& globs, const std::v
   return hits;
 }
 
-void fill(const Parameter& p, Key key) {
-  Tensor start;
+/// Elements [first, first + n) of a start, which depend on their own number only.
+Tensor start_of(const Parameter& p, Key key, int64_t first, int64_t n) {
+  const DType dtype = p.value.dtype();
   switch (p.init.kind) {
     case Init::Kind::constant:
-      start = Tensor::full(p.shape, p.init.scale, p.value.dtype());
       break;
     case Init::Kind::uniform:
-      start = Tensor::uniform(p.shape, key, -p.init.scale, p.init.scale, p.value.dtype());
-      break;
+      return Tensor::uniform({n}, key, -p.init.scale, p.init.scale, dtype, uint64_t(first));
     case Init::Kind::normal:
-      start = Tensor::normal(p.shape, key, 0, p.init.scale, p.value.dtype());
-      break;
+      return Tensor::normal({n}, key, 0, p.init.scale, dtype, uint64_t(first));
   }
-  p.value.copy_from(start);
+  return Tensor::full({n}, p.init.scale, dtype);
+}
+
+/// In pieces, so that a large table takes no memory beside itself.
+void fill(const Parameter& p, Key key) {
+  constexpr int64_t piece = 1 << 18;
+  const auto unit = int64_t(size_of(p.value.dtype()));
+  for (int64_t at = 0; at < p.shape.size(); at += piece) {
+    const int64_t n = std::min(piece, p.shape.size() - at);
+    std::memcpy(p.value.raw<char>() + at * unit, start_of(p, key, at, n).raw<char>(), size_t(n * unit));
+  }
 }
 
 }  // namespace
@@ -88,7 +97,7 @@ void ParamStore::release() {
   for (auto& p : parameters_) p.value = p.gradient = {};
 }
 
-void ParamStore::allocate(DType dtype, Key key) {
+void ParamStore::allocate(DType dtype, Key key, bool gradients) {
   release();
   dtype_ = dtype;
   int64_t end = 0;
@@ -97,10 +106,10 @@ void ParamStore::allocate(DType dtype, Key key) {
     end += (p.shape.size() + alignment - 1) / alignment * alignment;
   }
   values_ = slab(end, dtype, Memory::parameters);
-  gradients_ = slab(end, dtype, Memory::gradients);
+  if (gradients) gradients_ = slab(end, dtype, Memory::gradients);
   for (auto& p : parameters_) {
     p.value = window(values_, p);
-    p.gradient = window(gradients_, p);
+    if (gradients) p.gradient = window(gradients_, p);
     fill(p, key / p.path);
   }
 }

@@ -45,11 +45,13 @@ class Transformer final : public Encoder {
  public:
   Transformer(Params params, const TransformerSpec& spec, const ModelInput& input) : spec_(spec) {
     EmbeddingOptions embedding;
-    embedding.vocabulary = input.vocabulary;
+    const TableSizes rows = spec.tables.value_or(TableSizes{input.vocabulary, input.max_length, input.pairs ? 2 : 0});
+    embedding.vocabulary = rows.words;
     embedding.width = spec.width;
-    embedding.max_length = input.max_length;
+    embedding.max_length = rows.positions;
     embedding.positions = spec.positions == Positions::learned;
-    embedding.segments = input.pairs;
+    embedding.segments = rows.segments > 0;
+    embedding.segment_rows = rows.segments;
     embedding.norm = spec.norm == Norm::post;
     embedding.epsilon = spec.epsilon;
     embedding.dropout = spec.noise.dropout == DropoutKind::standard ? spec.dropout : 0;
@@ -68,6 +70,7 @@ class Transformer final : public Encoder {
   int64_t width() const override { return spec_.width; }
   bool causal() const override { return spec_.causal; }
   Param word_table() const override { return embedding_.word(); }
+  bool logit_bias() const override { return spec_.logit_bias; }
   std::vector<std::string> sites() const override { return {"embedding"}; }
 
   Tensor forward(Pass& pass) const override {

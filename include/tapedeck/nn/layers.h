@@ -43,6 +43,7 @@ class LayerNorm {
 struct EmbeddingOptions {
   int64_t vocabulary = 0, width = 0, max_length = 0;
   bool positions = true, segments = false, norm = true;
+  int64_t segment_rows = 2;  // with one row every token takes it
   double epsilon = 1e-5, dropout = 0;
 };
 /// word + position + segment, then norm and dropout. Site "embedding" is the sum before norm and dropout.

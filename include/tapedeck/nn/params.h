@@ -2,11 +2,13 @@
 // names it in JSON, checkpoints and errors, and keys its initial values. Values and gradients are one slab each.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <tapedeck/nn/starting_values.h>
 #include <tapedeck/tape/scope.h>
 #include <tapedeck/tensor/tensor.h>
 
@@ -52,8 +54,8 @@ class ParamStore {
   Param declare(std::string path, Shape shape, Init init);  // a path declared twice throws Error{internal}
   /// Lays out the slabs and draws the initial values: parameter p from key / p.path. Call after building the model; once more for
   /// the same start again, whatever happened to the values meanwhile.
-  void allocate(DType dtype, Key key);
-  void release();  // gives the slabs back until they are allocated again
+  void allocate(DType dtype, Key key, bool gradients = true);  // without them: for passes that nobody differentiates
+  void release();                                              // gives the slabs back until they are allocated again
   /// Parameters that match any glob stop training; a glob that matches nothing throws Error{config} with the nearest pattern.
   void freeze(const std::vector<std::string>& globs);
   /// Training passes add Gaussian noise of this deviation to what matches, each pass its own; same error.
@@ -64,6 +66,17 @@ class ParamStore {
   bool recomputes(Segment s) const { return segments_[size_t(s.index)].recomputed; }
   std::vector<std::string> segments() const;                                                  // their paths
   std::vector<int32_t> match(const std::vector<std::string>& globs, const char* what) const;  // same error
+
+  /// Layers that bring values along ask for them while they are built; whoever starts a run from nothing loads them after
+  /// allocate().
+  void start_from(std::shared_ptr<const StartingValues> values) { starts_.push_back(std::move(values)); }
+  const std::vector<std::shared_ptr<const StartingValues>>& starts() const { return starts_; }
+  /// The parameters below `path` are to be those that a file has for this part of its model: "pooler", "classifier".
+  struct Borrowed {
+    std::string path, part;
+  };
+  void borrow(std::string path, std::string part) { borrowed_.push_back({std::move(path), std::move(part)}); }
+  const std::vector<Borrowed>& borrowed() const { return borrowed_; }
 
   std::span<const Parameter> all() const { return parameters_; }
   const Parameter& operator[](Param p) const { return parameters_[size_t(p.index)]; }
@@ -83,6 +96,8 @@ class ParamStore {
     bool recomputed = false;
   };
   std::vector<Stretch> segments_;
+  std::vector<std::shared_ptr<const StartingValues>> starts_;
+  std::vector<Borrowed> borrowed_;
   Tensor values_, gradients_;
   DType dtype_ = DType::f32;
 };
@@ -97,6 +112,8 @@ class Params {
   Params operator/(int64_t index) const { return *this / std::to_string(index); }
   Param make(std::string_view name, Shape shape, Init init) const { return store_->declare((*this / name).path_, shape, init); }
   Segment segment() const { return store_->declare_segment(path_); }
+  void start_from(std::shared_ptr<const StartingValues> values) const { store_->start_from(std::move(values)); }
+  void borrow(std::string part) const { store_->borrow(path_, std::move(part)); }
   const std::string& path() const { return path_; }
   ScopeId scope() const { return scope_id(path_); }
 

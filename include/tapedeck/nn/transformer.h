@@ -39,6 +39,8 @@ struct Encoder {
   virtual bool causal() const { return false; }
   /// The table of word vectors [vocabulary, width], for heads that share it; none if the encoder has no such table.
   virtual Param word_table() const { return {}; }
+  /// Whether logits over the vocabulary get a bias; GPT-2 has none.
+  virtual bool logit_bias() const { return true; }
   virtual std::vector<std::string> sites() const { return {}; }
 };
 struct EncoderSpec : Part {
@@ -48,6 +50,11 @@ struct EncoderSpec : Part {
 
 enum class Norm { pre, post };
 enum class Positions { learned, rotary, none };
+
+/// Rows of the tables of a saved model, which may be more than the data ask for. segments 0: no such table.
+struct TableSizes {
+  int64_t words = 0, positions = 0, segments = 0;
+};
 
 /// "encoder": {"type": "transformer", ...}
 struct TransformerSpec : EncoderSpec {
@@ -62,6 +69,8 @@ struct TransformerSpec : EncoderSpec {
   double epsilon = 1e-5;
   Initializer initializer = Initializer::xavier;
   NoiseOptions noise;
+  std::optional<TableSizes> tables;  // no option; default: what the data ask for, segments where they are pairs
+  bool logit_bias = true;            // no option
   void describe(Fields& f) override;
   std::unique_ptr<Encoder> build(Params params, const ModelInput& input) const override;
 };
