@@ -43,6 +43,9 @@ class Defaults {
     if (!f.is_required || !values->empty()) return;
     for (int64_t i = 0; i < FixtureTexts::classes; ++i) values->push_back(double(i + 2));
   }
+  void operator()(Field& f, Json*& value) {
+    if (!f.example.empty()) *value = parse_json(f.example, f.name);
+  }
   void operator()(Field& f, Path*& path) {
     if (f.is_required && !*path) path->path = "example";
   }

@@ -98,6 +98,7 @@ struct Field {
   bool low_open = false, high_open = false;
   std::vector<std::string> choices;                                   // for strings
   std::vector<Duration::Unit> units;                                  // for durations; empty: all
+  std::string example;                                                // JSON that checks try a part with; "": its default will do
   size_t shortest = 0, longest = std::numeric_limits<size_t>::max();  // for lists
   std::function<void(const std::string&)> assign;                     // enums: called after the string was read
 
@@ -135,6 +136,10 @@ struct Field {
   Field& length(size_t min, size_t max) {
     shortest = min;
     longest = max;
+    return *this;
+  }
+  Field& example_of(std::string json) {
+    example = std::move(json);
     return *this;
   }
   /// "greater than 0", "between 0 and 1"; empty without bounds.
