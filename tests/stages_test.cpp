@@ -54,6 +54,21 @@ TEST_CASE("a stage starts from the parameters of the one before") {
   CHECK(open_run(seed_folders(result.folder)[0], "best")->store.find("projection.out.weight") == nullptr);
 }
 
+TEST_CASE("a stage says what it loads, what is new and what is left behind") {
+  const TempFolder folder(Medium::memory);
+  RunOptions options = quiet(folder);
+  options.sets.push_back("stages.1.tokenizer.max_length=12");
+  const RunResult result = run_experiment(smoke, options);
+  const std::string log = read_raw(result.folder + "/stage-classify/log.txt");
+  for (const char* said : {"starts from ", "unused: ", "encoder.embeddings.position from row 12 on", "projection.in.weight"})
+    CHECK(log.find(said) != log.npos);
+  const auto first = parameters(result.folder + "/stage-contrast", "best"),
+             second = parameters(result.folder + "/stage-classify", "last");
+  const Tensor &whole = first.at("encoder.embeddings.position"), &cut = second.at("encoder.embeddings.position");
+  CHECK(cut.shape() == Shape{12, 16});
+  for (int64_t i = 0; i < cut.size(); ++i) CHECK(cut.item(i) == whole.item(i));
+}
+
 TEST_CASE("stopped in any stage, a run with seeds ends in the same bytes") {
   const TempFolder folder(Medium::memory);
   RunOptions options = quiet(folder);
@@ -94,7 +109,10 @@ TEST_CASE("stages that cannot follow each other") {
   };
   for (const Row& row :
        {Row{"stages.1.tokenizer.max_length=12", ""}, Row{"stages.1.tokenizer={\"type\": \"character\"}", "another vocabulary"},
-        Row{R"(stages.1.model.encoder={"width": 8, "feed_forward": 8})", "no parameter"}}) {
+        Row{R"(stages.1.model.encoder={"width": 8, "feed_forward": 8})", "no parameter"},
+        Row{"stages.1.model.encoder.feed_forward=16", "encoder.layers.0.feed_forward.in.weight was [32,16], is [16,16]"},
+        Row{"stages.1.model.encoder.layers=0", "encoder.layers.0.attention.qkv.weight is not in this stage"},
+        Row{"stages.1.model.encoder.layers=2", ""}}) {
     INFO(row.set);
     const TempFolder folder(Medium::memory);
     RunOptions options = quiet(folder);

@@ -58,6 +58,8 @@ int check(const CheckFlags& flags) {
   const ExperimentData& data = *experiment.data;
   const DryRun& r = check.dry_run;
   const auto seeds = double(experiment.seeds.size());
+  std::string starts;
+  for (const StartReport& start : check.run->starts) starts += "\nstarts from " + start.from + ":\n" + start.table();
   const double seconds = r.seconds_per_step * double(r.steps) * seeds;
   TableRows rows{
       {"experiment", fmt::format("{} is good", experiment.name)},
@@ -71,7 +73,7 @@ int check(const CheckFlags& flags) {
       {"time", fmt::format("at most about {} plus evaluations", time_text(seconds))}};
   std::string shown = table(rows, "lr");
   for (const std::string& note : data_notes(data, check.run->config.tokenizer.name())) shown += "note: " + note + "\n";
-  return print(flags.json, check_json(check, seconds), shown);
+  return print(flags.json, check_json(check, seconds), shown + starts);
 }
 
 }  // namespace

@@ -18,7 +18,14 @@ namespace tapedeck {
 void build_model(RunState& run, const Attempt& attempt) {
   const ExperimentConfig& config = run.config;
   ParamStore& store = run.store;
-  attempt("model", [&] { run.model = config.model->build(Params(store), run.data->input); });
+  attempt("model", [&] {
+    run.model = config.model->build(Params(store), run.data->input);
+    if (!store.borrowed().empty() && store.starts().empty())
+      throw Error(ErrorKind::config,
+                  text(store.borrowed()[0].path, ".from is ", in_quotes(store.borrowed()[0].part),
+                       ", but the encoder comes from no folder"),
+                  "give it the encoder \"pretrained\", or leave \"from\" out");
+  });
   if (!run.model) return;
   const auto each = [&](const std::vector<std::string>& patterns, const std::string& path, const auto& use) {
     for (size_t i = 0; i < patterns.size(); ++i) attempt(text(path, ".", i), [&] { use(std::vector<std::string>{patterns[i]}); });

@@ -1,5 +1,7 @@
 // From a file to objects, each made once: load, bind, read the data, build the model, try it. Mistakes of the file are collected
 // over all of these before anything is run. Next: check_data.cpp, run.cpp.
+#include <filesystem>
+
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/registry.h>
 #include <tapedeck/base/words.h>
@@ -10,6 +12,7 @@
 #include "src/config/sha256.h"
 #include "src/config/stages.h"
 #include "src/run/check_data.h"
+#include "src/run/run_folder.h"
 #include "src/run/try_run.h"
 
 namespace tapedeck {
@@ -32,14 +35,32 @@ std::shared_ptr<const ExperimentData> shared_data(ExperimentConfig& config, cons
   return other;
 }
 
-std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
+/// The copy of the tokenizer that a run keeps, given its resolved.json; "": none yet.
+std::string saved_tokenizer(const std::string& resolved, const std::vector<uint64_t>& seeds) {
+  const std::filesystem::path folder = std::filesystem::path(resolved).parent_path();
+  for (const std::string& at : {std::string("."), text("seed-", seeds.front())})
+    if (std::filesystem::exists(folder / at / "tokenizer.json")) return (folder / at / "tokenizer.json").string();
+  return "";
+}
+
+/// saved: what to do with when the files of the vocabulary are gone.
+void fit(Tokenizer& tokenizer, const Table& train, const std::string& saved) {
+  try {
+    tokenizer.fit(train);
+  } catch (const Error&) {
+    if (saved.empty()) throw;
+    tokenizer.restore(read_json_file(saved));
+  }
+}
+
+std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config, const std::string& saved = "") {
   auto data = std::make_shared<ExperimentData>();
   data->asked = what_is_asked(config);
   if (config.task) config.data->ask(config.task.name());
   data->rows = config.data->read(data_key());
   const Splits& rows = data->rows;
   Tokenizer& tokenizer = *config.tokenizer;
-  tokenizer.fit(rows.train);
+  fit(tokenizer, rows.train, saved);
   const std::shared_ptr<const Task> task = fitted_task(config.task, rows);
   const auto encoded = [&](const Table& table, bool training = false) {
     return encode(task,
@@ -59,12 +80,12 @@ std::shared_ptr<const ExperimentData> read_data(ExperimentConfig& config) {
 
 /// The data, or a diagnostic about them; false: no further check makes sense.
 bool find_data(const Json& tree, RunState& run, const std::set<std::string>& unread,
-               const std::shared_ptr<const ExperimentData>& earlier, Diagnostics& diagnostics) {
+               const std::shared_ptr<const ExperimentData>& earlier, const std::string& saved, Diagnostics& diagnostics) {
   if (unread.contains("data") || unread.contains("tokenizer") || unread.contains("task")) return false;
   try {
     attempt(tree, "data", "TD0324", diagnostics, [&] {
       run.data = shared_data(run.config, earlier);
-      if (!run.data) run.data = read_data(run.config);
+      if (!run.data) run.data = read_data(run.config, saved);
     });
   } catch (const Error&) {
     if (diagnostics.empty()) throw;  // the file comes first: its mistakes may be why the data cannot be read
@@ -73,10 +94,16 @@ bool find_data(const Json& tree, RunState& run, const std::set<std::string>& unr
 }
 
 /// Initial values, as if nothing had been computed yet.
-void draw(RunState& run) { run.store.allocate(run.config.runtime.dtype, root_key(run.seed) / "init"); }
+void draw(RunState& run, Weights weights) {
+  run.store.allocate(run.config.runtime.dtype, root_key(run.seed) / "init");
+  run.starts.clear();
+  if (weights == Weights::needed)
+    for (auto& start : run.store.starts()) run.starts.push_back(start->load(run.store));
+}
 
 /// Binds, reads, builds and tries the first seed. earlier: data that may be the same.
-Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const ExperimentData>& earlier, Diagnostics& diagnostics) {
+Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const ExperimentData>& earlier, Weights weights,
+                    Diagnostics& diagnostics) {
   Experiment experiment;
   experiment.loaded = std::move(loaded);
   experiment.first = std::make_unique<RunState>();
@@ -84,7 +111,10 @@ Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const Experim
   RunState& run = *experiment.first;
   const std::set<std::string> unread = bind_experiment(experiment.loaded.tree, run.config, diagnostics);
   if (diagnostics.empty()) use_runtime(run.config.runtime);
-  if (find_data(tree, run, unread, earlier, diagnostics)) check_data(tree, run, unread, diagnostics);
+  const std::string saved = weights == Weights::in_checkpoint && diagnostics.empty()
+                                ? saved_tokenizer(experiment.loaded.sources.front()->name, run.config.all_seeds())
+                                : "";
+  if (find_data(tree, run, unread, earlier, saved, diagnostics)) check_data(tree, run, unread, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
   experiment.name = run.config.name;
   experiment.seeds = run.config.all_seeds();
@@ -93,7 +123,7 @@ Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const Experim
   experiment.hash = config_hash(experiment.resolved);
   run.seed = experiment.seeds.front();
   run.places = places_of_parts(tree);
-  draw(run);
+  draw(run, weights);
   try_run(tree, run, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
   run.store.release();  // later stages wait without parameters
@@ -106,6 +136,33 @@ void check_whole(Json& tree, Diagnostics& diagnostics) {
   complete_types(tree, diagnostics);
   check_stages(tree.find("stages")->value, diagnostics);
   if (diagnostics.list().size() > before) diagnostics.raise();
+}
+
+ExperimentFile prepare_file(const std::string& path, const std::vector<std::string>& sets, Weights weights) {
+  require_different_names();
+  Diagnostics diagnostics;
+  ExperimentFile file;
+  file.loaded = load_experiment(path, sets, diagnostics);
+  Json& tree = file.loaded.tree;
+  if (tree.members.empty() && !diagnostics.empty()) diagnostics.raise();
+  const Json* stages = value_at(tree, "stages");
+  if (!stages || stages->is(Json::Kind::null)) {
+    const Experiment& only = file.experiments.emplace_back(prepared(file.loaded, nullptr, weights, diagnostics));
+    file.loaded.tree = only.loaded.tree;
+    file.name = only.name, file.resolved = only.resolved;
+  } else {
+    check_whole(tree, diagnostics);
+    std::vector<std::pair<std::string, Json>> resolved;
+    for (Stage& stage : stages_of(file.loaded)) {
+      const auto earlier = file.experiments.empty() ? nullptr : file.experiments.back().data;
+      resolved.emplace_back(
+          stage.name, file.experiments.emplace_back(prepared(std::move(stage.loaded), earlier, weights, diagnostics)).resolved);
+    }
+    file.name = value_at(tree, "name")->string;
+    file.resolved = resolved_stages(file.name, resolved);
+  }
+  file.hash = config_hash(file.resolved);
+  return file;
 }
 
 }  // namespace
@@ -139,37 +196,14 @@ TrainSetup setup_of(RunState& run) {
 Key data_key() { return root_key(0) / "data"; }
 
 ExperimentFile prepare_all(const std::string& path, const std::vector<std::string>& sets) {
-  require_different_names();
-  Diagnostics diagnostics;
-  ExperimentFile file;
-  file.loaded = load_experiment(path, sets, diagnostics);
-  Json& tree = file.loaded.tree;
-  if (tree.members.empty() && !diagnostics.empty()) diagnostics.raise();
-  const Json* stages = value_at(tree, "stages");
-  if (!stages || stages->is(Json::Kind::null)) {
-    const Experiment& only = file.experiments.emplace_back(prepared(file.loaded, nullptr, diagnostics));
-    file.loaded.tree = only.loaded.tree;
-    file.name = only.name, file.resolved = only.resolved;
-  } else {
-    check_whole(tree, diagnostics);
-    std::vector<std::pair<std::string, Json>> resolved;
-    for (Stage& stage : stages_of(file.loaded)) {
-      const auto earlier = file.experiments.empty() ? nullptr : file.experiments.back().data;
-      resolved.emplace_back(stage.name,
-                            file.experiments.emplace_back(prepared(std::move(stage.loaded), earlier, diagnostics)).resolved);
-    }
-    file.name = value_at(tree, "name")->string;
-    file.resolved = resolved_stages(file.name, resolved);
-  }
-  file.hash = config_hash(file.resolved);
-  return file;
+  return prepare_file(path, sets, Weights::needed);
 }
 
-Experiment prepare(const std::string& path, const std::vector<std::string>& sets) {
-  return std::move(prepare_all(path, sets).experiments.front());
+Experiment prepare(const std::string& path, const std::vector<std::string>& sets, Weights weights) {
+  return std::move(prepare_file(path, sets, weights).experiments.front());
 }
 
-std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed) {
+std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed, Weights weights) {
   std::unique_ptr<RunState> run;
   if (seed == experiment.seeds.front()) run = std::move(experiment.first);
   if (!run) {
@@ -183,7 +217,7 @@ std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed) {
     build_model(*run);
     run->places = places_of_parts(experiment.loaded.tree);
   }
-  draw(*run);
+  draw(*run, weights);
   return run;
 }
 

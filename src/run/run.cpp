@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 RunResult resume_one(const std::string& folder, const std::string& earlier, const RunOptions& options) {
   const Json before = read_checked_json(folder + "/resolved.json");
-  Experiment experiment = prepare(folder + "/resolved.json", options.sets);
+  Experiment experiment = prepare(folder + "/resolved.json", options.sets, Weights::in_checkpoint);
   const std::vector<std::string> changes = forbidden_changes(before, experiment.resolved);
   if (!changes.empty())
     throw Error(ErrorKind::checkpoint, "a run that goes on keeps its options, but these would change: " + join(changes, "; "),

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/base/words.h>
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/train/checkpoint.h>
 
@@ -89,6 +90,14 @@ class SeedRuns {
     progress_->line(line);
   }
 
+  /// The log has every name.
+  void tell(const StartReport& start) {
+    progress_->line("starts from " + start.summary());
+    log_.line(text("starts from ", start.from, ": ", start.loaded.size(), " tensors loaded"));
+    if (!start.fresh.empty()) log_.line("new: " + join(start.fresh));
+    if (!start.unused.empty()) log_.line("unused: " + join(start.unused));
+  }
+
   /// The failure of the only seed is thrown, that of one of several is its result.
   SeedResult run_seed(const RunRecorder::Where& where, bool resume) {
     make_folder(where.seed_folder);
@@ -110,10 +119,12 @@ class SeedRuns {
   }
 
   SeedResult train_seed(const RunRecorder::Where& where, bool resume) {
-    const std::unique_ptr<RunState> run = build(experiment_, where.seed);
-    if (!earlier_.empty()) announce(start_from(*run, seed_folder(earlier_, where.seed)));
-    write_vocabulary(where.seed_folder, *run->data);
     const int64_t resumed_at = resume ? checkpoint_step(where.seed_folder) : -1;
+    const std::unique_ptr<RunState> run =
+        build(experiment_, where.seed, resumed_at >= 0 ? Weights::in_checkpoint : Weights::needed);
+    for (const StartReport& start : run->starts) tell(start);
+    if (!earlier_.empty()) tell(start_from(*run, seed_folder(earlier_, where.seed)));
+    write_vocabulary(where.seed_folder, *run->data);
     RunRecorder recorder(where, run->config.logging, log_, *progress_, options_, status_, resumed_at);
     TrainSetup setup = setup_of(*run);
     setup.folder = where.seed_folder;

@@ -7,7 +7,8 @@
 namespace tapedeck {
 
 /// Copies the parameters of an earlier run's best checkpoint (else its last) that this model has under the same name in the same
-/// shape; says how many. Error{checkpoint} when the vocabularies differ or nothing fits.
-std::string start_from(RunState& run, const std::string& seed_folder);
+/// shape, and tells them from what is new and what is left behind. Error{checkpoint} when the vocabularies differ, when nothing
+/// fits, or when part of the encoder would be left behind.
+StartReport start_from(RunState& run, const std::string& seed_folder);
 
 }  // namespace tapedeck

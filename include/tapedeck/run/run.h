@@ -34,6 +34,7 @@ struct RunState {
   std::shared_ptr<const ExperimentData> data;
   ParamStore store;
   std::unique_ptr<Model> model;
+  std::vector<StartReport> starts;                          // what came of weights that the model brings along
   std::vector<std::pair<std::string, std::string>> places;  // of its parts in the experiment: look/recording.h
 };
 
@@ -49,7 +50,9 @@ struct Experiment {
 /// Loads, binds, reads the data and checks; throws Error{config} with every mistake at once, Error{data} for the data.
 /// An empty path means the built-in experiment. Sets threads and GEMM backend. With stages all are checked, and the first
 /// returned.
-Experiment prepare(const std::string& path, const std::vector<std::string>& sets);
+/// Weights: whether a model that starts from a folder needs its weights; a run that goes on has them in its checkpoint.
+enum class Weights { needed, in_checkpoint };
+Experiment prepare(const std::string& path, const std::vector<std::string>& sets, Weights weights = Weights::needed);
 
 /// A file as a whole: the experiment, or one for each of its stages.
 struct ExperimentFile {
@@ -68,7 +71,7 @@ void use_runtime(const RuntimeOptions& runtime);
 Key data_key();
 /// What one seed starts from. The first seed's was built and tried by prepare(): it is handed out once, with nothing left of the
 /// trial.
-std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed);
+std::unique_ptr<RunState> build(Experiment& experiment, uint64_t seed, Weights weights = Weights::needed);
 
 enum class ProgressMode { automatic, live, plain, json, none };
 struct RunOptions {
