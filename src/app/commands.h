@@ -50,6 +50,8 @@ void add_eval(CommandLine& line);
 void add_predict(CommandLine& line);
 void add_embed(CommandLine& line);
 void add_similar(CommandLine& line);
+void add_import(CommandLine& line);
+void add_export(CommandLine& line);
 void add_list(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_look(CommandLine& line);

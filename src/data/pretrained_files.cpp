@@ -63,7 +63,10 @@ PretrainedFiles PretrainedFiles::read(const std::string& folder) {
     found.files.push_back({name, load_text(path, Encoding::utf8).content});
     return true;
   };
-  if (take("tokenizer.json")) return found;
+  if (take("tokenizer.json")) {
+    for (const char* beside : {"tokenizer_config.json", "special_tokens_map.json"}) take(beside);  // given back by `export`
+    return found;
+  }
   if (!take("vocab.txt")) {
     std::string others;
     for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "vocab.json", "tokenizer.model"})
