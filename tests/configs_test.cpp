@@ -71,6 +71,20 @@ TEST_CASE("the smoke experiments use every part there is") {
   }
 }
 
+TEST_CASE("a recipe without its data says where they come from and how to get them") {
+  int recipes = 0;
+  for (const std::string& file : experiments_in(configs)) {
+    const std::string folder = fs::path(file).parent_path().filename();
+    if (folder == "smoke" || folder == "configs" || fs::path(file).filename() == "distillation.json") continue;
+    CAPTURE(file);
+    const std::string said = thrown([&] { check_experiment(file, {"vars.data=/nowhere"}); }, ErrorKind::data);
+    CHECK(said.find("it comes from ") != std::string::npos);
+    CHECK(said.find("./deck fetch ") != std::string::npos);
+    ++recipes;
+  }
+  CHECK(recipes > 40);
+}
+
 TEST_CASE("the schema accepts every file, and every file binds without diagnostic") {
   ExperimentConfig root;
   const Json rules = json_schema(root);  // the validator keeps a reference

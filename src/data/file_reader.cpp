@@ -109,6 +109,7 @@ void FileReader::describe_encoding(Fields& f) {
   f.names("encoding", encoding_, {{"utf-8", Encoding::utf8}, {"latin-1", Encoding::latin1}}, "how the bytes spell characters");
   f("max_file_mib", max_file_mib_, "largest file that is read, in MiB, as it is and unfolded from .gz; default 2048")
       .range(1, 1 << 20);
+  f("source", source_, "where the files come from, and their licence; said when one is missing");
 }
 
 void FileReader::describe_rows(Fields& f, bool labels) {
@@ -155,6 +156,8 @@ Table FileReader::load(const std::string& path, Need need) const {
   table.skip_bad = on_bad_row_ == BadRow::skip;
   const RowRules rules{on_bad_row_, make_task(asked_.empty() ? usual_task() : asked_), need, label_order(), known_, limit_};
   RowSink rows(table, rules);
+  if (std::error_code ignored; !source_.empty() && !std::filesystem::exists(path, ignored))
+    throw data_error(path, 0, "there is no such file", text("it comes from ", source_));
   const TextFile file = load_text(path, encoding_, max_file_mib_ ? *max_file_mib_ << 20 : most_text_bytes);
   parse(file, rows);
   if (table.rows.empty())

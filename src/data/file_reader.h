@@ -86,7 +86,7 @@ struct FileReader : Reader {
   Path train_, validation_, test_;
   Encoding encoding_ = Encoding::utf8;
   BadRow on_bad_row_ = BadRow::error;
-  std::string asked_, label_type_ = "classification";
+  std::string asked_, source_, label_type_ = "classification";
   std::vector<std::string> labels_, known_;
   std::optional<int64_t> limit_, max_file_mib_;
 };
