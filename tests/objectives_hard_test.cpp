@@ -20,6 +20,8 @@ const char* objectives[] = {
     R"("cross_entropy")",
     R"({"type": "r_drop", "alpha": 4})",
     R"({"type": "r_drop", "passes": 3, "pair_pool": "to_mean"})",
+    R"({"type": "r_drop", "stop_grad": "both"})",
+    R"({"type": "r_drop", "stop_grad": "target"})",
     R"({"type": "fgm"})",
     R"({"type": "fgm", "at": "embedding", "norm": "l1", "scope": "token"})",
     R"({"type": "fgsm"})",
@@ -35,6 +37,10 @@ const char* objectives[] = {
     R"({"type": "smart", "epsilon": 0.1, "start": 0.01})",
     R"({"type": "smart", "epsilon": 1, "scope": "token", "project": "border"})",
     R"({"type": "noise_consistency"})",
+    R"({"type": "noise_consistency", "distance": "kl"})",
+    R"({"type": "noise_consistency", "distance": "js"})",
+    R"({"type": "noise_consistency", "distance": "brier"})",
+    R"({"type": "noise_consistency", "stop_grad": "both", "distance": "symmetric_kl"})",
     R"({"type": "r3f"})",
     R"({"type": "entropy"})",
     R"({"type": "mixup"})",
@@ -50,6 +56,8 @@ void scale(ModelFixture& f, const char* path, double factor) {
   const Tensor value = f.store.find(path)->value;
   value.copy_from(value * factor);
 }
+
+const char* const excluded = "a class of logit -inf";
 
 struct Situation {
   const char* name;
@@ -77,7 +85,17 @@ const Situation situations[] = {
     {"no gradient anywhere but in biases",
      [](ModelFixture& f) { f.store.values().copy_from(Tensor::zeros(f.store.values().shape(), f.dtype)); }},
     {"logits of +-1e4", [](ModelFixture& f) { scale(f, "head.weight", 1e5); }},
+    {excluded,
+     [](ModelFixture& f) {
+       for (size_t i = 0; i < f.data.examples.size(); ++i) f.data.examples[i].label = 1 + int32_t(i % 2);
+       const Tensor bias = f.store.find("head.bias")->value;
+       tapedeck::dispatch(f.dtype, [&](auto tag) { bias.raw<decltype(tag)>()[0] = -decltype(tag)(INFINITY); });
+     }},
 };
+/// Attacks on weights and penalties of them measure a bias of -inf.
+bool reads_weights(std::string_view objective) {
+  return objective.find("sam") != objective.npos || objective.find("awp") != objective.npos;
+}
 
 struct Update {
   double value;
@@ -99,8 +117,9 @@ TEST_CASE("every method is finite in every hard situation") {
   for (const char* objective : objectives)
     for (const Situation& situation : situations)
       for (DType dtype : {DType::f64, DType::f32}) {
+        if (situation.name == excluded && reads_weights(objective)) continue;
         CAPTURE(objective);
-        CAPTURE(situation.name);
+        CAPTURE(std::string(situation.name));
         CAPTURE(name_of(dtype));
         const Update u = update(objective, situation.make, dtype);
         CHECK(std::isfinite(u.value));

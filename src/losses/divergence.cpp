@@ -68,7 +68,7 @@ Tensor reduce(const Tensor& x, Reduction reduction, const Tensor& mask, double r
   return reduce_positions(sum(as_rows(x), 1), reduction, divisor_of(x, rows), mask);
 }
 
-Tensor kl_divergence(const Tensor& p_logits, const Tensor& q_logits, Reduction reduction, const Tensor& mask) {
+Tensor kl_divergence(const Tensor& p_logits, const Tensor& q_logits, Reduction reduction, const Tensor& mask, double rows) {
   require_same("kl_divergence", p_logits, q_logits);
   const Tensor log_p = log_softmax(as_rows(p_logits)), log_q = log_softmax(as_rows(q_logits));
   const int64_t cols = log_p.shape()[1];
@@ -83,7 +83,13 @@ Tensor kl_divergence(const Tensor& p_logits, const Tensor& q_logits, Reduction r
     }
   });
   const Tensor p = only(both, log_p), q = only(both, log_q);  // 0 log 0 = 0, in value and gradient
-  return reduce_positions(with_fixed(sum(only(both, exp(p) * (p - q)), 1), fixed), reduction, divisor_of(p_logits, 0), mask);
+  return reduce_positions(with_fixed(sum(only(both, exp(p) * (p - q)), 1), fixed), reduction, divisor_of(p_logits, rows), mask);
+}
+
+Tensor kl_to_mean(const Tensor& p_logits, const Tensor& log_mean, Reduction reduction, double rows) {
+  require_same("kl_to_mean", p_logits, log_mean);
+  const Tensor log_p = log_softmax(p_logits), seen = above_minus_infinity(log_p), l = only(seen, log_p);
+  return reduce(only(seen, exp(l) * (l - only(seen, log_mean))), reduction, {}, rows);
 }
 
 Tensor symmetric_kl(const Tensor& a, const Tensor& b, Reduction reduction, const Tensor& mask, double rows) {

@@ -71,10 +71,7 @@ Distance measured(const std::optional<std::string>& named, Distance usual, const
 /// Of two passes, both directions: the squared difference (R-Drop, section 2.2) counts once for each.
 Tensor between_passes(Distance distance, const Tensor& a, const Tensor& b, Reduction reduction, double rows) {
   if (distance == Distance::mse) return reduce(square(a - b) * 2.0, reduction, {}, rows);
-  if (distance == Distance::kl) {
-    const Tensor log_p = log_softmax(a);
-    return reduce(exp(log_p) * (log_p - log_softmax(b)), reduction, {}, rows);
-  }
+  if (distance == Distance::kl) return kl_divergence(a, b, reduction, {}, rows);
   return distance == Distance::bernoulli ? sigmoid_divergence(a, b, reduction, {}, rows)
                                          : symmetric_kl(a, b, reduction, {}, rows);
 }
@@ -144,10 +141,7 @@ Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, R
                   text("r_drop: pair_pool \"to_mean\" is a KL to the mean distribution, but the distance is ", name_of(distance)),
                   "use pair_pool \"mean\" or \"sum\"");
     const Tensor mean = mean_log_probability(logits);
-    for (const Tensor& l : logits) {
-      const Tensor log_p = log_softmax(l);
-      add(reduce(exp(log_p) * (log_p - mean), reduction, {}, rows));
-    }
+    for (const Tensor& l : logits) add(kl_to_mean(l, mean, reduction, rows));
     return total;
   }
   const auto of = [&](Distance d, const Tensor& a, const Tensor& b) { return between_passes(d, a, b, reduction, rows); };

@@ -17,7 +17,11 @@ Tensor reduce(const Tensor& x, Reduction reduction, const Tensor& mask = {}, dou
 
 /// KL(p || q) = sum_c p (log p - log q), the first argument is the one the mean is taken over (methods: argument order as
 /// written).
-Tensor kl_divergence(const Tensor& p_logits, const Tensor& q_logits, Reduction reduction, const Tensor& mask = {});
+Tensor kl_divergence(const Tensor& p_logits, const Tensor& q_logits, Reduction reduction, const Tensor& mask = {},
+                     double rows = 0);
+/// KL(p || m) of one of several predictions and the logarithm of a mean that has part of it, [rows,c] of a row each: finite
+/// whatever is excluded.
+Tensor kl_to_mean(const Tensor& p_logits, const Tensor& log_mean, Reduction reduction, double rows = 0);
 /// KL(p||q) + KL(q||p) = sum (p - q)(a - b).
 Tensor symmetric_kl(const Tensor& a, const Tensor& b, Reduction reduction, const Tensor& mask = {}, double rows = 0);
 /// 1/2 KL(p || m) + 1/2 KL(q || m), m = (p + q) / 2 (Lin 1991); at most ln 2 per row, finite whatever is excluded.
