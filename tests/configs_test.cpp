@@ -11,6 +11,7 @@
 #include "support/experiments.h"
 #include "support/json_schema.h"
 #include "support/run_contents.h"
+#include "support/tiny_run.h"
 
 using namespace tapedeck;
 using namespace tapedeck::testing;
