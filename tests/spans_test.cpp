@@ -3,6 +3,7 @@
 
 #include <tapedeck/train/metrics.h>
 
+#include "src/data/token_places.h"
 #include "support/data_files.h"
 #include "support/model_fixture.h"
 #include "support/tasks.h"
@@ -52,7 +53,58 @@ const Broken broken[] = {
     {R"({"type":"bio","train":"t"})", "a\n", "t:1: \"\" is not a tag"},
 };
 
+/// A tokenizer that does not know where its tokens stand.
+struct WithoutPlaces final : Tokenizer {
+  explicit WithoutPlaces(const Tokenizer& inner) : inner(inner) {}
+  void describe(Fields&) override {}
+  void fit(const Table&) override {}
+  Encoded encode(std::string_view a, std::string_view b) const override { return inner.encode(a, b); }
+  std::vector<int32_t> token_ids(std::string_view text) const override { return inner.token_ids(text); }
+  int32_t id(std::string_view token) const override { return inner.id(token); }
+  int64_t vocabulary_size() const override { return inner.vocabulary_size(); }
+  int64_t max_length() const override { return inner.max_length(); }
+  std::string token(int32_t id) const override { return inner.token(id); }
+  Json state() const override { return inner.state(); }
+  void restore(const Json&) override {}
+  const Tokenizer& inner;
+};
+
+std::string shown(const PlacedTokens& tokens) {
+  std::string out;
+  for (size_t i = 0; i < tokens.ids.size(); ++i)
+    out += text(tokens.ids[i], " ", tokens.offsets[i].begin, "-", tokens.offsets[i].end, " ", tokens.offsets[i].begin_byte, "-",
+                tokens.offsets[i].end_byte, "; ");
+  return out;
+}
+
 }  // namespace
+
+TEST_CASE("places of tokens are found by cutting where the tokenizer does not know them") {
+  const Row rows[] = {{"Zo\u00EB met  Bo-Lee, twice.", "", "", 1},
+                      {"\u7535\u5f71 good\u5f71", "", "", 2},
+                      {"", "", "", 3},
+                      {std::string(300, 'x') + " a", "", "", 4}};
+  const std::string folder = std::string(TAPEDECK_SOURCE_DIR) + "/configs/smoke/data/";
+  for (const char* kind : {R"({"type":"word"})", R"({"type":"character"})", R"({"type":"wordpiece","vocab":"vocab.txt"})"}) {
+    const auto tokenizer = make_part<Tokenizer>(kind, folder);
+    tokenizer->fit({"", {rows[0], rows[1]}});
+    for (const Row& row : rows) {
+      CAPTURE(row.text);
+      CAPTURE(kind);
+      const PlacedTokens known = place_tokens(row, *tokenizer), found = place_tokens(row, WithoutPlaces(*tokenizer));
+      CHECK(found.ids == known.ids);
+      if (row.text.size() < 100 && std::string(kind).find("wordpiece") == std::string::npos) CHECK(shown(found) == shown(known));
+      CHECK(found.offsets.size() == known.offsets.size());  // a piece ##y cannot be cut from its word: both stand on it
+      for (size_t i = 0; i < found.ids.size(); ++i) {
+        CHECK(found.offsets[i].begin <= known.offsets[i].begin);
+        CHECK(found.offsets[i].end >= known.offsets[i].end);
+      }
+    }
+    const Frame frame = frame_of(*tokenizer);
+    CHECK(frame.before == std::vector<int32_t>{tokenizer->id("[CLS]")});
+    CHECK(frame.behind == std::vector<int32_t>{tokenizer->id("[SEP]")});
+  }
+}
 
 TEST_CASE("both formats give the same pieces, and tokens lead back to them") {
   const TempFolder folder;

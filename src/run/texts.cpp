@@ -13,6 +13,7 @@
 
 #include "src/data/text_file.h"
 #include "src/data/unicode.h"
+#include "src/run/data_notes.h"
 
 namespace tapedeck {
 namespace {
@@ -78,6 +79,8 @@ Tensor embed_rows(LoadedRun& run, const Table& table) {
     if (!row.text_b.empty() && !joint)
       throw data_error(table.name, row.line, "has two texts, and a vector belongs to one", "give each text a line of its own");
   const Dataset data = encode(run.task, {table, *run.config.tokenizer, joint, run.config.model->text_form()});
+  if (run.note)
+    for (const std::string& line : data_notes("", data, table, run.config.tokenizer.name())) run.note(line);
   const Predictions all =
       predict(*run.model, run.store, run.config.objective->task(), data, run.config.evaluation.batch_size, nullptr, true);
   if (!all.embeddings)
