@@ -57,6 +57,7 @@ Tensor stable_kl(const View& clean, const View& shifted) {
 /// The direction in which a symmetric divergence grows: the search climbs the term itself.
 struct Smart final : Consistency {
   enum class Climbs { divergence, stable_kl };
+  static bool numbers(const Step& step) { return step.batch().answer.link == Link::identity; }
   GradientAttack search;
   Divergence distance;
   Climbs climbs = Climbs::divergence;
@@ -83,12 +84,11 @@ struct Smart final : Consistency {
   const Divergence& divergence() const override { return distance; }
   Step shifted(Step& step, const View& clean) const override {
     const View constant = clean.detach();
-    const bool numbers = step.batch().answer.link == Link::identity;
-    if (climbs == Climbs::stable_kl && !numbers) require_classes(step, "search \"stable_kl\"");
-    return search.attack(step, [&](Step& s) {
+    if (climbs == Climbs::stable_kl && !numbers(step)) require_classes(step, "search \"stable_kl\"");
+    return search.attack(step, [this, &constant](Step& s) {  // two pointers: std::function keeps them off the heap
       const View there = s.forward();
       if (climbs == Climbs::divergence) return distance(constant, there, s);
-      return numbers ? sum(square(there.logits - constant.logits)) : stable_kl(constant, there);
+      return numbers(s) ? sum(square(there.logits - constant.logits)) : stable_kl(constant, there);
     });
   }
 };
