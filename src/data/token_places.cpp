@@ -112,7 +112,7 @@ PlacedTokens place_tokens(const Row& row, const Tokenizer& tokenizer) {
 Frame frame_of(const Tokenizer& tokenizer) {
   constexpr std::string_view probe = "a";
   const std::vector<int32_t> all = tokenizer.encode(probe).ids, text = tokenizer.token_ids(probe);
-  const auto at = std::ranges::search(all, text).begin();
+  const auto at = std::search(all.begin(), all.end(), text.begin(), text.end());
   if (text.empty())
     return {{all.begin(), all.empty() ? all.end() : all.begin() + 1}, {all.empty() ? all.end() : all.begin() + 1, all.end()}};
   return {{all.begin(), at}, {at + std::ssize(text), all.end()}};
