@@ -280,6 +280,16 @@ void predictions_without_labels(const Bench& bench) {
         if (!named) CHECK_FALSE(found[0].contains(key));
     }
   }
+  // the built-in reader, and GLUE, whose test files on the hub have -1 throughout
+  const std::string generated =
+      bench.run("builtin", R"("data": {"type": "builtin", "train": 8, "validation": 0, "test": 0}, )" + classes);
+  bench.file("in", "a good film\na good film\t\na good film\t-1\n");
+  CHECK(bench.predict(generated, "in").size() == 3);
+  bench.file("sst/train.tsv", "sentence\tlabel\na\t0\nb\t1\n"), bench.file("sst/dev.tsv", "sentence\tlabel\na\t0\n");
+  bench.file("sst/test.tsv", "sentence\tlabel\na\t-1\nb\t-1\n");
+  const std::string glue = bench.run("glue", R"("data": {"type": "glue", "task": "sst2", "dir": "sst"}, )" + classes);
+  CHECK_FALSE(bench.metrics(glue)["data"].contains("test"));
+  CHECK(bench.predict(glue, "sst/test.tsv").size() == 2);
   // folders of parallel files: a file of texts alone, an empty line of tags
   bench.file("train/seq.in", "play jazz\nstop\n"), bench.file("train/seq.out", "O B-x\nO\n");
   bench.file("new/seq.in", "play jazz\n"), bench.file("new/seq.out", "\n");
