@@ -214,7 +214,7 @@ TEST_CASE("a report by class says what is never predicted, and null where a clas
   p.probabilities = {{0.8, 0.1, 0.1}, {0.6, 0.3, 0.1}, {0.5, 0.4, 0.1}, {0.6, 0.2, 0.2}, {0, 0, 1}};
   const auto report = class_report(*task_with("classification", {"a", "b\x1b", "c"}), p);
   REQUIRE(report);
-  CHECK(report->warning() == "1 class is never predicted: \"b?\" (their precision, recall and F1 count as 0)");
+  CHECK(report->warning() == "1 class is never predicted: \"b\\u001B\" (their precision, recall and F1 count as 0)");
   const Parsed json = Parsed::parse(report->json().dump());
   CHECK(json["per_class"]["a"]["precision"] == 0.5);
   CHECK(json["per_class"]["a"]["roc_auc"] == 0.875);

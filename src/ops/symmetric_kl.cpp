@@ -43,8 +43,9 @@ struct SymmetricKl final : Op {  // in: a[r,c], b[r,c]; out: divergence[r]
   }
   /// A class of logit -inf on both sides counts 0, on one side +inf unless the other gives it probability 0, as in the kernel.
   Tensors reference(In x) const override {
-    if (!excludes(x[0]) && !excludes(x[1])) return {sum((softmax(x[0]) - softmax(x[1])) * (x[0] - x[1]), 1)};
     const Tensor p = softmax(x[0]), q = softmax(x[1]);
+    const bool known = p.has_data() && q.has_data();  // not where a recorder counts rows without their values
+    if (!known || (!excludes(x[0]) && !excludes(x[1]))) return {sum((p - q) * (x[0] - x[1]), 1)};
     const Shape& shape = x[0].shape();
     const Tensor both = Tensor::empty(shape, DType::u8), one = Tensor::empty(shape, DType::u8);
     for (int64_t e = 0; e < x[0].size(); ++e) {
