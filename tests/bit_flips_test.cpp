@@ -143,7 +143,7 @@ struct Runs {
     };
     try {
       run_experiment(folder / "experiment.json", options);
-    } catch (const Killed&) {}
+    } catch (const Error&) {}  // a throw of the observer's ends the run as failed
     stopped = fs::directory_iterator(fs::directory_iterator(folder / "stopped")->path())->path().string();
   }
 };

@@ -115,6 +115,15 @@ const std::vector<Broken> broken_files = {
      with("\"schedule\": {\"type\": \"linear\", \"warmup\": @\"9 epochs\"}"),
      3,
      {"TD0317", "shorten"}},
+    {"warm-up longer than the run in another unit",
+     with("\"training\": {\"duration\": \"6 steps\", \"batch_size\": 8},\n\"schedule\": {\"type\": \"linear\", \"warmup\": @\"9 "
+          "epochs\"}"),
+     3,
+     {"TD0317", "takes 27 steps", "shorten"}},
+    {"average that never begins",
+     training("\"duration\": \"6 steps\", \"average\": {\"type\": \"swa\", \"start\": @\"9 epochs\"}"),
+     3,
+     {"TD0317", "nothing would be averaged"}},
     {"rising schedule", with("\"schedule\": {\"type\": \"linear\", \"end_lr\": @5.0}"), 3, {"TD0325", "end_lr"}},
     {"micro larger than batch", training("\"batch_size\": 8, \"micro_batch_size\": @16"), 3, {"TD0316", "at most 8"}},
     {"micro with coupled examples",
@@ -293,6 +302,7 @@ struct Misuse {
   int exit_code;
   std::vector<std::string> words;  // in what it says on stderr
   const char* out = "";            // redirects stdout
+  std::vector<std::string> environment = {};
 };
 
 const std::vector<Misuse> misuses = {
@@ -316,6 +326,9 @@ const std::vector<Misuse> misuses = {
     {{"run", "good.json", "--set", "optimizer.lr=1e30", "--set", "training.duration=9 epochs"}, 6, {"not finite"}},
     {{"run", "good.json", "--set", "optimizer.lr=1e30", "--set", "training.duration=9 epochs", "--set", "seeds=[1,2]"}, 7, {}},
     {{"check", "nowhere.json"}, 3, {"nowhere.json"}},
+    {{"check", "bf16.json"}, 3, {"TD0328", "bf16.json:2:29", "cannot multiply", "avx512_bf16"}, "", {"TAPEDECK_ISA=portable"}},
+    {{"run", "bf16.json"}, 3, {"TD0328", "bf16.json:2:29", "nothing was run"}, "", {"TAPEDECK_ISA=portable"}},
+    {{"run", "good.json", "--set", "runtime.precision=bf16"}, 3, {"TD0328", "command line"}, "", {"TAPEDECK_ISA=portable"}},
     {{"show", "good.json", "--set", "seeed=1"}, 3, {"TD0301", "seed"}},
     {{"resume"}, 2, {"tapedeck resume --help"}},
     {{"resume", "nowhere"}, 5, {"not a run folder"}},
@@ -355,6 +368,9 @@ const std::vector<Misuse> misuses = {
 void write_experiments(const TempFolder& folder) {
   write_data(folder);
   write_raw(folder / "cut.tdt", "TAPEDECK\1");
+  write_raw(folder / "bf16.json",
+            "{ \"format\": 1, \"name\": \"b\",\n  \"runtime\": { \"precision\": \"bf16\" },\n  \"training\": { \"duration\": \"2 "
+            "steps\" } }");
   write_raw(folder / "unlabelled.txt", "a fine film\nnot a good film\n");
   write_raw(folder / "good.json", R"({
   "name": "tiny",
@@ -380,6 +396,7 @@ TEST_CASE("misused commands end with their exit code and say what to do") {
   for (const Misuse& row : misuses) {
     Launch launch = here;
     launch.stdout_path = row.out;
+    launch.environment = row.environment;
     const Finished finished = run_tool(row.arguments, launch);
     std::string call = "tapedeck";
     for (const std::string& word : row.arguments) call += " " + word;

@@ -134,7 +134,7 @@ TEST_CASE("names of a file reach no message raw") {
     CHECK_FALSE(raw(message));
   }
   const TempFolder run;
-  Log(run.path()).line("note about " + evil + "\n12:00:00 done");
+  Log(run.path(), [](const std::string&) {}).line("note about " + evil + "\n12:00:00 done");
   const std::string log = read_raw(run / "log.txt");
   CHECK_FALSE(raw(log));
   CHECK(log.find("\n  12:00:00 done") != log.npos);

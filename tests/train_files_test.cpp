@@ -11,6 +11,7 @@
 #include <tapedeck/train/checkpoint.h>
 
 #include "src/train/checkpoint_folder.h"
+#include "src/train/files.h"
 #include "support/compare.h"
 #include "support/tiny_run.h"
 
@@ -272,28 +273,68 @@ TEST_CASE("a checkpoint that does not fit the model lists every difference") {
   CHECK(wide.store.all()[0].value.item(7) == run.store.all()[0].value.item(7));
 }
 
-TEST_CASE("find_checkpoint follows best.json and last.json and nothing that leads elsewhere") {
+TEST_CASE("find_checkpoint follows the newest state, whatever best.json and last.json say") {
   const TempFolder folder;
-  fs::create_directories(folder / "checkpoints/step-000010");
-  write_raw(folder / "checkpoints/step-000010/complete", "x");
-  struct Row {
-    const char* content;
-    const char* found;
-  };
-  for (auto& row : std::vector<Row>{{R"({"path":"step-000010","step":10})", "/checkpoints/step-000010"},
-                                    {"{}", ""},
-                                    {"", ""},
-                                    {"[]", ""},
-                                    {R"({"path":"../../etc"})", ""},
-                                    {R"({"path":"step-10"})", ""},
-                                    {R"({"path":7})", ""}}) {
-    CAPTURE(row.content);
-    write_raw(folder / "checkpoints/best.json", row.content);
-    std::string found;
-    const std::string said = thrown([&] { found = find_checkpoint(folder.path(), "best"); }, ErrorKind::checkpoint);
-    CHECK(found == (*row.found ? folder.path() + row.found : ""));
-    CHECK(said.empty() == (*row.found != 0));
+  TinyRun run;
+  run.folder = folder.path();
+  const auto best = int64_t(run.run().best.at("step"));
+  for (const char* content :
+       {R"({"path":"step-000010","step":10})", "{}", "", "[]", R"({"path":"../../etc"})", R"({"path":7})"}) {
+    CAPTURE(content);
+    for (const char* pointer : {"best", "last"}) write_raw(folder / text("checkpoints/", pointer, ".json"), content);
+    CHECK(find_checkpoint(folder.path(), "best") == folder / "checkpoints/" + step_name(best));
+    CHECK(find_checkpoint(folder.path(), "last") == folder / "checkpoints/step-000040");
   }
-  CHECK(find_checkpoint(folder.path(), "step-000010") == folder / "checkpoints/step-000010");
-  CHECK(thrown([&] { find_checkpoint(folder.path(), "last"); }, ErrorKind::checkpoint).find("last.json") != std::string::npos);
+  CHECK(find_checkpoint(folder.path(), "step-000040") == folder / "checkpoints/step-000040");
+  const TempFolder empty;
+  CHECK_FALSE(has_checkpoint(empty.path(), "last"));
+  CHECK(thrown([&] { find_checkpoint(empty.path(), "last"); }, ErrorKind::checkpoint).find("no last checkpoint") !=
+        std::string::npos);
+}
+
+TEST_CASE("a state that no run writes is refused with its file and a remedy, although its checksum is right") {
+  const TempFolder folder;
+  const auto start = [&] {
+    auto run = std::make_unique<TinyRun>();
+    run->folder = folder.path();
+    return run;
+  };
+  start()->run();
+  const std::string step = folder / "checkpoints/step-000040", good = read_raw(step + "/state.json");
+  struct Row {
+    const char *key, *value, *says;
+  };
+  for (auto& row : std::vector<Row>{{"step", "-1", "from 0 to"},
+                                    {"step", "4611686018427387904", "from 0 to"},
+                                    {"step", "41", "the folder is step-000040"},
+                                    {"step", "1e3", "a whole number"},
+                                    {"evaluated", "-2", "from -1 to 40"},
+                                    {"evaluated", "41", "from -1 to 40"},
+                                    {"without_improvement", "-1", "from 0 to"},
+                                    {"dtype", "\"f16\"", "f32 or f64"},
+                                    {"format", "2", "reads format 1"}}) {
+    CAPTURE(std::string(row.key));
+    CAPTURE(std::string(row.value));
+    const size_t at = good.find(text("\"", row.key, "\": ")) + std::strlen(row.key) + 4;
+    write_raw(step + "/state.json", good.substr(0, at) + row.value + good.substr(good.find_first_of(",\n", at)));
+    write_raw(step + "/complete", checkpoint_manifest(step));
+    for (const std::string& said : {thrown([&] { start()->run(true); }, ErrorKind::checkpoint),
+                                    thrown([&] { find_checkpoint(folder.path(), "best"); }, ErrorKind::checkpoint)}) {
+      CHECK(said.find("step-000040/state.json") != said.npos);
+      CHECK(said.find(row.says) != said.npos);
+    }
+  }
+  CHECK(thrown([&] { start()->run(true); }, ErrorKind::checkpoint).find("use the version") != std::string::npos);
+}
+
+TEST_CASE("leftovers of killed writers go, and a file that was moved aside comes back where its successor never arrived") {
+  const TempFolder folder;
+  for (const char* name : {".a.tmp-17", ".b.tmp-17.old/x", "c", ".c.tmp-17.old", ".keep", "d.tmp-17"}) {
+    fs::create_directories(fs::path(folder / name).parent_path());
+    write_raw(folder / name, name);
+  }
+  sweep_leftovers(folder.path());
+  CHECK(list_folder(folder.path()) == std::vector<std::string>{".keep", "b", "c", "d.tmp-17"});
+  CHECK(read_raw(folder / "b/x") == ".b.tmp-17.old/x");
+  CHECK(read_raw(folder / "c") == "c");
 }

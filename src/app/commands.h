@@ -77,8 +77,8 @@ struct RunFlags {
   bool quiet = false, verbose = false;
 };
 void add_run_flags(Command& command, RunFlags& flags);
-/// The flags as options, with the signal handlers installed: SIGINT and SIGTERM finish the step and save. typed: the whole
-/// command line, for environment.json.
+/// The flags as options, with the signal handlers installed: what asks a process to end finishes the step and saves. typed: the
+/// whole command line, for environment.json.
 RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& typed);
 
 /// A run whose remarks, about files and later about rows, go to stderr.

@@ -2,7 +2,7 @@
 // (docs/guide/errors.md). Next: commands.h.
 #include <csignal>
 #include <cstdio>
-#include <new>
+#include <exception>
 
 #include <fmt/core.h>
 
@@ -43,15 +43,8 @@ int fail(const Error& error) {
 int main(int argc, char** argv) {
   using namespace tapedeck;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of the write
   try {
     return app::run({argv, argv + argc});
-  } catch (const Error& error) { return app::fail(error); } catch (const std::bad_alloc&) {
-    fmt::print(stderr,
-               "error: out of memory: use a smaller batch (training.micro_batch_size), shorter texts (tokenizer.max_length) or a "
-               "smaller model\n");
-    return 1;
-  } catch (const std::exception& error) {
-    app::complain(error.what() + std::string(app::ours));
-    return 1;
-  }
+  } catch (...) { return app::fail(as_error(std::current_exception())); }
 }

@@ -14,11 +14,21 @@ namespace {
 
 std::atomic<int> stop_signal{0};
 std::atomic<long> first_signal_at{0};
+std::atomic<bool> begun{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<long>::is_always_lock_free, "a signal handler may not wait");
+static_assert(std::atomic<bool>::is_always_lock_free);
 
-/// The first signal asks to finish the step and save; one more after a moment means now. (A terminal and a wrapper may send
-/// the same one twice at once.)
+/// What a terminal, a batch system or a limit sends before it ends a process. A signal that was ignored stays so (nohup).
+constexpr int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
+/// The first signal asks to finish the step and save, and ends at once while there is nothing to save yet; one more after a
+/// moment means now. (A terminal and a wrapper may send the same one twice at once.)
 void on_signal(int signal) {
+  if (!begun) {
+    constexpr std::string_view said = "stopped by a signal before the run had begun\n";
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, said.data(), said.size());
+    _exit(128 + signal);
+  }
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   if (stop_signal.exchange(signal) == 0) first_signal_at = now.tv_sec;
@@ -82,11 +92,14 @@ RunOptions run_options(const RunFlags& flags, const std::vector<std::string>& ty
   options.verbose = flags.verbose;
   options.command_line = typed;
   options.stop_signal = &stop_signal;
+  options.begun = [] { begun = true; };
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (int signal : stop_signals) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
   return options;
 }
 

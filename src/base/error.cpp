@@ -3,6 +3,10 @@
 #include <tapedeck/base/error.h>
 
 #include <charconv>
+#include <filesystem>
+#include <new>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <tapedeck/base/printable.h>
@@ -21,6 +25,8 @@ int exit_code(ErrorKind kind) {
       return 5;
     case ErrorKind::non_finite:
       return 6;
+    case ErrorKind::memory:
+      return 8;
     case ErrorKind::internal:
     case ErrorKind::shape:
     case ErrorKind::dtype:
@@ -55,6 +61,33 @@ void Error::render() {
   what_ = message_;
   if (!where_.empty()) what_ += " (" + where_ + ")";
   if (!hint_.empty()) what_ += ": " + hint_;
+}
+
+namespace {
+
+Error out_of_memory(const std::string& what) {
+  return Error(ErrorKind::memory, "out of memory" + what,
+               "use a smaller batch (training.batch_size, training.micro_batch_size, training.recompute), shorter texts "
+               "(tokenizer.max_length) or a smaller model");
+}
+
+}  // namespace
+
+Error as_error(std::exception_ptr thrown) {
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const Error& e) { return e; } catch (const std::bad_alloc&) {
+    return out_of_memory("");
+  } catch (const std::length_error& e) {  // a container was asked to hold more than any memory has
+    return out_of_memory(text(" (", e.what(), ")"));
+  } catch (const std::system_error& e) {
+    if (e.code() == std::errc::not_enough_memory || e.code() == std::errc::resource_unavailable_try_again)
+      return out_of_memory(text(" (", e.what(), ")"));  // the second: no further thread
+    const bool files = dynamic_cast<const std::filesystem::filesystem_error*>(&e);
+    return Error(files ? ErrorKind::data : ErrorKind::internal, e.what());
+  } catch (const std::exception& e) { return Error(ErrorKind::internal, e.what()); } catch (...) {
+    return Error(ErrorKind::internal, "an exception of an unknown type");
+  }
 }
 
 TextPiece::TextPiece(double value) {

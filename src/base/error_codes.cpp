@@ -126,6 +126,9 @@ constexpr ErrorCode table[] = {
      "\"output\" of a file may be an absolute path, or one that stays below the working directory; climbing out of it with .. is "
      "left to whoever types the command.",
      "Give -o DIR or --set output=DIR, or write an absolute path."},
+    {"TD0328", "an option this machine cannot honour",
+     "An option of the section \"runtime\" asks for something that the processor does not have.",
+     "Take another value, or run on a machine that has it; `tapedeck doctor` says what there is."},
 };
 
 }  // namespace

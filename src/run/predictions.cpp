@@ -12,6 +12,7 @@
 #include <tapedeck/tensor/machine.h>
 #include <tapedeck/train/checkpoint.h>
 
+#include "src/config/locations.h"
 #include "src/run/data_notes.h"
 #include "src/run/run_folder.h"
 #include "src/train/checked_json.h"
@@ -99,7 +100,7 @@ ClassReports write_best_predictions(RunState& run, const std::string& seed_folde
   const auto report = [&](const char* split, const Predictions& all) {
     if (auto classes = class_report(task, all)) reports.emplace(split, std::move(*classes));
   };
-  const bool best = fs::exists(seed_folder + "/checkpoints/best.json");
+  const bool best = run.config.checkpoints.keep.best > 0 && has_checkpoint(seed_folder, "best");
   if (!task.writes()) return {};
   if (best) load_parameters(find_checkpoint(seed_folder, "best"), run.store);
   if (data.test.size()) report("test", predicted(data.test));
@@ -139,8 +140,8 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
   Diagnostics diagnostics;
   LoadedExperiment loaded = load_experiment(resolved, {}, diagnostics);
   bind_experiment(loaded.tree, run->config, diagnostics);
+  if (diagnostics.empty()) attempt(loaded.tree, "runtime", "TD0328", diagnostics, [&] { use_runtime(run->config.runtime); });
   if (!diagnostics.empty()) diagnostics.raise();
-  use_runtime(run->config.runtime);
   const std::string checkpoint = find_checkpoint(run->folder, which);
   run->config.tokenizer->restore(read_checked_json(run->folder + "/tokenizer.json", note));
   read_labels(*run, note);

@@ -110,7 +110,7 @@ Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const Experim
   const Json& tree = experiment.loaded.tree;
   RunState& run = *experiment.first;
   const std::set<std::string> unread = bind_experiment(experiment.loaded.tree, run.config, diagnostics);
-  if (diagnostics.empty()) use_runtime(run.config.runtime);
+  if (diagnostics.empty()) attempt(tree, "runtime", "TD0328", diagnostics, [&] { use_runtime(run.config.runtime); });
   const std::string saved = weights == Weights::in_checkpoint && diagnostics.empty()
                                 ? saved_tokenizer(experiment.loaded.sources.front()->name, run.config.all_seeds())
                                 : "";
@@ -170,6 +170,11 @@ ExperimentFile prepare_file(const std::string& path, const std::vector<std::stri
 void use_runtime(const RuntimeOptions& runtime) {
   set_threads(runtime.thread_count());
   use_gemm(runtime.gemm);
+  if (runtime.precision == "bf16" && !can_multiply_bf16())
+    throw Error(
+        ErrorKind::config,
+        text("runtime.precision is bf16, which this CPU cannot multiply (kernels in use: ", machine().instruction_set, ")"),
+        "set it to \"f32\"; bf16 needs avx512_bf16");
   use_precision(runtime.precision);
 }
 

@@ -11,13 +11,14 @@
 #include "src/run/run_folder.h"
 #include "src/run/seed_runs.h"
 #include "src/train/checked_json.h"
+#include "src/train/files.h"
 
 namespace tapedeck {
 namespace {
 
 namespace fs = std::filesystem;
 
-RunResult resume_one(const std::string& folder, const std::string& earlier, const RunOptions& options) {
+RunResult resume_one(const std::string& folder, const std::string& earlier, const std::string& later, const RunOptions& options) {
   const Json before = read_checked_json(folder + "/resolved.json");
   Experiment experiment = prepare(folder + "/resolved.json", options.sets, Weights::in_checkpoint);
   const std::vector<std::string> changes = forbidden_changes(before, experiment.resolved);
@@ -26,7 +27,8 @@ RunResult resume_one(const std::string& folder, const std::string& earlier, cons
                 "only training.duration, training.time_limit, training.recompute, logging, notes and runtime.threads may change; "
                 "start a new run for "
                 "the rest");
-  return resume_seeds(experiment, before, folder, earlier, options);
+  if (options.begun) options.begun();
+  return resume_seeds(experiment, {before, !later.empty() && fs::exists(later + "/log.txt")}, folder, earlier, options);
 }
 
 /// What runs one stage: its number, its folder, the folder of the stage before.
@@ -51,20 +53,21 @@ RunResult run_experiment(const std::string& path, const RunOptions& options) {
   ExperimentFile file = prepare_all(path, options.sets);
   const Json* output = value_at(file.resolved, "output");
   const std::string root = !options.output.empty() ? options.output : output ? output->string : "runs";
+  if (options.begun) options.begun();
   const std::string folder = make_run_folder(root, file.name, file.hash);
   std::vector<std::string> inputs;
   for (const Experiment& experiment : file.experiments)
     for (std::string& input : input_files(experiment.first->config))
       if (std::find(inputs.begin(), inputs.end(), input) == inputs.end()) inputs.push_back(std::move(input));
-  write_inputs(folder, file.loaded, file.resolved, inputs, options.command_line);
-  if (options.output.empty()) point_latest_at(folder);  // DIR/**/metrics.json shall name every run once
-  const std::vector<std::string> folders = stage_folders(folder);
-  if (folders.empty()) return run_seeds(file.experiments.front(), folder, "", options);
+  const std::vector<std::string> folders = stage_folders(folder, file.resolved);
   for (size_t i = 0; i < folders.size(); ++i) {
     const Experiment& stage = file.experiments[i];
     make_folder(folders[i]);
     write_inputs(folders[i], stage.loaded, stage.resolved, input_files(stage.first->config), options.command_line);
   }
+  write_inputs(folder, file.loaded, file.resolved, inputs, options.command_line);
+  if (options.output.empty()) point_latest_at(folder);  // DIR/**/metrics.json shall name every run once
+  if (folders.empty()) return run_seeds(file.experiments.front(), folder, "", options);
   return run_stages(folder, folders, [&](size_t i, const std::string& stage, const std::string& earlier) {
     use_runtime(file.experiments[i].first->config.runtime);
     return run_seeds(file.experiments[i], stage, earlier, options);
@@ -81,9 +84,13 @@ RunResult resume_run(const std::string& given, const RunOptions& options) {
   const std::vector<std::string> siblings = stage_folders(above);  // a stage goes on as part of its run
   if (std::find(siblings.begin(), siblings.end(), folder) != siblings.end()) folder = above;
   const std::vector<std::string> folders = stage_folders(folder);
-  if (folders.empty()) return resume_one(folder, "", options);
-  return run_stages(folder, folders, [&](size_t, const std::string& stage, const std::string& earlier) {
-    return resume_one(stage, earlier, options);
+  if (folders.empty()) return resume_one(folder, "", "", options);
+  {
+    const FolderLock alone(folder);
+    sweep_leftovers(folder);
+  }
+  return run_stages(folder, folders, [&](size_t i, const std::string& stage, const std::string& earlier) {
+    return resume_one(stage, earlier, i + 1 < folders.size() ? folders[i + 1] : "", options);
   });
 }
 

@@ -106,24 +106,26 @@ void write_inputs(const std::string& folder, const LoadedExperiment& loaded, con
     make_folder(folder + "/sources");
     write("sources/" + unique_name(loaded.sources[i]->name, taken), loaded.sources[i]->text);
   }
-  write("resolved.json", with_checksum(resolved));
   write("origins.json", origins(loaded.tree, resolved).dump() + "\n");
   const Json facts = environment(input_files, command_line);
   write("environment.json", facts.dump() + "\n");
   const Json* dirty = value_at(facts, "git.dirty");
   if (dirty && dirty->boolean) write("git.diff", output_of({"git", "--no-optional-locks", "diff", "HEAD"}, 2, size_t{1} << 20));
+  write("resolved.json", with_checksum(resolved));  // last: its presence makes this a run folder
 }
 
 FolderLock::FolderLock(const std::string& folder) : descriptor_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw Error(ErrorKind::data, text("cannot open the folder ", folder, ": ", std::strerror(errno)));
   if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // some network file systems know no locks
   close(descriptor_);
-  throw Error(ErrorKind::usage, text("another process is working in ", folder), "wait for it, or stop it first");
+  throw Error(ErrorKind::data, text("another process is working in ", folder), "wait for it, or stop it first");
 }
 
 FolderLock::~FolderLock() { close(descriptor_); }
 
-void write_status(const std::string& folder, const Status& status) {
+namespace {
+
+std::string status_text(const Status& status) {
   Json json = Json::dict();
   json.set("state", Json::of(status.state));
   json.set("stop_reason", status.stop_reason.empty() ? Json{} : Json::of(status.stop_reason));
@@ -135,7 +137,39 @@ void write_status(const std::string& folder, const Status& status) {
   json.set("process", Json::of(int64_t{getpid()}));
   json.set("exit_code", status.state == "running" ? Json{} : Json::of(status.exit_code));
   json.set("resumable", Json::of(status.resumable));
-  write_file_atomically(folder + "/status.json", json.dump() + "\n");
+  return json.dump() + "\n";
+}
+
+/// Within the block that the file has already, and no longer than that block.
+std::string overwrite_status(const std::string& path, Status status) {
+  constexpr size_t longest = 2000;
+  if (status.error.size() > longest) {
+    size_t end = longest;
+    while (end > 0 && (static_cast<unsigned char>(status.error[end]) & 0xC0u) == 0x80u) --end;
+    status.error.resize(end);
+  }
+  const std::string content = status_text(status);
+  const int handle = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  const bool written = handle >= 0 && pwrite(handle, content.data(), content.size(), 0) == ssize_t(content.size()) &&
+                       ftruncate(handle, off_t(content.size())) == 0;
+  const std::string problem = written ? "" : text(path, " cannot be written: ", std::strerror(errno));
+  if (handle >= 0) close(handle);
+  std::error_code ignored;
+  if (!written && fs::file_size(path, ignored) == 0) fs::remove(path, ignored);
+  return problem;
+}
+
+}  // namespace
+
+std::string write_status(const std::string& folder, const Status& status) {
+  const std::string path = folder + "/status.json";
+  try {
+    write_file_atomically(path, status_text(status));
+    return "";
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::data) throw;
+    return overwrite_status(path, status);
+  }
 }
 
 Json read_json_file(const std::string& path) { return parse_json(read_file(path), path); }
@@ -143,15 +177,17 @@ Json read_json_file(const std::string& path) { return parse_json(read_file(path)
 std::string stage_folder(const std::string& run_folder, const std::string& stage) { return run_folder + "/stage-" + stage; }
 
 std::vector<std::string> stage_folders(const std::string& run_folder) {
-  std::vector<std::string> folders;
   const std::string path = run_folder + "/resolved.json";
-  if (!fs::exists(path)) return folders;
-  const Json resolved = read_checked_json(path);
+  return fs::exists(path) ? stage_folders(run_folder, read_checked_json(path)) : std::vector<std::string>{};
+}
+
+std::vector<std::string> stage_folders(const std::string& run_folder, const Json& resolved) {
+  std::vector<std::string> folders;
   if (const Json* stages = value_at(resolved, "stages"))
     for (const Json& stage : stages->items) {
       const Json::Member* name = stage.find("name");
       if (!name || !name->value.is(Json::Kind::string) || name->value.string.find('/') != std::string::npos)
-        throw Error(ErrorKind::checkpoint, path + ": a stage has no name, or none that a folder can have",
+        throw Error(ErrorKind::checkpoint, run_folder + "/resolved.json: a stage has no name, or none that a folder can have",
                     "restore the file from a copy");
       folders.push_back(stage_folder(run_folder, name->value.string));
     }

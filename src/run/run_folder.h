@@ -22,8 +22,9 @@ void point_latest_at(const std::string& run_folder);
 
 /// RUN/stage-NAME.
 std::string stage_folder(const std::string& run_folder, const std::string& stage);
-/// The stages of a run folder, in order; empty when it has none.
+/// The stages of a run folder, in order; empty when it has none. resolved: what its resolved.json holds.
 std::vector<std::string> stage_folders(const std::string& run_folder);
+std::vector<std::string> stage_folders(const std::string& run_folder, const Json& resolved);
 
 /// experiment.json, sources/, resolved.json, origins.json and environment.json.
 void write_inputs(const std::string& folder, const LoadedExperiment& loaded, const Json& resolved,
@@ -32,7 +33,7 @@ void write_inputs(const std::string& folder, const LoadedExperiment& loaded, con
 std::vector<std::string> input_files(ExperimentConfig& config);
 Json environment(const std::vector<std::string>& input_files, const std::vector<std::string>& command_line);
 
-/// Who runs here: one process per folder, held until the object goes. Error{usage} if another one holds it.
+/// Who runs here: one process per folder, held until the object goes. Error{data} if another one holds it.
 class FolderLock {
  public:
   explicit FolderLock(const std::string& folder);
@@ -53,7 +54,9 @@ struct Status {
   int exit_code = 0;
   bool resumable = true;
 };
-void write_status(const std::string& folder, const Status& status);
+/// Returns what went wrong, or "". Where the disk is full the old file is overwritten in place, so that it does not go on telling
+/// the past.
+std::string write_status(const std::string& folder, const Status& status);
 
 Json read_json_file(const std::string& path);  // Error{data} naming the file
 void make_folder(const std::string& path);     // with parents; Error{data}

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/printable.h>
@@ -27,18 +28,14 @@ std::set<std::pair<int64_t, std::string>> keep_until(const std::string& path, in
       record = parse_json(line, path);
     } catch (const Error&) { continue; }
     const Json::Member *at = record.find("step"), *split = record.find("split");
-    if (!at || !split || at->value.integer > step || split->value.string == "test") continue;
+    if (!at || !split || !at->value.is(Json::Kind::integer) || !split->value.is(Json::Kind::string)) continue;
+    if (at->value.integer > step || split->value.string == "test") continue;
     kept.emplace(at->value.integer, split->value.string);
     text += line + "\n";
   }
   in.close();
   write_file_atomically(path, text);
   return kept;
-}
-
-void open_to_append(std::ofstream& out, const std::string& path) {
-  out.open(path, std::ios::app);
-  if (!out) throw Error(ErrorKind::data, "cannot write " + path, "check the permissions and the space on the disk");
 }
 
 double rounded(double value, double unit) { return std::round(value / unit) * unit; }
@@ -50,12 +47,20 @@ int64_t epoch_steps(const StepRecord& record) {
 
 }  // namespace
 
-Log::Log(const std::string& run_folder) : path_(run_folder + "/log.txt") { open_to_append(out_, path_); }
-
-void Log::line(const std::string& text) { out_ << clock_time() << " " << printable_message(text) << std::endl; }
+void Log::line(const std::string& words) {
+  try {
+    if (!file_) file_.emplace(File::append(path_));
+    file_->write(clock_time() + " " + printable_message(words) + "\n");
+    failing_ = false;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::data) throw;
+    file_.reset();
+    if (!std::exchange(failing_, true)) complain_(text("warning: ", e.what(), "; the run goes on without this part of its log"));
+  }
+}
 
 RunRecorder::RunRecorder(Where where, const LoggingOptions& logging, Log& log, Progress& progress, const RunOptions& options,
-                         Status& status, int64_t resumed_at)
+                         Status& status)
     : where_(std::move(where)),
       logging_(logging),
       log_(log),
@@ -63,16 +68,18 @@ RunRecorder::RunRecorder(Where where, const LoggingOptions& logging, Log& log, P
       options_(options),
       path_(where_.seed_folder + "/metrics.jsonl"),
       status_(status) {
-  std::error_code ignored;
-  if (resumed_at >= 0) written_ = keep_until(path_, resumed_at);
-  else std::filesystem::remove(path_, ignored);
-  if (logging_.writes("jsonl")) open_to_append(records_, path_);
   if (where_.of > 1) prefix_ = text("seed ", where_.seed, " ");
-  status_.seed = where_.seed;
-  status_.step = std::max<int64_t>(0, resumed_at);
   progress_.begin(where_.of > 1 ? text("seed ", where_.number, "/", where_.of) : "");
   rhythm_.restart();
+}
+
+void RunRecorder::begin(int64_t step) {
+  if (step < 0) remove_all(path_);
+  else if (std::filesystem::exists(path_)) written_ = keep_until(path_, step);
+  status_.seed = where_.seed;
+  status_.step = std::max<int64_t>(0, step);
   beat(true);
+  if (logging_.writes("jsonl")) records_.emplace(File::append(path_));
 }
 
 bool RunRecorder::due(const StepRecord& record) {
@@ -127,6 +134,10 @@ void RunRecorder::evaluation(const EvaluationRecord& record) {
   write(json);
 }
 
+void RunRecorder::saving() {
+  if (records_) records_->sync();
+}
+
 void RunRecorder::checkpoint(const std::string& path, int64_t step, bool best) {
   const std::string line =
       text("saved step ", step, best ? " (best) in " : " in ", std::filesystem::path(path).filename().string());
@@ -143,16 +154,15 @@ void RunRecorder::note(const std::string& line) {
 void RunRecorder::write(const Json& record) {
   const std::string line = record.dump(-1);
   progress_.record(line);
-  if (!records_.is_open()) return;
-  records_ << line << std::endl;
-  if (!records_) throw Error(ErrorKind::data, "cannot write " + path_, "check the space on the disk; the run can be resumed");
+  if (records_) records_->write(line + "\n");
 }
 
 void RunRecorder::beat(bool now) {
   const auto time = Progress::Clock::now();
   if (!now && time - beat_ < heartbeat) return;
   beat_ = time;
-  write_status(where_.run_folder, status_);
+  const std::string problem = write_status(where_.run_folder, status_);
+  if (!problem.empty() && !std::exchange(status_failing_, true)) note("warning: " + problem);
 }
 
 }  // namespace tapedeck

@@ -34,6 +34,8 @@ void try_run(const Json& tree, RunState& run, Diagnostics& diagnostics) {
   const TrainSetup setup = setup_of(run);
   attempt(tree, "training", "TD0317", diagnostics, [&] {
     const Plan plan = make_plan(setup);
+    if (setup.training->average) setup.training->average->share(plan.counts.total, plan.counts);
+    attempt(tree, "schedule", "TD0317", diagnostics, [&] { check_warmup(*setup.schedule, plan.counts); });
     attempt(tree, "schedule", "TD0325", diagnostics, [&] {
       setup.schedule->base_lr = setup.optimizer->lr;
       setup.schedule->factor(plan.counts.total - 1, plan.counts);

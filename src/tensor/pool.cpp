@@ -45,7 +45,7 @@ Storage* Pool::take(size_t bytes) {
   Heap& heap = bytes <= small_limit ? *small_ : *large_;
   Storage* s = heap.take(bytes);
   if (!s)
-    throw Error(ErrorKind::internal, text("out of memory: a buffer of ", bytes, " bytes is not to be had"),
+    throw Error(ErrorKind::memory, text("out of memory: a buffer of ", bytes, " bytes is not to be had"),
                 "use a smaller batch_size or micro_batch_size, or training.recompute");
   s->purpose = purpose_;
   now_[size_t(purpose_)] += s->bytes;

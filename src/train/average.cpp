@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <tapedeck/base/error.h>
+
 namespace tapedeck {
 namespace {
 
@@ -36,6 +38,11 @@ struct Swa final : WeightAverage {
   double share(int64_t step, const StepCounts& counts) const override {
     const int64_t first = std::max<int64_t>(1, counts.steps(start, "training.average.start"));
     const int64_t period = std::max<int64_t>(1, counts.steps(every, "training.average.every"));
+    if (first >= counts.total)
+      throw Error(ErrorKind::config,
+                  text("training.average.start \"", start.str(), "\" is step ", first, ", but the run has ", counts.total,
+                       ": nothing would be averaged"),
+                  "begin earlier, or lengthen training.duration");
     if (step <= first) return 1;
     return (step - first) % period ? 0 : 1 / double((step - first) / period + 1);
   }

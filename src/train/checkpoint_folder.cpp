@@ -2,58 +2,17 @@
 // something that the next run understands. Next: files.h (how bytes reach the disk).
 #include "src/train/checkpoint_folder.h"
 
-#include <zlib.h>
-
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 
 #include <tapedeck/base/error.h>
 #include <tapedeck/base/words.h>
 
 #include "kernels/kernels.h"
+#include "src/train/files.h"
 #include "src/train/safetensors.h"
 
 namespace tapedeck {
 namespace {
-
-constexpr const char* parts[] = {"model.safetensors", "optimizer.safetensors", "state.json"};
-constexpr const char* damaged = "use another checkpoint: best.json, last.json and the step folders beside it name them";
-
-std::string checksum(const std::string& path) {
-  File file = File::open(path);
-  std::vector<std::byte> buffer(size_t{1} << 16);
-  unsigned long sum = crc32(0, nullptr, 0);
-  const int64_t size = file.size();
-  for (int64_t left = size; left > 0;) {
-    const size_t n = size_t(std::min<int64_t>(left, int64_t(buffer.size())));
-    file.read(std::span(buffer).first(n));
-    sum = crc32(sum, reinterpret_cast<const Bytef*>(buffer.data()), unsigned(n));
-    left -= int64_t(n);
-  }
-  char hex[9];
-  std::snprintf(hex, sizeof hex, "%08lx", sum);
-  return text(size, " bytes, crc32 ", hex);
-}
-
-std::string manifest(const std::string& folder) {
-  std::string out;
-  for (const char* part : parts) out += text(part, ": ", checksum(folder + "/" + part), "\n");
-  return out;
-}
-
-std::string step_name(int64_t step) {
-  const std::string digits = std::to_string(step);
-  return "step-" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
-}
-
-std::optional<int64_t> step_of(std::string_view name) {
-  if (!name.starts_with("step-")) return {};
-  int64_t step = 0;
-  const auto [end, problem] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
-  if (problem != std::errc{} || end != name.data() + name.size() || step_name(step) != name) return {};
-  return step;
-}
 
 /// The first parameter with an element that is no number, in a slab laid out like the values; empty when all are.
 std::string non_finite_parameter(const ParamStore& store, const Tensor& slab) {
@@ -65,16 +24,18 @@ std::string non_finite_parameter(const ParamStore& store, const Tensor& slab) {
   });
 }
 
-void refuse_non_finite(const TrainState& state, const ParamStore& store, const std::map<std::string, Tensor>& slabs) {
+void refuse_non_finite(const TrainState& state, const ParamStore& store, const std::map<std::string, Tensor>& slabs,
+                       bool has_other) {
   std::string what = non_finite_parameter(store, store.values());
   for (auto& [name, slab] : slabs)
     if (what.empty())
       if (const std::string path = non_finite_parameter(store, slab); !path.empty())
         what = path + " (optimizer state " + name + ")";
   if (what.empty()) return;
-  throw Error(ErrorKind::non_finite,
-              text("after step ", state.step, " parameter ", what, " holds infinity or NaN; this checkpoint is not kept"),
-              "lower optimizer.lr or set training.clip_grad_norm; the checkpoint before is still good");
+  throw Error(
+      ErrorKind::non_finite,
+      text("after step ", state.step, " parameter ", what, " holds infinity or NaN; this checkpoint is not kept"),
+      text("lower optimizer.lr or set training.clip_grad_norm", has_other ? "; the checkpoint before is still good" : ""));
 }
 
 /// All diagnostics in one error: the first in the message, the rest below it.
@@ -127,38 +88,21 @@ void check_same_run(const std::string& folder, const TrainState& found, const Tr
 
 }  // namespace
 
-void verify_checkpoint(const std::string& folder) {
-  const std::string path = folder + "/complete";
-  try {
-    if (read_file(path) == manifest(folder)) return;
-  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, text("the checkpoint is incomplete: ", e.message()), damaged); }
-  const std::string said = read_file(path);
-  for (const char* part : parts)
-    if (said.find(text(part, ": ", checksum(folder + "/" + part), "\n")) == said.npos)
-      throw Error(ErrorKind::checkpoint, text(folder, "/", part, ": size or checksum differ from what was written"), damaged);
-  throw Error(ErrorKind::checkpoint, text(path, ": is damaged"), damaged);
-}
-
-CheckpointFolder::CheckpointFolder(const std::string& run_folder, const CheckpointOptions::Keep& keep, std::string metric)
-    : folder_(run_folder + "/checkpoints"), keep_(keep), metric_(std::move(metric)) {}
+CheckpointFolder::CheckpointFolder(const std::string& run_folder, const CheckpointOptions::Keep& keep, std::string metric,
+                                   Note note)
+    : run_folder_(run_folder),
+      folder_(checkpoints_folder(run_folder)),
+      keep_(keep),
+      metric_(std::move(metric)),
+      note_(std::move(note)) {}
 
 std::string CheckpointFolder::path_of(int64_t step) const { return folder_ + "/" + step_name(step); }
-
-std::vector<int64_t> CheckpointFolder::steps() const {
-  std::vector<int64_t> all;
-  for (auto& name : list_folder(folder_))
-    if (const auto step = step_of(name)) all.push_back(*step);
-  std::sort(all.begin(), all.end());
-  return all;
-}
 
 std::string CheckpointFolder::save(const TrainState& state, const ParamStore& store, const Optimizer& optimizer,
                                    const Carried& extra_state) {
   const Carried slabs = all_carried(optimizer, extra_state);
-  refuse_non_finite(state, store, optimizer.state());
+  refuse_non_finite(state, store, optimizer.state(), !checkpoint_steps(folder_).empty());
   make_folders(folder_);
-  for (auto& name : list_folder(folder_))
-    if (is_hidden_leftover(name)) remove_all(folder_ + "/" + name);
   const std::string path = path_of(state.step), hidden = hidden_name(path);
   try {
     make_folders(hidden);
@@ -167,7 +111,7 @@ std::string CheckpointFolder::save(const TrainState& state, const ParamStore& st
     write_file(hidden + "/model.safetensors", [&](File& file) { write_tensors(file, tensors, {{"format", "tapedeck"}}); });
     write_file(hidden + "/optimizer.safetensors", [&](File& file) { write_tensors(file, {slabs.begin(), slabs.end()}); });
     write_file(hidden + "/state.json", [&](File& file) { file.write(state.to_json()); });
-    write_file(hidden + "/complete", [&](File& file) { file.write(manifest(hidden)); });
+    write_file(hidden + "/complete", [&](File& file) { file.write(checkpoint_manifest(hidden)); });
     sync_folder(hidden);
     if (list_folder(path).empty()) rename_path(hidden, path);
     else exchange_paths(hidden, path);
@@ -176,14 +120,29 @@ std::string CheckpointFolder::save(const TrainState& state, const ParamStore& st
     throw;
   }
   sync_folder(folder_);
-  remove_all(hidden);  // what was exchanged, if anything
-  if (keep_.best > 0 && !state.ranking.empty()) point("best", state.ranking[0].step, state.ranking[0].value);
+  settle(state);
+  prune_newer(state.step);
+  return path;
+}
+
+void CheckpointFolder::settle(const TrainState& state) const {
+  const bool best = keep_.best > 0 && !state.ranking.empty();
+  if (best) point("best", state.ranking[0].step, state.ranking[0].value);
+  else tidy([&] { remove_all(folder_ + "/best.json"); });
   std::optional<double> value;
   if (const auto split = state.last.find("validation"); split != state.last.end())
     if (const auto it = split->second.find(metric_.substr(metric_.find('/') + 1)); it != split->second.end()) value = it->second;
   point("last", state.step, value);
+  tidy([&] { sweep_leftovers(folder_); });
   prune(state);
-  return path;
+}
+
+std::optional<int64_t> CheckpointFolder::settle() const {
+  tidy([&] { sweep_leftovers(folder_); });
+  const auto state = newest_checkpoint(run_folder_, note_);
+  if (!state) return {};
+  settle(*state);
+  return state->step;
 }
 
 void CheckpointFolder::point(const std::string& which, int64_t step, std::optional<double> value) const {
@@ -198,45 +157,55 @@ void CheckpointFolder::point(const std::string& which, int64_t step, std::option
   write_file_atomically(path, content);
 }
 
-void CheckpointFolder::prune(const TrainState& state) const {
-  const auto all = steps();
-  const int64_t last = std::max<int64_t>(1, keep_.last);  // the one just written is needed to resume
-  const int64_t newer = std::count_if(all.begin(), all.end(), [&](int64_t s) { return s > state.step; });
-  const int64_t first_kept = int64_t(all.size()) - newer - last;
-  for (int64_t i = 0; i < int64_t(all.size()); ++i) {
-    const int64_t step = all[size_t(i)];
-    if (step <= state.step && i >= first_kept) continue;
-    const auto best = std::span(state.ranking).first(std::min(state.ranking.size(), size_t(keep_.best)));
-    if (std::any_of(best.begin(), best.end(), [&](auto& r) { return r.step == step; })) continue;
-    const std::string hidden = hidden_name(path_of(step));
-    rename_path(path_of(step), hidden);
-    remove_all(hidden);
+/// Superfluous files harm nobody: what cannot be removed is said, and tried again after the next save or on resume.
+void CheckpointFolder::tidy(const std::function<void()>& removal) const {
+  try {
+    removal();
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::data) throw;
+    if (note_) note_(text("warning: ", e.message(), "; the checkpoints are good, and it is tried again later"));
   }
 }
 
+/// Hidden first, so that a step folder is whole or not there.
+void CheckpointFolder::remove_step(int64_t step) const {
+  tidy([&] {
+    const std::string hidden = hidden_name(path_of(step));
+    rename_path(path_of(step), hidden);
+    remove_all(hidden);
+  });
+}
+
+void CheckpointFolder::prune(const TrainState& state) const {
+  auto all = checkpoint_steps(folder_);
+  std::erase_if(all, [&](int64_t step) { return step > state.step; });
+  all.resize(all.size() -
+             std::min(all.size(), size_t(std::max<int64_t>(1, keep_.last))));  // the last ones stay: resume needs one
+  const auto best = std::span(state.ranking).first(std::min(state.ranking.size(), size_t(keep_.best)));
+  for (int64_t step : all)
+    if (std::none_of(best.begin(), best.end(), [&](auto& r) { return r.step == step; })) remove_step(step);
+}
+
+/// Damaged ones, which a resumed run passed over and now has overtaken.
+void CheckpointFolder::prune_newer(int64_t than) const {
+  for (int64_t step : checkpoint_steps(folder_))
+    if (step > than) remove_step(step);
+}
+
 std::optional<TrainState> CheckpointFolder::resume(const TrainState& expected, ParamStore& store, Optimizer& optimizer,
-                                                   const std::function<void(const std::string&)>& note,
                                                    const Carried& extra_state) {
-  auto all = steps();
-  if (all.empty()) return {};
-  std::string first_problem;
-  for (; !all.empty(); all.pop_back()) {
-    const std::string folder = path_of(all.back());
-    try {
-      verify_checkpoint(folder);
-    } catch (const Error& e) {
-      if (first_problem.empty()) first_problem = e.message();
-      note("skipping " + step_name(all.back()) + ": " + e.message());
-      continue;
-    }
-    TrainState state = TrainState::from_json(read_file(folder + "/state.json"), folder + "/state.json");
-    check_same_run(folder, state, expected);
-    load_parameters(folder, store);
-    load_carried(folder, all_carried(optimizer, extra_state));
-    return state;
+  tidy([&] { sweep_leftovers(folder_); });
+  auto state = newest_checkpoint(run_folder_, note_);
+  if (!state) {
+    for (const char* pointer : {"/best.json", "/last.json"}) tidy([&] { remove_all(folder_ + pointer); });
+    return {};
   }
-  throw Error(ErrorKind::checkpoint, text(folder_, ": every checkpoint is damaged; the newest: ", first_problem),
-              "start a new run");
+  const std::string folder = path_of(state->step);
+  check_same_run(folder, *state, expected);
+  load_parameters(folder, store);
+  load_carried(folder, all_carried(optimizer, extra_state));
+  settle(*state);
+  return state;
 }
 
 Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store) {
@@ -269,19 +238,6 @@ Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store
 
 void load_parameters(const std::string& checkpoint_folder, ParamStore& store) {
   store.values().copy_from(load_values(checkpoint_folder, store));
-}
-
-std::string find_checkpoint(const std::string& run_folder, const std::string& which) {
-  const std::string folder = run_folder + "/checkpoints", path = folder + "/" + which + ".json";
-  const char* hint = "the run kept no such checkpoint: see checkpoints.keep, or name a step folder";
-  if (step_of(which) && !list_folder(folder + "/" + which).empty()) return folder + "/" + which;
-  try {
-    const Json json = parse_json(read_file(path), path);
-    const auto* member = json.find("path");
-    if (member && member->value.is(Json::Kind::string) && step_of(member->value.string))
-      return folder + "/" + member->value.string;
-  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, e.message(), hint); }
-  throw Error(ErrorKind::checkpoint, text(path, ": names no checkpoint"), hint);
 }
 
 }  // namespace tapedeck

@@ -1,6 +1,7 @@
 // System calls with their errors turned into sentences. Next: checkpoint_folder.cpp, the main customer.
 #include "src/train/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include <tapedeck/base/error.h>
@@ -20,12 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char *temporary = ".tmp-", *aside = ".old";  // parts of hidden names
+
 [[noreturn]] void fail_with(int code, std::string_view what, const std::string& path) {
   const char* hint = code == ENOSPC || code == EDQUOT                   ? "free some space, or write to another disk"
                      : code == EACCES || code == EPERM || code == EROFS ? "check the permissions, or choose another folder"
                      : code == ENOENT                                   ? "check the path"
                                                                         : "";
-  throw Error(ErrorKind::data, text(path, ": ", what, ": ", std::strerror(code)), hint);
+  throw Error(code == ENOMEM ? ErrorKind::memory : ErrorKind::data, text(path, ": ", what, ": ", std::strerror(code)), hint);
 }
 
 /// Repeats a call that a signal interrupted.
@@ -58,6 +62,12 @@ File File::open(const std::string& path) {
 File File::create(const std::string& path) {
   const int handle = retried([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
   if (handle < 0) fail_with(errno, "cannot be created", path);
+  return File(path, handle);
+}
+
+File File::append(const std::string& path) {
+  const int handle = retried([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666); });
+  if (handle < 0) fail_with(errno, "cannot be opened", path);
   return File(path, handle);
 }
 
@@ -115,10 +125,19 @@ void File::close() {
 
 std::string hidden_name(const std::string& path) {
   const fs::path p(path);
-  return (p.parent_path() / text(".", p.filename().string(), ".tmp-", getpid())).string();
+  return (p.parent_path() / text(".", p.filename().string(), temporary, getpid())).string();
 }
 
-bool is_hidden_leftover(std::string_view name) { return name.starts_with('.') && name.find(".tmp-") != name.npos; }
+void sweep_leftovers(const std::string& folder) {
+  const auto names = list_folder(folder);
+  for (const std::string& name : names) {
+    const size_t end = name.find(temporary);
+    if (!name.starts_with('.') || end == name.npos) continue;
+    const std::string path = folder + "/" + name, original = name.substr(1, end - 1);
+    const bool lost = name.ends_with(aside) && !std::binary_search(names.begin(), names.end(), original);
+    lost ? rename_path(path, folder + "/" + original) : remove_all(path);
+  }
+}
 
 std::string parent_of(const std::string& path) {
   const fs::path parent = fs::path(path).parent_path();
@@ -141,10 +160,10 @@ void rename_path(const std::string& from, const std::string& to) {
 void exchange_paths(const std::string& a, const std::string& b) {
   if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return;
   if (errno != EINVAL && errno != ENOSYS) fail_with(errno, "cannot be put in place", b);
-  const std::string aside = hidden_name(b) + ".old";
-  rename_path(b, aside);
+  const std::string old = hidden_name(b) + aside;
+  rename_path(b, old);
   rename_path(a, b);
-  rename_path(aside, a);
+  rename_path(old, a);
 }
 
 void make_folders(const std::string& path) {
@@ -154,22 +173,29 @@ void make_folders(const std::string& path) {
 }
 
 void remove_quietly(const std::string& path) noexcept {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
+  try {
+    remove_all(path);
+  } catch (...) {}  // the failure that led here is the one to tell
 }
 
+// Not those of std::filesystem: they end the program when memory runs out.
 void remove_all(const std::string& path) {
-  std::error_code code;
-  fs::remove_all(path, code);
-  check(code, "cannot be removed", path);
+  struct stat status;
+  if (lstat(path.c_str(), &status) < 0) return errno == ENOENT ? void() : fail_with(errno, "cannot be examined", path);
+  if (S_ISDIR(status.st_mode))
+    for (const std::string& name : list_folder(path)) remove_all(path + "/" + name);
+  const int result = S_ISDIR(status.st_mode) ? ::rmdir(path.c_str()) : ::unlink(path.c_str());
+  if (result < 0 && errno != ENOENT) fail_with(errno, "cannot be removed", path);
 }
 
 std::vector<std::string> list_folder(const std::string& path) {
-  std::error_code code;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);
+  if (!folder && errno == ENOENT) return {};
   std::vector<std::string> names;
-  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code))
-    names.push_back(it->path().filename().string());
-  if (code && code.value() != ENOENT) check(code, "cannot be listed", path);
+  errno = folder ? 0 : errno;
+  for (const dirent* entry; folder && (entry = readdir(folder.get())); errno = 0)
+    if (const std::string_view name = entry->d_name; name != "." && name != "..") names.emplace_back(name);
+  if (errno != 0) fail_with(errno, "cannot be listed", path);
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -16,6 +16,8 @@ class File {
   static File open(const std::string& path);
   /// Creates or empties a file for writing.
   static File create(const std::string& path);
+  /// Opens or creates a file whose writes go to its end.
+  static File append(const std::string& path);
   File(File&& other) noexcept;
   File(const File&) = delete;
   ~File();
@@ -47,7 +49,9 @@ template <class Body>
 void replace_file(const std::string& path, Body&& body);
 
 std::string hidden_name(const std::string& path);  // "a/.b.tmp-4711" for "a/b"
-bool is_hidden_leftover(std::string_view name);    // ".b.tmp-4711"
+/// Removes what writers that were killed left in a folder (".b.tmp-4711"); a file that was moved aside goes back where its
+/// successor never arrived. Nobody else may be writing there.
+void sweep_leftovers(const std::string& folder);
 std::string parent_of(const std::string& path);
 void sync_folder(const std::string& path);
 void rename_path(const std::string& from, const std::string& to);

@@ -39,6 +39,15 @@ Plan make_plan(const TrainSetup& setup) {
   return plan;
 }
 
+void check_warmup(const Schedule& schedule, const StepCounts& counts) {
+  const int64_t steps = counts.steps(schedule.warmup, "schedule.warmup");
+  if (steps <= counts.total) return;
+  throw Error(ErrorKind::config,
+              text("schedule.warmup \"", schedule.warmup.str(), "\" takes ", steps,
+                   " steps and leaves nothing of training.duration, which is ", counts.total),
+              "shorten the warm-up, or lengthen training.duration");
+}
+
 const std::vector<int64_t>& ExampleOrder::batch(int64_t number, const StepCounts& counts) {
   const int64_t epoch = number / counts.per_epoch;
   if (epoch != epoch_) {

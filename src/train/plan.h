@@ -14,6 +14,8 @@ struct Plan {
 };
 /// Throws Error{config} for durations that make no sense together.
 Plan make_plan(const TrainSetup& setup);
+/// Throws Error{config} for a warm-up that is longer than the run: the learning rate would never be reached.
+void check_warmup(const Schedule& schedule, const StepCounts& counts);
 
 /// The examples of update `number`: a pure function of seed and number; keeps the epoch it is in.
 class ExampleOrder {

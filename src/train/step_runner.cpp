@@ -184,7 +184,8 @@ void StepRunner::explain(std::span<const int64_t> order, int64_t number, double 
   if (setup_.observer)
     for (std::string line; std::getline(answer, line);) setup_.observer->note(line);
   Error error(ErrorKind::non_finite, message + "; no parameter was changed",
-              "lower optimizer.lr, set training.clip_grad_norm or lengthen schedule.warmup; the last checkpoint is still good");
+              text("lower optimizer.lr, set training.clip_grad_norm or lengthen schedule.warmup",
+                   !setup_.folder.empty() && has_checkpoint(setup_.folder, "last") ? "; the last checkpoint is still good" : ""));
   if (!place.empty()) error.at(place);
   throw error;
 }

@@ -9,6 +9,8 @@
 namespace tapedeck {
 namespace {
 
+constexpr const char* damaged = "no run writes this: remove the step folder to go on from the checkpoint before it";
+
 Json values_to_json(const Values& values) {
   Json json = Json::dict();
   for (auto& [name, value] : values) json.set(name, Json::of(value));
@@ -20,7 +22,7 @@ struct StateReader {
   std::string path;
 
   [[noreturn]] void reject(std::string_view key, std::string_view wanted) const {
-    throw Error(ErrorKind::checkpoint, text(path, ": ", key, " must be ", wanted), "the file is damaged; use another checkpoint");
+    throw Error(ErrorKind::checkpoint, text(path, ": ", key, " must be ", wanted), damaged);
   }
   const Json& get(const Json& json, std::string_view key, Json::Kind kind, std::string_view wanted) const {
     const auto* member = json.find(key);
@@ -29,6 +31,12 @@ struct StateReader {
   }
   int64_t integer(const Json& json, std::string_view key) const {
     return get(json, key, Json::Kind::integer, "a whole number").integer;
+  }
+  /// A count that a run can reach.
+  int64_t between(const Json& json, std::string_view key, int64_t least, int64_t most) const {
+    const int64_t found = integer(json, key);
+    if (found < least || found > most) reject(key, text("a whole number from ", least, " to ", most, ", not ", found));
+    return found;
   }
   std::string string(const Json& json, std::string_view key) const {
     return get(json, key, Json::Kind::string, "a string").string;
@@ -77,20 +85,24 @@ TrainState TrainState::from_json(const std::string& content, const std::string& 
   Json json;
   try {
     json = parse_json(content, path);
-  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, e.message(), "the file is damaged; use another checkpoint"); }
+  } catch (const Error& e) { throw Error(ErrorKind::checkpoint, e.message(), damaged); }
   if (const int64_t found = read.integer(json, "format"); found != format)
     throw Error(ErrorKind::checkpoint, text(path, ": format ", found, ", but this version reads format ", format),
                 "use the version of tapedeck that wrote it");
   TrainState state;
-  state.step = read.integer(json, "step");
+  constexpr int64_t longest = int64_t{1} << 53;  // no run has more steps: train/schedule.cpp
+  state.step = read.between(json, "step", 0, longest);
   state.seed = uint64_t(read.integer(json, "seed"));
   state.config_hash = read.string(json, "config_hash");
   state.vocabulary_hash = read.string(json, "vocabulary_hash");
-  state.dtype = read.string(json, "dtype") == name_of(DType::f64) ? DType::f64 : DType::f32;
-  state.evaluated = read.integer(json, "evaluated");
-  state.without_improvement = read.integer(json, "without_improvement");
+  const std::string dtype = read.string(json, "dtype");
+  if (dtype != name_of(DType::f32) && dtype != name_of(DType::f64)) read.reject("dtype", "f32 or f64");
+  state.dtype = dtype == name_of(DType::f64) ? DType::f64 : DType::f32;
+  state.evaluated = read.between(json, "evaluated", -1, state.step);
+  state.without_improvement = read.between(json, "without_improvement", 0, longest);
   for (auto& entry : read.get(json, "best", Json::Kind::array, "a list").items)
-    state.ranking.push_back({read.integer(entry, "step"), read.get(entry, "value", Json::Kind::number, "a number").number});
+    state.ranking.push_back(
+        {read.between(entry, "step", 0, state.step), read.get(entry, "value", Json::Kind::number, "a number").number});
   state.best_values = read.values(read.get(json, "best_values", Json::Kind::object, "an object"), "best_values");
   for (auto& m : read.get(json, "last", Json::Kind::object, "an object").members) state.last[m.key] = read.values(m.value, m.key);
   return state;

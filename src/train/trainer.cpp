@@ -34,7 +34,8 @@ class Trainer {
         plan_(make_plan(setup)),
         order_(setup) {
     if (!setup.folder.empty())
-      checkpoints_.emplace(setup.folder, setup.checkpoints->keep, "validation/" + evaluator_.best_metric());
+      checkpoints_.emplace(setup.folder, setup.checkpoints->keep, "validation/" + evaluator_.best_metric(),
+                           [this](const std::string& line) { observer_.note(line); });
     reset_memory_peak();
     if (setup.training->average) averaged_.emplace(*setup.store, *setup.training->average, plan_.counts);
     state_.seed = setup.seed;
@@ -44,7 +45,8 @@ class Trainer {
   }
 
   TrainResult run(bool resume) {
-    if (resume) load();
+    const bool found = resume && load();
+    observer_.begin(found ? state_.step : -1);
     if (state_.evaluated != state_.step &&
         (plan_.evaluation_due(state_.step) || (setup_.evaluation->at_start && state_.step == 0))) {
       save(evaluate());
@@ -58,15 +60,18 @@ class Trainer {
  private:
   bool signalled() const { return setup_.stop_signal && *setup_.stop_signal != 0; }
 
-  void load() {
+  /// False when there is nothing to go on from.
+  bool load() {
     std::optional<TrainState> found;
-    if (checkpoints_)
-      found = checkpoints_->resume(
-          state_, *setup_.store, *setup_.optimizer, [&](const std::string& line) { observer_.note(line); }, extra_state());
-    if (found && averaged_) averaged_->swap();  // the file of the model holds the mean, "weights" the weights
-    if (found) state_ = *found;
-    else observer_.note("no checkpoint yet: starting from the beginning");
-    if (found) saved_ = state_.step;
+    if (checkpoints_) found = checkpoints_->resume(state_, *setup_.store, *setup_.optimizer, extra_state());
+    if (!found) return observer_.note("no checkpoint yet: starting from the beginning"), false;
+    if (averaged_) averaged_->swap();  // the file of the model holds the mean, "weights" the weights
+    state_ = *found;
+    saved_ = state_.step;
+    if (state_.step > plan_.counts.total)
+      observer_.note(text("the checkpoint is at step ", state_.step, ", beyond training.duration (", plan_.counts.total,
+                          " steps): nothing more is trained"));
+    return true;
   }
 
   Carried extra_state() const {
@@ -173,6 +178,7 @@ class Trainer {
   void save_now() {
     if (!checkpoints_ || saved_ == state_.step) return;
     const Averaged mean(averaged_);
+    observer_.saving();
     const std::string path = checkpoints_->save(state_, *setup_.store, *setup_.optimizer, extra_state());
     saved_ = state_.step;
     observer_.checkpoint(path, state_.step, !state_.ranking.empty() && state_.ranking[0].step == state_.step);

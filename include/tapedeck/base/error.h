@@ -17,13 +17,14 @@ enum class ErrorKind {
   data,        // exit 4: missing or malformed data, disk full
   checkpoint,  // exit 5: checkpoint does not fit model or version
   non_finite,  // exit 6: training left the finite numbers
+  memory,      // exit 8: more memory than there is
   shape,       // the rest come from library calls; in the tool they end as exit 1
   dtype,
   stale,  // a tensor handle outlived its row on the tape
   index,
   value,
 };
-int exit_code(ErrorKind kind);
+int exit_code(ErrorKind kind);  // 7 is several seeds, some of which failed
 
 class Error : public std::exception {
  public:
@@ -42,6 +43,10 @@ class Error : public std::exception {
   ErrorKind kind_;
   std::string message_, hint_, where_, what_;
 };
+
+/// Whatever was thrown, as an Error: exhausted memory as Error{memory}, what the file system refuses as Error{data}, other
+/// exceptions as Error{internal}.
+Error as_error(std::exception_ptr thrown);
 
 /// A piece of a message: words, or a number as C++ streams write it (%g for doubles, 1 and 0 for bool), whatever the locale.
 class TextPiece {

@@ -81,6 +81,7 @@ struct RunOptions {
   bool verbose = false;                        // also say when checkpoints are saved
   std::vector<std::string> command_line = {};  // for environment.json
   const std::atomic<int>* stop_signal = nullptr;
+  std::function<void()> begun = {};  // called before anything is written: from here on a stop signal ends with a saved state
   std::function<void(int64_t step)> after_step = {};  // called after every update, for programs that embed a run
 };
 

@@ -75,8 +75,10 @@ struct EvaluationRecord {
 };
 struct Observer {
   virtual ~Observer() = default;
+  virtual void begin(int64_t /*step*/) {}  // first: the step of the checkpoint that training goes on from, or -1 without one
   virtual void step(const StepRecord&) {}  // every update
   virtual void evaluation(const EvaluationRecord&) {}
+  virtual void saving() {}  // a checkpoint is about to appear: what was told so far must outlive a power cut
   virtual void checkpoint(const std::string& /*path*/, int64_t /*step*/, bool /*best*/) {}
   virtual void note(const std::string& /*line*/) {}  // anything worth a line in the log
 };
@@ -128,7 +130,9 @@ DryRun dry_run(const TrainSetup& setup);
 void load_parameters(const std::string& checkpoint_folder, ParamStore& store);
 /// The same values beside the store, laid out like store.values().
 Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store);
-/// The folder that best.json or last.json points at; Error{checkpoint} when there is none.
+/// The folder of the "best" or "last" checkpoint, by the newest state of the run; best.json and last.json say the same to other
+/// programs. Error{checkpoint} when it keeps none.
 std::string find_checkpoint(const std::string& run_folder, const std::string& which);
+bool has_checkpoint(const std::string& run_folder, const std::string& which);
 
 }  // namespace tapedeck
