@@ -178,6 +178,23 @@ TEST_CASE("a bit that turns in a run folder is found, or changes nothing") {
   CHECK(all.detected > 500);
 }
 
+TEST_CASE("labels of another task are refused, whatever their checksum says") {
+  const Runs runs;
+  for (const char* labels : {R"({"labels": ["bad", "good"], "task": "spans", "pairs": false})",
+                             R"({"labels": ["bad", "good"], "task": "tagging", "pairs": false})",
+                             R"({"labels": [], "task": "regression", "pairs": false})", R"({"labels": ["bad"]})", "[1]", "{}"}) {
+    CAPTURE(labels);
+    write_raw(runs.whole + "/labels.json", with_checksum(parse_json(labels, "test")));
+    try {
+      used(runs.whole, runs.folder / "validation.txt");
+      FAIL_CHECK("no error");
+    } catch (const Error& e) {
+      CHECK(e.kind() == ErrorKind::checkpoint);
+      CHECK_FALSE(e.hint().empty());
+    }
+  }
+}
+
 TEST_CASE("any JSON may have a checksum, and comes back as it was") {
   const TempFolder folder;
   for (const char* content : {"{}", "[1, 2]", "\"text\"", "3", "null", R"({"a": {"crc32": "x"}})", R"({"content": [1]})",

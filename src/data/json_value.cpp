@@ -79,10 +79,10 @@ nlohmann::json parse_foreign_json(std::string_view content, const std::string& f
     throw Error(ErrorKind::data, text(file, ": more than ", most_levels, " levels of nesting"), "fetch the file again");
   try {
     return nlohmann::json::parse(content);
-  } catch (const nlohmann::json::parse_error& problem) {
+  } catch (const nlohmann::json::exception& problem) {  // also a number that no double holds
     const std::string_view said = problem.what();
-    const size_t colon = said.find("parse error");
-    throw Error(ErrorKind::data, text(file, " is no JSON, or not all of it: ", said.substr(colon == said.npos ? 0 : colon)),
+    const size_t end = said.find("] ");
+    throw Error(ErrorKind::data, text(file, " is no JSON, or not all of it: ", said.substr(end == said.npos ? 0 : end + 2)),
                 "fetch the file again");
   }
 }

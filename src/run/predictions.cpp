@@ -52,6 +52,18 @@ void read_labels(LoadedRun& run, const Notes& note) {
   if (run.config.task) run.config.data->ask(run.config.task.name());
 }
 
+/// A task that the model or its loss does not answer would read past the end of what they give.
+void check_task(const LoadedRun& run) {
+  const Objective& objective = *run.config.objective;
+  std::string problem = objective.needs_labels() ? mismatch(objective.task(), *run.task) : "";
+  if (run.model->logit_rows() != run.task->answer().rows)
+    problem = text("the model answers for ", name_of(run.model->logit_rows()), ", the task ", in_quotes(run.task->name),
+                   " asks about ", name_of(run.task->answer().rows));
+  if (!problem.empty())
+    throw Error(ErrorKind::checkpoint, text(run.folder, "/labels.json is not of this run: ", problem),
+                "restore the file from a copy");
+}
+
 Dataset encode_for(const LoadedRun& run, const Table& table) {
   EncodingOptions how{table, *run.config.tokenizer, run.input.pairs, run.config.model->text_form()};
   how.optional_labels = true;
@@ -149,6 +161,7 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
   run->input.max_length = run->config.tokenizer->max_length();
   run->input.outputs = run->task->outputs(run->input.vocabulary);
   run->model = run->config.model->build(Params(run->store), run->input);
+  check_task(*run);
   run->store.allocate(run->config.runtime.dtype, root_key(0));
   load_parameters(checkpoint, run->store);
   run->checkpoint = checkpoint;
