@@ -154,7 +154,7 @@ std::unique_ptr<LoadedRun> open_run(const std::string& folder, const std::string
   bind_experiment(loaded.tree, run->config, diagnostics);
   if (diagnostics.empty()) attempt(loaded.tree, "runtime", "TD0328", diagnostics, [&] { use_runtime(run->config.runtime); });
   if (!diagnostics.empty()) diagnostics.raise();
-  const std::string checkpoint = find_checkpoint(run->folder, which);
+  const std::string checkpoint = find_checkpoint(run->folder, which, note);
   run->config.tokenizer->restore(read_checked_json(run->folder + "/tokenizer.json", note));
   read_labels(*run, note);
   run->input.vocabulary = run->config.tokenizer->vocabulary_size();

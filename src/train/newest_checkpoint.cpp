@@ -143,11 +143,11 @@ std::optional<TrainState> newest_checkpoint(const std::string& run_folder, const
 
 // Which checkpoint is the best is said by the newest state.json that is whole; whoever loads the checkpoint checks the rest of
 // it.
-std::string find_checkpoint(const std::string& run_folder, const std::string& which) {
+std::string find_checkpoint(const std::string& run_folder, const std::string& which, const Note& note) {
   const std::string folder = checkpoints_folder(run_folder);
   const auto kept = [&](int64_t step) { return !list_folder(folder + "/" + step_name(step)).empty(); };
   if (const auto step = step_of(which); step && kept(*step)) return folder + "/" + which;
-  if (const auto newest = newest_state(run_folder, verify_state, {})) {
+  if (const auto newest = newest_state(run_folder, verify_state, note)) {
     std::optional<int64_t> step;
     if (which == "last") step = newest->step;
     if (which == "best" && !newest->ranking.empty()) step = newest->ranking[0].step;

@@ -131,8 +131,9 @@ void load_parameters(const std::string& checkpoint_folder, ParamStore& store);
 /// The same values beside the store, laid out like store.values().
 Tensor load_values(const std::string& checkpoint_folder, const ParamStore& store);
 /// The folder of the "best" or "last" checkpoint, by the newest state of the run; best.json and last.json say the same to other
-/// programs. Error{checkpoint} when it keeps none.
-std::string find_checkpoint(const std::string& run_folder, const std::string& which);
+/// programs. Error{checkpoint} when it keeps none. note: hears of newer ones that are damaged.
+std::string find_checkpoint(const std::string& run_folder, const std::string& which,
+                            const std::function<void(const std::string&)>& note = {});
 bool has_checkpoint(const std::string& run_folder, const std::string& which);
 
 }  // namespace tapedeck
