@@ -127,7 +127,8 @@ const std::vector<Broken> broken_files = {
     {"rising schedule", with("\"schedule\": {\"type\": \"linear\", \"end_lr\": @5.0}"), 3, {"TD0325", "end_lr"}},
     {"micro larger than batch", training("\"batch_size\": 8, \"micro_batch_size\": @16"), 3, {"TD0316", "at most 8"}},
     {"micro with coupled examples",
-     with("\"objective\": \"fgm\", \"training\": {\"batch_size\": 8, \"micro_batch_size\": @4}"),
+     with("\"objective\": {\"type\": \"gradient_penalty\", \"form\": \"norm\", \"per_sample\": false}, \"training\": "
+          "{\"batch_size\": 8, \"micro_batch_size\": @4}"),
      3,
      {"TD0316", "remove"}},
     {"unknown metric", evaluation("\"metrics\": [@\"acuracy\"]"), 3, {"TD0313", "accuracy"}},

@@ -107,86 +107,6 @@ TEST_CASE("micro-batches are the same update as the full batch, dropout and clas
   }
 }
 
-namespace {
-
-struct Pieces {
-  std::string objective, options;
-  bool numbers = false;  // trains on numbers instead of classes
-};
-
-/// Objective by option, wherever an option changes a reduction, a pool, a divisor or what is compared.
-std::vector<Pieces> what_divides() {
-  std::vector<Pieces> all;
-  const auto with = [](std::string rest, const char* key, const std::string& value) {
-    return rest + ", \"" + key + "\": \"" + value + "\"}";
-  };
-  for (const char* preset : {"paper", "readme", "su", "vit", "hf_bert", "bert4torch"})
-    all.push_back({"r_drop", with(R"({"alpha": 2)", "preset", preset)});
-  for (const char* reduction : {"sum", "mean", "batchmean", "tokenmean"})
-    for (const char* pool : {"mean", "sum", "to_mean"})
-      all.push_back({"r_drop", with(R"({"passes": 3, "kl_reduction": ")" + std::string(reduction) + "\"", "pair_pool", pool)});
-  for (const char* reduction : {"sum", "mean", "batchmean", "tokenmean"})
-    all.push_back({"r_drop", with(R"({"loss": "mse")", "kl_reduction", reduction), true});
-  for (const char* distance : {"kl", "reverse_kl", "symmetric_kl", "js", "hellinger", "brier", "mse", "bernoulli"})
-    for (const char* objective : {"vat", "noise_consistency", "r3f"})
-      all.push_back({objective, with(R"({"at": "embedding")", "distance", distance)});
-  for (const char* stop : {"none", "target", "both"})
-    for (const char* objective : {"smart", "r_drop"}) all.push_back({objective, with(R"({"every": 1)", "stop_grad", stop)});
-  for (const char* direction : {"steepest", "unit", "gradient"})
-    for (const char* norm : {"l2", "linf", "l1"})
-      for (const char* scope : {"sample", "token"}) {
-        const std::string where = R"({"at": "embedding", "scope": ")" + std::string(scope) + R"(", "norm": ")" + norm + "\"";
-        for (const char* objective : {"pgd", "freelb", "smart"}) all.push_back({objective, with(where, "direction", direction)});
-      }
-  for (const char* train : {"both", "mean", "adversarial"}) all.push_back({"fgm", with(R"({"at": "embedding")", "train", train)});
-  all.push_back({"freelb", R"({"passes": "steps_and_one"})"});
-  for (const char* form : {"squared", "norm"}) all.push_back({"gradient_penalty", with(R"({"at": "embedding")", "form", form)});
-  all.push_back({"entropy", "{}"});
-  for (const char* weights : {"", R"(, "class_weights": [0.3, 2])"})
-    for (const char* loss : {"focal", "poly", "asymmetric", "symmetric_cross_entropy", "generalised_cross_entropy", "hinge",
-                             "dice", "confidence_penalty"})
-      all.push_back({"supervised", R"({"loss": {"type": ")" + std::string(loss) + "\"" +
-                                       (std::string(loss) == "confidence_penalty" ? "" : weights) + "}}"});
-  for (const char* smoothing : {"uniform", "others"})
-    for (const char* weight : {"label", "class"})
-      all.push_back({"cross_entropy", R"({"label_smoothing": 0.1, "class_weights": [0.3, 2], "smoothing": ")" +
-                                          std::string(smoothing) + R"(", "smoothing_weight": ")" + weight + "\"}"});
-  all.push_back({"supervised", R"({"loss": {"type": "class_balanced", "counts": [40, 20]}})"});
-  for (const char* loss : {"mse", "huber", "log_cosh", "pinball"})
-    all.push_back({"supervised", R"({"loss": ")" + std::string(loss) + "\"}", true});
-  return all;
-}
-
-}  // namespace
-
-TEST_CASE("pieces make the update of the whole batch, whatever reduces, pools or divides") {
-  const std::vector<Pieces> rows = what_divides();
-  for (const Pieces& row : rows) {
-    CAPTURE(row.objective + " " + row.options);
-    const auto trained = [&](std::optional<int64_t> micro) {
-      auto run = std::make_unique<TinyRun>(0.3, DType::f64, row.numbers ? 1 : 2);
-      run->objective = configured<Objective>(row.objective, row.options);
-      run->optimizer = configured<Optimizer>("sgd", R"({"lr": 0.05})");
-      if (row.numbers) {
-        run->train_data = majority_data("train", 60, 7, true), run->validation = majority_data("validation", 20, 7, true);
-        run->test = {};
-      } else {
-        run->train_data.examples[5].label = -1;
-      }
-      run->training.micro_batch_size = micro, run->training.duration = {3, Duration::Unit::steps};
-      run->run();
-      return run;
-    };
-    const auto whole = trained({});
-    for (int64_t micro : {1, 3, 5}) {
-      CAPTURE(micro);
-      const Gap gap = compare(trained(micro)->store.values(), whole->store.values());
-      CHECK_MESSAGE(gap.relative <= 1e-12, gap.str());
-    }
-  }
-  CHECK(rows.size() >= 120);
-}
-
 TEST_CASE("patience, time and best metrics decide when it ends") {
   struct Row {
     const char* patience;
@@ -233,6 +153,7 @@ TEST_CASE("settings that contradict each other are refused before the first step
     const Loss& task() const override { return *inner; }
     Tensor loss(Step& step) override { return step.loss(step.forward()); }
     bool couples_examples() const override { return true; }
+    bool second_order() const override { return true; }
     std::vector<std::string> sites() const override { return {"embedding", "bag.table"}; }
   };
   struct Elsewhere final : Objective {

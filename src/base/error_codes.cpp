@@ -90,8 +90,9 @@ constexpr ErrorCode table[] = {
      "evaluation.best names a metric that is not measured, or there are no validation data to measure it on.",
      "List the metric in evaluation.metrics; give the data a \"validation\" part."},
     {"TD0316", "a micro batch that does not fit",
-     "micro_batch_size splits a batch to save memory; it cannot exceed batch_size, and objectives that compare the examples of "
-     "a batch with each other need the batch whole.",
+     "micro_batch_size splits a batch to save memory; it cannot exceed batch_size, and an objective that both compares the "
+     "examples "
+     "of a batch with each other and differentiates a gradient needs the batch whole.",
      "Lower batch_size or leave micro_batch_size out."},
     {"TD0317", "durations that contradict each other",
      "A duration is zero where nothing would happen, or the warm-up is as long as the whole run.", "Change one of the two."},

@@ -155,15 +155,19 @@ class MethodCheck {
   }
   void clear() const { m_.store.gradients().copy_from(Tensor::zeros(m_.store.gradients().shape(), DType::f64)); }
 
-  Tensor run_of(const Batch& batch) const {
+  Tensor run_of(const Batch& batch, int64_t piece = 0) const {
     Tape tape;
     clear();
-    Step step = m_.step(tape, batch);
+    Step step = m_.step(tape, batch, m_.number, piece);
     m_.objective->run(step);
     return m_.store.gradients().clone();
   }
   void micro_batches() {
-    if (m_.objective->couples_examples()) return;
+    if (m_.objective->couples_examples()) {
+      if (!m_.objective->second_order())
+        add("a step in pieces makes the gradient of the batch", testing::compare(run_of(m_.batch(), 4), slab_), sum_limit);
+      return;
+    }
     Tensor both;
     for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 2}, {2, m_.texts->size()}}) {
       const Tensor one = run_of(m_.texts->batch(begin, end, m_.objective->task()));

@@ -77,8 +77,8 @@ struct MethodFixture {
   std::unique_ptr<FixtureTexts> texts;
 
   Batch batch() const { return texts->batch(objective->task()); }
-  Step step(Tape& tape, const Batch& batch, int64_t update = number) const {
-    return Step(tape, *model, store, objective->task(), batch, root_key(41) / "step" / update, update);
+  Step step(Tape& tape, const Batch& batch, int64_t update = number, int64_t piece = 0) const {
+    return Step(tape, *model, store, objective->task(), batch, root_key(41) / "step" / update, update, Mode::train, piece);
   }
 };
 /// An objective, or an adversary or embedding loss inside the objective that uses it; null for other kinds. Throws the

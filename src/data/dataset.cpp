@@ -217,6 +217,7 @@ Batch collate(const Dataset& data, std::span<const int64_t> order, int64_t begin
   batch.total_sequences = int64_t(order.size());
   batch.total_tokens = step.tokens;
   batch.total_words = step.words;
+  batch.total_pairs = step.pairs;
   batch.total_labelled = step.labelled;
   batch.equal = equal_sequences(data, order);
   if (step.labelled || data.labelled) task.targets(data, mine, dtype, batch);

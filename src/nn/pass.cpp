@@ -7,9 +7,16 @@ Pass::Pass(const ParamStore& store, const Batch& batch, Mode mode, Key key, std:
            std::span<const Delta> deltas, std::optional<double> dropout)
     : store_(store), batch_(batch), mode_(mode), key_(key), leaves_(leaves), deltas_(deltas), dropout_(dropout) {}
 
-Tensor Pass::shifted(std::string_view name, Tensor x) const {
+Tensor rows_of_piece(const Tensor& value, const Tensor& x, const Batch& piece) {
+  const int64_t rows = x.shape().rows();
+  if (value.shape().rows() == rows) return value;
+  const int64_t first = value.shape().rows() == piece.total_tokens ? piece.first_token : piece.first_sequence;
+  return slice(value, 0, first, first + rows);
+}
+
+Tensor Pass::shifted(std::string_view name, Tensor x, const Batch& batch) const {
   for (auto& delta : deltas_)
-    if (delta.site == name) x = delta.map ? (*delta.map)(x, batch_) : x + delta.value;
+    if (delta.site == name) x = delta.map ? (*delta.map)(x, batch) : x + rows_of_piece(delta.value, x, batch);
   return x;
 }
 
@@ -18,7 +25,8 @@ Tensor Pass::operator()(Param p) const {
   Tensor value = leaves_.empty() ? parameter.value : leaves_[size_t(p.index)];
   if (parameter.noise > 0 && training())  // keyed by the path: a parameter read twice is the same both times
     value = value + Tensor::normal(value.shape(), key_ / "weight" / parameter.path, 0, parameter.noise, value.dtype());
-  return deltas_.empty() ? value : shifted(parameter.path, value);
+  static const Batch none;  // a parameter's rows stand nowhere in a batch
+  return deltas_.empty() ? value : shifted(parameter.path, value, none);
 }
 
 bool Pass::watches(std::string_view name) const {
@@ -31,7 +39,7 @@ bool Pass::watches(std::string_view name) const {
 
 Tensor Pass::site(std::string_view name, Tensor x) {
   if (!watches(name)) return x;
-  x = shifted(name, x);
+  x = shifted(name, x, batch_);
   sites_.push_back({interned(name), x});
   return x;
 }

@@ -57,7 +57,7 @@ void GradientAttack::describe_search(Fields& f) {
 Step GradientAttack::shifted(const Step& step, const Tensor& delta) const {
   if (delta) return step.with(at, delta, masks);
   if (start == 0) return step.fork(masks);
-  const Noise noise(step.key() / "start" / at, start_kind, start, ball, over(step));
+  const Noise noise(step.key() / "start" / at, start_kind, start, ball, over(step), at);
   return step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
 }
 
@@ -70,7 +70,7 @@ Tensor GradientAttack::advance(const Step& step, const Tensor& delta, const Tens
                                                   : g * size;
   if (delta) moved = delta + moved;
   else if (start > 0)
-    moved = Noise(step.key() / "start" / at, start_kind, start, ball, scope).draw(g.shape(), g.dtype(), step.batch()) + moved;
+    moved = Noise(step.key() / "start" / at, start_kind, start, ball, scope, at).draw(g.shape(), g.dtype(), step.batch()) + moved;
   if (projection == Projection::ball) return project(moved, epsilon, ball, scope, offsets);
   return projection == Projection::border ? rescale(moved, epsilon, ball, scope, offsets) : moved;
 }
@@ -103,7 +103,7 @@ Step VirtualAttack::attack(Step& step, const AttackObjective&, const Tensor&) co
   auto slope = [&](Step trial) {
     return trial.grad(divergence(constant, trial.forward(), trial), at, Order::first, Graph::free);
   };
-  const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, NormBall::l2, scope);
+  const Noise start(step.key() / "start" / at, Noise::Kind::direction, xi, NormBall::l2, scope, at);
   Tensor g = slope(step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), start), masks));
   for (int64_t i = 1; i < iterations; ++i)
     g = slope(step.with(at, steepest_step(g, xi, NormBall::l2, scope, step.batch().offsets), masks));
@@ -139,7 +139,7 @@ TAPEDECK_PART(Adversary, VirtualAdversary, "vat",
 /// The control experiment: noise of the same length (Miyato et al. 2017, table 2).
 struct RandomAdversary final : Adversary {
   Step attack(Step& step, const AttackObjective&, const Tensor&) const override {
-    const Noise noise(step.key() / "start" / at, Noise::Kind::direction, epsilon, ball, over(step));
+    const Noise noise(step.key() / "start" / at, Noise::Kind::direction, epsilon, ball, over(step), at);
     return step.with(at, std::allocate_shared<Noise>(PoolAllocator<Noise>(), noise), masks);
   }
 };

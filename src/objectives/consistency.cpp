@@ -149,8 +149,8 @@ struct NoiseConsistency : Consistency {
   const Divergence& divergence() const override { return distance; }
   Step shifted(Step& step, const View&) const override {
     const NormScope scope = step.is_parameter(at) ? NormScope::tensor : NormScope::sample;
-    const auto noise =
-        std::allocate_shared<Noise>(PoolAllocator<Noise>(), Noise(step.key() / "noise" / at, kind, size, NormBall::l2, scope));
+    const auto noise = std::allocate_shared<Noise>(PoolAllocator<Noise>(),
+                                                   Noise(step.key() / "noise" / at, kind, size, NormBall::l2, scope, at));
     if (hold.empty()) return step.with(at, noise, masks);
     return step.with(hold, std::allocate_shared<Held>(PoolAllocator<Held>()), masks).with(at, noise);
   }

@@ -76,6 +76,13 @@ Tensor between_passes(Distance distance, const Tensor& a, const Tensor& b, Reduc
                                          : symmetric_kl(a, b, reduction, {}, rows);
 }
 
+/// What a reduction divides by in place of the rows of this batch. A batch of span scores is one row of all of them, and its mean
+/// divides by how many the step has.
+double rows_of(Reduction reduction, const Batch& batch) {
+  if (reduction != Reduction::mean || batch.answer.rows != Rows::spans) return double(batch.total_rows());
+  return batch.total_pairs > 0 ? double(batch.total_pairs) / double(std::max<int64_t>(1, batch.pairs())) : 1;
+}
+
 /// log((1/m) sum_j P_j), [B,C].
 Tensor mean_log_probability(std::span<const Tensor> logits) {
   const Shape shape = logits[0].shape();
@@ -132,7 +139,7 @@ Distance Agreement::measure(const Step& step) const {
 
 Tensor Agreement::operator()(std::span<const Tensor> logits, const Step& step, Reduction reduction) const {
   const Distance distance = measure(step);
-  const double rows = double(step.batch().total_rows());
+  const double rows = rows_of(reduction, step.batch());
   Tensor total;
   const auto add = [&](const Tensor& d) { total = total ? total + d : d; };
   if (pool == Pool::to_mean) {

@@ -1,5 +1,6 @@
 // Mixup: train on convex combinations of examples and, in the same proportion, of their losses. Text cannot be mixed as ids, so
 // it is mixed at a site: embeddings, hidden vectors (manifold mixup) or pooled vectors. Next: step.h for with().
+#include <algorithm>
 #include <cmath>
 
 #include <tapedeck/base/error.h>
@@ -16,6 +17,7 @@ struct Mix final : SiteMap {
   Tensor operator()(const Tensor& x, const Batch& batch) const override {
     return x * keep + gather(x, x.shape().rows() == batch.token_count() ? tokens(batch) : partner) * (1 - keep);
   }
+  std::shared_ptr<const SiteMap> among(const Tensor& all, const Batch& whole) const override;
   Tensor tokens(const Batch& batch) const {
     const Tensor index = Tensor::empty({batch.token_count()}, DType::i32);
     const auto starts = batch.offsets.data<int32_t>();
@@ -30,6 +32,25 @@ struct Mix final : SiteMap {
   Tensor partner;  // i32 [sequences]
   double keep;
 };
+
+/// The same for a piece, whose partners may stand outside it.
+struct MixOfPiece final : SiteMap {
+  MixOfPiece(Tensor all, Tensor partner, double keep) : all(std::move(all)), partner(std::move(partner)), keep(keep) {}
+  Tensor operator()(const Tensor& x, const Batch& batch) const override {
+    const int64_t first = partner.size() == batch.total_tokens ? batch.first_token : batch.first_sequence,
+                  rows = x.shape().rows();
+    const Tensor here = Tensor::empty({rows}, DType::i32);
+    std::copy_n(partner.raw<int32_t>() + first, rows, here.raw<int32_t>());
+    return x * keep + gather(x.on_tape() ? all : all.detach(), here) * (1 - keep);
+  }
+  Tensor all, partner;  // of all rows: their values, i32 the row that each is mixed with
+  double keep;
+};
+
+std::shared_ptr<const SiteMap> Mix::among(const Tensor& all, const Batch& whole) const {
+  const Tensor rows = all && all.shape().rows() == whole.token_count() ? tokens(whole) : partner;
+  return std::allocate_shared<MixOfPiece>(PoolAllocator<MixOfPiece>(), MixOfPiece(all, rows, keep));
+}
 
 /// Beta(a, a) for small a (Joehnk 1964): u^{1/a} / (u^{1/a} + v^{1/a}), accepted where the sum is at most 1.
 double symmetric_beta(Key key, double a) {

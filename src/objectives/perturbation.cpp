@@ -6,6 +6,7 @@
 #include <functional>
 
 #include <tapedeck/base/error.h>
+#include <tapedeck/ops/ops.h>
 #include <tapedeck/tensor/in_place.h>
 
 namespace tapedeck {
@@ -174,7 +175,12 @@ Tensor rescale(const Tensor& x, double length, NormBall ball, NormScope scope, c
 
 Tensor Noise::draw(const Shape& shape, DType dtype, const Batch& batch) const {
   const int64_t rows = shape.rows();
-  const int64_t before = rows == batch.token_count() ? batch.first_token : rows == batch.sequences() ? batch.first_sequence : 0;
+  const bool sequences = rows == batch.sequences() && (of_sequences || rows != batch.token_count()),
+             tokens = !sequences && rows == batch.token_count();
+  const int64_t before = tokens ? batch.first_token : sequences ? batch.first_sequence : 0;
+  const int64_t all = tokens ? batch.total_tokens : sequences ? batch.total_sequences * batch.texts : rows;
+  if (all > rows && (kind == Kind::ball || kind == Kind::direction) && (scope == NormScope::batch || scope == NormScope::tensor))
+    return slice(draw({all, shape.cols()}, dtype, Batch{}), 0, before, before + rows);  // one norm over the whole step
   const auto first = uint64_t(before * shape.cols());
   if (kind == Kind::uniform) return Tensor::uniform(shape, key, -size, size, dtype, first);
   if (kind == Kind::normal) return Tensor::normal(shape, key, 0, size, dtype, first);

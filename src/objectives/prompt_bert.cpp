@@ -37,7 +37,10 @@ Batch without_texts(const Batch& b) {
 /// What the template alone says, with gradients, taken off the vector that a projection reads.
 struct Subtracted final : SiteMap {
   Tensor bias;
-  Tensor operator()(const Tensor& x, const Batch&) const override { return bias ? x - bias : x; }
+  Tensor operator()(const Tensor& x, const Batch& batch) const override {
+    if (!bias) return x;
+    return x - rows_of_piece(x.on_tape() ? bias : bias.detach(), x, batch);  // a pass without rows reads constants
+  }
 };
 
 struct PromptBert final : TaskObjective {

@@ -128,7 +128,7 @@ TAPEDECK_PART(
                "2021, arXiv 2102.11600",
      .cost = "2F + 2B",
      .pitfalls = "Differs from davda54/sam, whose second pass draws new dropout masks: dropout \"fresh\".\n"
-                 "Micro-batches are refused: the norm is that of the whole batch's gradient.\n"
+                 "The norm is that of the whole batch's gradient: micro-batches cost a forward pass more.\n"
                  "The logged loss is the one at the shifted weights, higher than that of plain training."});
 
 struct Awp final : SharpnessAware {

@@ -8,7 +8,7 @@
 namespace tapedeck {
 
 Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number,
-           Mode mode)
+           Mode mode, int64_t piece)
     : tape_(&tape),
       model_(&model),
       store_(&store),
@@ -17,16 +17,24 @@ Step::Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& 
       key_(key),
       number_(number),
       mode_(mode),
+      piece_(piece < batch.examples() ? piece : 0),
       ledger_(std::allocate_shared<Ledger>(PoolAllocator<Ledger>())) {
   tape.clear();
   leaves_.reserve(store.all().size());
   for (auto& p : store.all()) leaves_.push_back(p.trainable ? tape.leaf(p.value, p.gradient) : p.value);
   base_ = tape.mark();
+  ledger_->root = base_.node;
   ledger_->parent.push_back(-1);
 }
 
 View Step::forward(std::optional<double> dropout) {
-  Pass pass(*store_, *batch_, mode_, key_ / "pass" / (first_pass_ + passes_++), leaves_, deltas_, dropout);
+  const Key key = key_ / "pass" / (first_pass_ + passes_++);
+  if (piece_) {
+    const View view = cached({*batch_, key, mode_, dropout, deltas_, watched_});
+    if (passes_ == 1) first_ = view;
+    return view;
+  }
+  Pass pass(*store_, *batch_, mode_, key, leaves_, deltas_, dropout);
   for (auto& site : watched_) pass.watch(site);
   const NodeId begin = tape_->mark().node;
   const View view = model_->forward(pass);
@@ -38,7 +46,9 @@ View Step::forward(std::optional<double> dropout) {
 }
 
 View Step::forward(const Batch& other) {
-  Pass pass(*store_, other, mode_, key_ / "other" / (first_pass_ + passes_), leaves_);
+  const Key key = key_ / "other" / (first_pass_ + passes_);
+  if (piece_) return cached({other, key, mode_});
+  Pass pass(*store_, other, mode_, key, leaves_);
   return model_->forward(pass);
 }
 
@@ -46,8 +56,9 @@ View Step::cached_forward() { return passes_ > 0 ? first_ : forward(); }
 
 View Step::forward_no_grad(std::span<const Tensor> values, Mode mode, DropoutMasks masks) {
   const Key key = key_ / (masks == DropoutMasks::same ? "pass" : "observe") / first_pass_;
-  Pass pass(*store_, *batch_, mode, key, values, deltas_);
   ++ledger_->passes.forward;
+  if (piece_) return constants({*batch_, key, mode, {}, deltas_}, values);
+  Pass pass(*store_, *batch_, mode, key, values, deltas_);
   return model_->forward(pass);
 }
 
@@ -72,13 +83,17 @@ List<Tensor> Step::values_at(std::string_view site) const {
     crossed = true;
     if (c.at.value.on_tape()) values.push_back(c.at.value);
   }
-  if (crossed && values.empty())
-    throw Error(ErrorKind::config, text("nothing below the site \"", site, "\" is trained, so it has no gradient"),
-                "do not freeze all of it, or choose a later site");
-  if (values.empty())
-    throw Error(ErrorKind::value, text("no pass of this step crossed the site \"", site, "\""),
-                "watch(site) before forward(), and name a site the model has");
+  if (values.empty()) throw crossed ? untrained(site) : not_crossed(site);
   return values;
+}
+
+Error Step::untrained(std::string_view site) {
+  return Error(ErrorKind::config, text("nothing below the site \"", site, "\" is trained, so it has no gradient"),
+               "do not freeze all of it, or choose a later site");
+}
+Error Step::not_crossed(std::string_view site) {
+  return Error(ErrorKind::value, text("no pass of this step crossed the site \"", site, "\""),
+               "watch(site) before forward(), and name a site the model has");
 }
 
 namespace {
@@ -112,17 +127,25 @@ void Step::drop_rows() {
   release();
   first_ = first_.detach();
   std::erase_if(ledger_->live, [&](NodeId end) { return end > base_.node; });
+  std::erase_if(ledger_->cached, [&](const CachedPass& pass) { return pass.row >= base_.node; });
   tape_->rewind(base_);
 }
 
 void Step::backward(const Tensor& loss) {
   ledger_->passes.backward += passes_swept(loss);
   release();
-  tapedeck::backward(loss, {}, {}, base_.node);
+  if (piece_) pull(loss, {}, Fill::parameters, base_.node);
+  else tapedeck::backward(loss, {}, {}, base_.node);
   drop_rows();
 }
 
 Tensor Step::backward(const Tensor& loss, std::string_view site) {
+  if (piece_) {
+    release();
+    const Tensor gradient = pull(loss, site, Fill::parameters, base_.node);
+    drop_rows();
+    return gradient;
+  }
   ledger_->passes.backward += passes_swept(loss);
   const List<Tensor> values = values_at(site);
   release();
@@ -132,6 +155,14 @@ Tensor Step::backward(const Tensor& loss, std::string_view site) {
 }
 
 Tensor Step::grad(const Tensor& loss, std::string_view site, Order order, Graph graph) {
+  if (piece_) {
+    if (order == Order::differentiable)
+      throw Error(ErrorKind::config, "a step in pieces keeps no rows to differentiate twice",
+                  "leave out training.micro_batch_size");
+    const Tensor gradient = pull(loss, site, Fill::nothing);
+    if (graph == Graph::free) drop_rows();
+    return gradient;
+  }
   const int64_t swept = passes_swept(loss);
   ledger_->passes.backward += swept;
   const Tensor gradient = total(gradients(loss, values_at(site), order));
@@ -145,7 +176,8 @@ Tensor Step::grad(const Tensor& loss, Graph graph) {
   const Tensor& slab = store_->gradients();
   const Tensor before = slab.clone();
   slab.copy_from(Tensor::zeros(slab.shape(), slab.dtype()));
-  tapedeck::backward(loss);
+  if (piece_) pull(loss, {}, Fill::parameters);
+  else tapedeck::backward(loss);
   const Tensor gradient = slab.clone();
   slab.copy_from(before);
   if (graph == Graph::free) drop_rows();

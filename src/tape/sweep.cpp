@@ -41,7 +41,7 @@ void meet(const Tensor& to, const Tensor& from) {
 
 }  // namespace
 
-Sweep::Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release)
+Sweep::Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release, NodeId from)
     : tape_(tape),
       order_(order),
       leaf_gradients_(gradients_of_leaves),
@@ -50,13 +50,14 @@ Sweep::Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_lea
       release_(release),
       first_(low < tape.size() ? tape.node(low).first : tape.values()),
       end_(tape.values()),
+      filled_(std::max(first_, from < tape.size() ? tape.node(from).first : tape.values())),
       base_(tape.slots_.size()),
       computed_(tape.computed_.size()) {
   tape_.slots_.resize(base_ + (end_ - first_));
   tape_.flags_.resize(base_ + (end_ - first_));
   if (leaf_gradients_ == LeafGradients::fill)
     for (auto& [value, gradient] : tape_.leaf_gradients_)
-      if (value >= first_) flags(value) = reaches | leaf;
+      if (value >= filled_) flags(value) = reaches | leaf;
 }
 
 Sweep::~Sweep() {
@@ -107,7 +108,7 @@ void Sweep::run() {
   }
   if (leaf_gradients_ == LeafGradients::leave) return;
   for (auto& [value, gradient] : tape_.leaf_gradients_)  // a leaf that is wanted as well got a buffer of its own
-    if (value >= first_ && (flags(value) & wanted) && slot(value)) meet(gradient, slot(value));
+    if (value >= filled_ && (flags(value) & wanted) && slot(value)) meet(gradient, slot(value));
 }
 
 void Sweep::pull(NodeId row) {
@@ -280,10 +281,13 @@ Tensors gradients(const Tensor& loss, In wrt, Order order, const Tensor& grad_ou
   return results;
 }
 
-Tensors backward(const Tensor& loss, In also, const Tensor& grad_output, NodeId release) {
+Tensors backward(const Tensor& loss, In also, const Tensor& grad_output, NodeId release, NodeId from) {
   const Tensor start = grad_output_of(loss, grad_output);
   Tape& tape = Tape::of(loss);
-  Sweep sweep(tape, 0, Order::first, Sweep::LeafGradients::fill, release);
+  NodeId low = from;
+  for (auto& t : also)
+    if (t.on_tape()) low = std::min(low, tape.owner(t.place().value));
+  Sweep sweep(tape, low, Order::first, Sweep::LeafGradients::fill, release, from);
   for (auto& t : also) {
     if (!t.on_tape())
       throw Error(ErrorKind::value,

@@ -8,8 +8,8 @@ namespace tapedeck {
 class Sweep {
  public:
   enum class LeafGradients { leave, fill };  // fill: add into the gradient buffers of leaves
-  /// Looks at rows low.. of the tape only.
-  Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release = no_node);
+  /// Looks at rows low.. of the tape only; leaves from row `from` on are filled.
+  Sweep(Tape& tape, NodeId low, Order order, LeafGradients gradients_of_leaves, NodeId release = no_node, NodeId from = 0);
   ~Sweep();
   Sweep(const Sweep&) = delete;
   Sweep& operator=(const Sweep&) = delete;
@@ -38,6 +38,7 @@ class Sweep {
   NodeId low_, high_;    // rows
   NodeId release_;       // from here on rows give up their values when they have been passed
   ValueId first_, end_;  // values
+  ValueId filled_;       // leaves from here on
   size_t base_;          // of this sweep's slots on the stack
   size_t computed_;      // rows that were recomputed before it began
 };

@@ -49,11 +49,12 @@ void check_loss(const Loss& loss, const Dataset& train) {
 }
 
 void check_micro_batches(const TrainingOptions& training, const Objective& objective) {
-  if (!training.micro_batch_size || *training.micro_batch_size >= training.batch_size || !objective.couples_examples()) return;
+  if (!training.micro_batch_size || *training.micro_batch_size >= training.batch_size) return;
+  if (!objective.couples_examples() || !objective.second_order()) return;
   throw Error(ErrorKind::config,
-              text("training.micro_batch_size ", *training.micro_batch_size,
-                   " would change this objective: its examples influence each other, so a batch of ", training.batch_size,
-                   " cannot be cut"),
+              text("training.micro_batch_size ", *training.micro_batch_size, " does not go with this objective: its examples ",
+                   "influence each other and it differentiates a gradient, which needs the rows of the whole batch of ",
+                   training.batch_size),
               "remove micro_batch_size, or lower batch_size");
 }
 
@@ -105,14 +106,17 @@ double StepRunner::add_gradients(Tape& tape, std::span<const int64_t> order, int
   const auto size = int64_t(order.size());
   double loss = 0;
   for (auto& [name, value] : record.reports) value = 0;
-  for (int64_t begin = 0; begin < size; begin += micro_batch_) {
-    Batch batch = collate(*setup_.train, order, begin, std::min(size, begin + micro_batch_), setup_.store->dtype());
+  const bool together = setup_.objective->couples_examples();  // one step of the whole batch, whose passes go in pieces
+  const int64_t share = together ? size : micro_batch_;
+  for (int64_t begin = 0; begin < size; begin += share) {
+    Batch batch = collate(*setup_.train, order, begin, std::min(size, begin + share), setup_.store->dtype());
     batch.total_weight = weight;
     tape.clear();
-    Step step(tape, *setup_.model, *setup_.store, setup_.objective->task(), batch, key, number);
+    Step step(tape, *setup_.model, *setup_.store, setup_.objective->task(), batch, key, number, Mode::train,
+              together ? micro_batch_ : 0);
     loss += setup_.objective->run(step);
     for (auto& [name, value] : step.reports()) record.reports[name] += value;  // like the loss: shares that add up
-    if (begin + micro_batch_ < size) continue;
+    if (begin + share < size) continue;
     std::erase_if(record.reports, [&](auto& entry) { return entry.first != "penalty" && !step.reports().contains(entry.first); });
   }
   tape.clear();

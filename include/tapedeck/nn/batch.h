@@ -32,17 +32,21 @@ struct Batch {
   int64_t sequences() const { return offsets ? offsets.size() - 1 : 0; }
   int64_t examples() const { return sequences() / texts; }
   int64_t token_count() const { return tokens.size(); }
+  int64_t pairs() const;  // sum of length^2: scores of spans of one type
   /// One class per row of logits: of a token or word if the data have that, else of an example.
   const Tensor& row_labels() const { return token_labels ? token_labels : labels; }
 
   /// Where this micro-batch starts inside the batch of the optimizer step. Dropout draws are indexed from here, so
   /// a batch cut into micro-batches sees the very same masks.
   int64_t first_token = 0, first_sequence = 0, first_pair = 0;  // pair: sum over earlier sequences of length^2
-  /// Examples, tokens, words and labelled rows of logits of the whole step: what sums are divided by.
-  int64_t total_sequences = 0, total_tokens = 0, total_words = 0, total_labelled = 0;
+  /// Examples, tokens, words, labelled rows of logits and pairs of the whole step: what sums are divided by.
+  int64_t total_sequences = 0, total_tokens = 0, total_words = 0, total_labelled = 0, total_pairs = 0;
   int64_t total_rows() const { return words ? total_words : token_labels ? total_tokens : total_sequences; }  // rows of logits
   /// Sum of Loss::weight over the labelled rows of the whole step; 0: take it from this batch alone.
   double total_weight = 0;
 };
+
+/// Examples [begin, end) of the whole batch of a step, in their place: what a model reads, without what is asked of it.
+Batch piece_of(const Batch& whole, int64_t begin, int64_t end);
 
 }  // namespace tapedeck

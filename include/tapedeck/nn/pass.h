@@ -19,8 +19,15 @@ enum class Mode { train, evaluate };  // evaluate: no dropout
 /// others.
 struct SiteMap {
   virtual Tensor operator()(const Tensor& x, const Batch& batch) const = 0;
+  /// Of a map that reads rows of other sequences: itself for the pieces of a whole batch, given the value of all its rows there.
+  virtual std::shared_ptr<const SiteMap> among(const Tensor& /*all*/, const Batch& /*whole*/) const { return {}; }
   virtual ~SiteMap() = default;
 };
+/// Sites with a row for every sequence, by the names they have in all models; elsewhere a row is a token. Counting rows does not
+/// tell them apart where every text of a piece is one token.
+constexpr bool has_rows_of_sequences(std::string_view site) { return site == "pooled" || site == "projection"; }
+/// Of a value with a row for every token or sequence of the whole step: those that stand where x has rows, all if x has as many.
+Tensor rows_of_piece(const Tensor& value, const Tensor& x, const Batch& piece);
 /// What happens at a site, an activation a model names with pass.site(...) or a parameter's path: `map` is applied, or `value`
 /// added.
 struct Delta {
@@ -66,7 +73,7 @@ class Pass {
  private:
   double rate(double p) const;
   Tape* recording() const;  // the tape that the leaves are on, if any
-  Tensor shifted(std::string_view name, Tensor x) const;
+  Tensor shifted(std::string_view name, Tensor x, const Batch& batch) const;
   const ParamStore& store_;
   const Batch& batch_;
   Mode mode_;

@@ -30,8 +30,8 @@ struct Adversary : Part {
   }
   /// The search begins at the input itself: `clean` saves it a pass.
   virtual bool starts_clean() const { return false; }
-  /// One norm over the whole batch, or a table that every example reads: micro-batches would attack differently.
-  bool couples_examples() const { return scope ? *scope == "tensor" || *scope == "batch" : at.find('.') != at.npos; }
+  /// One norm over the whole batch, or a table that every example reads, whatever its norm is taken over.
+  bool couples_examples() const { return at.find('.') != at.npos || (scope && (*scope == "tensor" || *scope == "batch")); }
   /// on: the next search is remembered, and attacks after it only go where it ended; off: forgotten.
   void remember(bool on) const { remembers_ = on, found_ = {}; }
   /// What the norm is taken over here; throws Error{config} for "sample" at a parameter.

@@ -45,7 +45,8 @@ struct Objective : Part {
   /// True when the method asks for Order::differentiable: the tape then keeps what such a sweep reads instead of computing it
   /// again.
   virtual bool second_order() const { return false; }
-  /// True when examples of a batch influence each other, so that micro-batches would change the method.
+  /// True when examples of a batch influence each other: a batch that is cut is then one step in pieces (gradient cache, see
+  /// Step) in place of one step for each piece.
   virtual bool couples_examples() const { return false; }
   /// Who attacks in here, if anybody does. In a Wrapper its site is a site of the objective, and what couples its examples
   /// couples them there.

@@ -30,8 +30,9 @@ struct Noise final : SiteMap {
   /// n elements in [-1,1] times size / sqrt(n) (l2; FreeLB, NEFTune), size (linf), size / n (l1). direction: the steepest
   /// step of length `size` for a normal draw in place of the gradient.
   enum class Kind { uniform, normal, ball, direction };
-  Noise(Key key, Kind kind, double size, NormBall ball = NormBall::l2, NormScope scope = NormScope::sample)
-      : key(key), kind(kind), size(size), ball(ball), scope(scope) {}
+  Noise(Key key, Kind kind, double size, NormBall ball = NormBall::l2, NormScope scope = NormScope::sample,
+        std::string_view at = {})
+      : key(key), kind(kind), size(size), ball(ball), scope(scope), of_sequences(has_rows_of_sequences(at)) {}
   Tensor draw(const Shape& shape, DType dtype, const Batch& batch) const;
   Tensor operator()(const Tensor& x, const Batch& batch) const override { return x + draw(x.shape(), x.dtype(), batch); }
 
@@ -40,6 +41,7 @@ struct Noise final : SiteMap {
   double size;
   NormBall ball;
   NormScope scope;
+  bool of_sequences;  // where there are as many tokens
 };
 
 }  // namespace tapedeck

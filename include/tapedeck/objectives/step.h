@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include <tapedeck/base/error.h>
 #include <tapedeck/losses/loss.h>
 #include <tapedeck/nn/model.h>
 #include <tapedeck/tape/tape.h>
@@ -23,8 +24,11 @@ struct PassCount {
 class Step {
  public:
   /// Starts a step on an empty tape: watches every parameter. loss: the task loss. key: seed / "step" / n.
+  /// piece: examples that go through the model at a time, 0: all. A step in pieces, of the whole batch of an update, holds the
+  /// rows of one piece at a time: what a pass leaves (without `hidden`) is a leaf, and a sweep that reaches it makes the pass
+  /// again with the same masks, which costs a forward pass (src/objectives/pieces.cpp). Only Order::differentiable is beyond it.
   Step(Tape& tape, const Model& model, const ParamStore& store, const Loss& loss, const Batch& batch, Key key, int64_t number = 0,
-       Mode mode = Mode::train);
+       Mode mode = Mode::train, int64_t piece = 0);
 
   /// A pass with a fresh dropout key; dropout replaces every non-zero rate of the model.
   View forward(std::optional<double> dropout = {});
@@ -82,6 +86,25 @@ class Step {
     NodeId row;
     SiteValue at;
   };
+  /// What a pass is a function of, besides the values of the parameters. only: the site whose value is wanted in place of
+  /// outputs.
+  struct Trip {
+    Batch batch;
+    Key key;
+    Mode mode;
+    std::optional<double> dropout = {};
+    List<Delta> deltas = {};
+    List<std::string_view> watched = {};
+    std::string_view only = {};
+  };
+  /// A pass of a step in pieces: its outputs are leaves with these gradients.
+  struct CachedPass {
+    int32_t owner;
+    NodeId row;
+    Trip trip;
+    List<Tensor> leaves;
+    View gradient;
+  };
   /// What a step and those forked from it write down together.
   struct Ledger {
     Numbers reports;
@@ -89,12 +112,25 @@ class Step {
     List<NodeId> live;     // where the rows of each recorded pass end
     List<int32_t> parent;  // by step: the one it was forked from
     List<Crossing> crossings;
+    List<CachedPass> cached;
+    NodeId root = 0;  // the first row after the parameters
   };
+  enum class Fill { parameters, nothing };
   bool is_mine(int32_t step) const;
   List<Tensor> values_at(std::string_view site) const;
   int64_t passes_swept(const Tensor& loss) const;
   void release();
   void drop_rows();
+  static Error not_crossed(std::string_view site);
+  static Error untrained(std::string_view site);
+
+  // of a step in pieces: pieces.cpp
+  View travel(const Trip& trip, const Batch& piece, std::span<const Tensor> values, List<SiteValue>& sites) const;
+  View constants(const Trip& trip, std::span<const Tensor> values) const;
+  View cached(Trip trip);
+  Tensor pull_pass(CachedPass& pass, std::string_view site, const Tensor& parameter, NodeId from) const;
+  /// The sweep from loss to the parameters' gradients (Fill::nothing: none of them) and to the site, if one is named.
+  Tensor pull(const Tensor& loss, std::string_view site, Fill fill, NodeId release = no_node);
 
   Tape* tape_;
   const Model* model_;
@@ -104,6 +140,7 @@ class Step {
   Key key_;
   int64_t number_;
   Mode mode_;
+  int64_t piece_;
   uint64_t first_pass_ = 0, passes_ = 0;  // pass keys: key / "pass" / (first_pass + n)
   List<Tensor> leaves_;
   Tape::Mark base_;

@@ -133,8 +133,9 @@ inline Tensor gradient(const Tensor& loss, const Tensor& wrt, Order order = Orde
   return gradients(loss, In(&wrt, 1), order, grad_output)[0];
 }
 /// Adds d(loss)/d(leaf) into the gradient buffer of every leaf that has one, and returns the (detached) gradients at `also`.
-/// Rows from `release` on give up their values as the sweep passes them: nothing but rewind may follow.
-Tensors backward(const Tensor& loss, In also = {}, const Tensor& grad_output = {}, NodeId release = no_node);
+/// Rows from `release` on give up their values as the sweep passes them: nothing but rewind may follow. Leaves before row `from`
+/// get nothing.
+Tensors backward(const Tensor& loss, In also = {}, const Tensor& grad_output = {}, NodeId release = no_node, NodeId from = 0);
 
 /// Applies an op: infers, takes buffers from the pool, computes, and appends a row when an input is on a tape.
 template <class O>
