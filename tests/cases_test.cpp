@@ -498,6 +498,13 @@ void pieces_divide_by_the_step(const Bench& bench) {
     for (const char* key : {"kl", "loss"})
       CHECK(cut[key].get<double>() == doctest::Approx(whole[key].get<double>()).epsilon(1e-12));
   }
+  bench.file("t.jsonl", marked_lines(3));
+  const std::string spans =
+      R"("data": {"type": "spans", "train": "t.jsonl"}, )" + word_tokenizer(32) + model("span", R"(, "head_size": 8)", "0.1") +
+      R"(, "objective": {"type": "r_drop", "loss": "global_pointer", "alpha": 4, "preset": "bert4torch"}, )" + rest;
+  const Parsed whole = first(spans, 10);
+  for (const int micro : {4, 3})
+    CHECK(first(spans, micro)["kl"].get<double>() == doctest::Approx(whole["kl"].get<double>()).epsilon(1e-12));
 }
 
 struct Case {
