@@ -77,6 +77,21 @@ TEST_CASE("a run from a folder goes on, measures and predicts without it") {
         std::string::npos);
 }
 
+TEST_CASE("a tokenizer whose ids mean something else than the folder's rows is refused") {
+  const std::string vocabulary = smoke + "data/pretrained/vocab.txt";
+  for (const auto& [tokenizer, said] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"type": "word", "max_length": 48})", " it is \""},
+           {R"({"type": "wordpiece", "lowercase": false, "max_length": 48, "vocab": ")" + vocabulary + "\"}",
+            "capitals or accents"},
+           {R"({"type": "wordpiece", "max_length": 48, "vocab": ")" + vocabulary + "\"}", "no error"}}) {
+    const TempFolder folder(Medium::memory);
+    const std::string message =
+        error_of([&] { run(folder, smoke + "pretrained.json", {"tokenizer=" + tokenizer}); }, ErrorKind::config);
+    INFO(message);
+    CHECK(message.find(said) != message.npos);
+  }
+}
+
 TEST_CASE("what is given back is read again to the same bits") {
   struct Row {
     const char* folder;

@@ -19,6 +19,7 @@ class FolderStart final : public StartingValues {
   FolderStart(std::string folder, PretrainedConfig config, std::string path, std::string sha256)
       : folder_(std::move(folder)), config_(std::move(config)), path_(std::move(path)), sha256_(std::move(sha256)) {}
   StartReport load(ParamStore& store) const override;
+  const std::string& folder() const { return folder_; }
 
  private:
   std::string folder_;

@@ -11,6 +11,8 @@
 #include "src/config/locations.h"
 #include "src/config/sha256.h"
 #include "src/config/stages.h"
+#include "src/pretrained/check_tokenizer.h"
+#include "src/pretrained/load.h"
 #include "src/run/check_data.h"
 #include "src/run/run_folder.h"
 #include "src/run/try_run.h"
@@ -101,6 +103,13 @@ void draw(RunState& run, Weights weights) {
     for (auto& start : run.store.starts()) run.starts.push_back(start->load(run.store));
 }
 
+/// Ids must mean what the rows of a table from a folder mean.
+void check_tokenizers(const RunState& run) {
+  for (const auto& start : run.store.starts())
+    if (const auto* folder = dynamic_cast<const FolderStart*>(start.get()))
+      check_tokenizer(*run.config.tokenizer, folder->folder());
+}
+
 /// Binds, reads, builds and tries the first seed. earlier: data that may be the same.
 Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const ExperimentData>& earlier, Weights weights,
                     Diagnostics& diagnostics) {
@@ -115,6 +124,7 @@ Experiment prepared(LoadedExperiment loaded, const std::shared_ptr<const Experim
                                 ? saved_tokenizer(experiment.loaded.sources.front()->name, run.config.all_seeds())
                                 : "";
   if (find_data(tree, run, unread, earlier, saved, diagnostics)) check_data(tree, run, unread, diagnostics);
+  if (run.model && weights == Weights::needed) attempt(tree, "tokenizer", "TD0320", diagnostics, [&] { check_tokenizers(run); });
   if (!diagnostics.empty()) diagnostics.raise();
   experiment.name = run.config.name;
   experiment.seeds = run.config.all_seeds();
