@@ -1,6 +1,6 @@
 // micro_batch_size changes memory and time, never the update: each row trains whole and in pieces, equal or not, with one thread
-// and with several. Examples that influence each other go through the gradient cache. Next: support/piece_rows.h, where the rows
-// come from; docs/decisions/0016-gradient-cache.md.
+// and with several. Examples that influence each other go through the gradient cache. Next:
+// support/piece_rows.h.
 #include <doctest/doctest.h>
 
 #include <array>

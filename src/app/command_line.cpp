@@ -52,6 +52,9 @@ Command& Command::required(const std::string& name, std::string& value, const st
 Command& Command::several(const std::string& name, std::vector<std::string>& values, const std::string& doc) {
   return app_->add_option(name, values, doc)->required(), *this;
 }
+Command& Command::any(const std::string& name, std::vector<std::string>& values, const std::string& doc) {
+  return app_->add_option(name, values, doc), *this;
+}
 Command& Command::choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc) {
   return app_->add_option(names, value, doc)->check(CLI::IsMember(std::move(allowed)))->capture_default_str(), *this;
 }

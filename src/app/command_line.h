@@ -21,6 +21,7 @@ class Command {
   Command& text(const std::string& names, std::string& value, const std::string& doc, const std::string& placeholder = "TEXT");
   Command& required(const std::string& name, std::string& value, const std::string& doc);
   Command& several(const std::string& name, std::vector<std::string>& values, const std::string& doc);  // one or more
+  Command& any(const std::string& name, std::vector<std::string>& values, const std::string& doc);      // none or more
   Command& choice(const std::string& names, std::string& value, std::vector<std::string> allowed, const std::string& doc);
   Command& flag(const std::string& names, bool& value, const std::string& doc);
   /// A number of at least `least`; its present value is the default.

@@ -62,6 +62,10 @@ void add_new(CommandLine& line);
 void add_doctor(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_version(CommandLine& line);
+void add_compare(CommandLine& line);
+void add_ls(CommandLine& line);
+void add_plan(CommandLine& line);
+void add_report(CommandLine& line);
 
 /// Options that several commands share.
 void add_sets(Command& command, std::vector<std::string>& sets);
@@ -88,15 +92,30 @@ std::unique_ptr<LoadedRun> open_one_run(const std::string& folder, const std::st
 /// The lines of a file or, for "-", of stdin as rows: see text_row.
 Table read_rows(const std::string& input);
 
+/// Options of run and plan that make one experiment many.
+struct SweepFlags {
+  std::string file, output;
+  std::vector<std::string> sets, sweeps;
+  int64_t jobs = 1;
+};
+void add_sweep_flags(Command& command, SweepFlags& flags);
+/// Whether there is a sweep, on the command line or in the file.
+bool asks_for_sweep(const SweepFlags& flags);
+/// Trains what is missing and prints the table. Returns the exit code.
+int sweep(const SweepFlags& flags, const RunOptions& options);
+
 /// stdout, all of it, as far as it is printable; Error{data} when it cannot be written (a closed pipe is no error).
 void print(const std::string& text);
-/// "error: " or "note: " and the text on stderr.
+/// The text on stderr, as it is or after "error: " or "note: ".
+void say(const std::string& text);
 void complain(const std::string& text);
 void remark(const std::string& text);
 /// The answer of a command, for people or for machines. Returns 0, the exit code.
 int print(bool as_json, const Json& json, const std::string& text);
 /// The end of run and resume: the final table, unless a signal came, and what failed. Returns the exit code.
 int report(const RunResult& result);
+/// report.html in the folder of a run or a sweep; what prevents it is a note.
+void try_report(const std::string& folder);
 /// A path as short as it can be said from here.
 std::string shown_path(const std::string& path);
 /// "312.0 MiB at the peak (parameters 42.5, ...), resident 350 MiB" from SeedResult::memory.

@@ -23,8 +23,9 @@ int run(const std::vector<std::string>& typed) {
                    "Start with: tapedeck run configs/quickstart.json, or just: tapedeck run");
   add_run(line, typed);
   add_resume(line, typed);
-  for (auto add : {add_check, add_show, add_eval, add_predict, add_embed, add_similar, add_import, add_export, add_list,
-                   add_explain, add_look, add_step, add_schema, add_gradcheck, add_new, add_doctor, add_bench, add_version})
+  for (auto add : {add_check,  add_show,      add_eval,    add_predict, add_embed, add_similar, add_import, add_export,
+                   add_list,   add_explain,   add_compare, add_ls,      add_plan,  add_report,  add_look,   add_step,
+                   add_schema, add_gradcheck, add_new,     add_doctor,  add_bench, add_version})
     add(line);
   return line.run({typed.begin() + 1, typed.end()});
 }

@@ -111,6 +111,7 @@ void print(const std::string& raw) {
 
 void complain(const std::string& text) { fmt::print(stderr, "error: {}\n", printable(text)); }
 
+void say(const std::string& text) { fmt::print(stderr, "{}\n", printable_message(text)); }
 void remark(const std::string& text) { fmt::print(stderr, "note: {}\n", printable_message(text)); }
 
 int print(bool as_json, const Json& json, const std::string& text) {
@@ -143,6 +144,7 @@ Json values_json(const std::map<std::string, double>& values) {
 
 int report(const RunResult& result) {
   if (result.exit_code >= 128) return result.exit_code;
+  try_report(result.folder);
   print(result_table(result));
   const auto failed =
       std::count_if(result.seeds.begin(), result.seeds.end(), [](const SeedResult& seed) { return !seed.failure.empty(); });

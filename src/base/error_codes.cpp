@@ -74,8 +74,9 @@ constexpr ErrorCode table[] = {
      "Write an object: { \"type\": \"NAME\", ... } with the options named."},
     {"TD0310", "wrong number of entries", "The list has more or fewer entries than the option allows.",
      "Give as many entries as the message says."},
-    {"TD0311", "a section this version does not have", "The file format reserves the section for a later version.",
-     "Remove the section, or use a newer version."},
+    {"TD0311", "a sweep that cannot be laid out",
+     "Under \"over\" stands a dotted path with a list of its values, or with a range where points are drawn at random.",
+     "See `tapedeck explain sweep` for the ranges, and `tapedeck plan FILE` for the runs."},
     {"TD0312", "a pattern that matches nothing",
      "Patterns over parameter names (* for any run of characters, ? for one) must match at least one parameter, and freeze "
      "must leave one free.",

@@ -1,4 +1,4 @@
-// What a struct of options cannot say by itself: sections of later versions, metrics, sizes and durations that contradict
+// What a struct of options cannot say by itself: metrics, sizes and durations that contradict
 // each other. Everything here needs no data. Next: src/run/check_data.cpp for what does.
 #include <algorithm>
 #include <filesystem>
@@ -18,19 +18,6 @@ namespace {
 
 using Unit = Duration::Unit;
 
-/// Removes what this version does not have, so that one message says so instead of "unknown section".
-Json without_later_sections(const Json& tree, Diagnostics& diagnostics) {
-  Json kept = tree;
-  std::erase_if(kept.members, [&](const Json::Member& member) {
-    const bool later = member.key == "sweep";
-    if (later)
-      diagnostics.add({"TD0311", "the section " + in_quotes(member.key) + " is not available in this version", member.where,
-                       "remove it", member.key == "sweep" ? "several seeds are: \"seeds\": [1, 2, 3]" : ""});
-    return later;
-  });
-  return kept;
-}
-
 class ConfigCheck {
  public:
   ConfigCheck(const Json& tree, const ExperimentConfig& config, Diagnostics& diagnostics)
@@ -45,6 +32,7 @@ class ConfigCheck {
     batches();
     durations();
     runtime();
+    sweep();
   }
 
  private:
@@ -153,6 +141,10 @@ class ConfigCheck {
                 "remove it");
   }
 
+  void sweep() {
+    if (config_.sweep) attempt(tree_, "sweep.over", "TD0311", diagnostics_, [&] { config_.sweep->points(); });
+  }
+
   const Json& tree_;
   const ExperimentConfig& config_;
   Diagnostics& diagnostics_;
@@ -227,7 +219,7 @@ std::set<std::string> bind_experiment(Json& tree, ExperimentConfig& config, Diag
 std::set<std::string> bind_experiment(Json& tree, int64_t seed, ExperimentConfig& config, Diagnostics& diagnostics) {
   ++preparation_counts().binds;
   complete_types(tree, diagnostics);
-  const Json bound = substitute_seed(without_later_sections(tree, diagnostics), seed);
+  const Json bound = substitute_seed(tree, seed);
   const size_t before = diagnostics.list().size();
   read_fields(config, bound, "", diagnostics);
   std::set<std::string> unread;

@@ -53,6 +53,7 @@ void ExperimentConfig::describe(Fields& f) {
   f("runtime", runtime, "threads, precision, libraries");
   f("stages", stages,
     "a list of overrides, each with a name, that run one after the other, each from the parameters of the one before");
+  f("sweep", sweep, "many runs instead of one: which options vary, and how; crossed with the seeds");
 }
 
 PreparationCounts& preparation_counts() {

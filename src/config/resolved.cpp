@@ -62,6 +62,7 @@ Json resolved_tree(ExperimentConfig& config, const Json& given) {
   tree.set("format", Json::of(1));
   for (Json::Member& member : write_fields(config).members) tree.set(member.key, std::move(member.value));
   erase_nulls(tree);
+  erase_at(tree, "sweep");
   for (const char* path : {"notes", "tags", "seeds", "freeze", "training.recompute", "evaluation.best", "evaluation.direction"}) {
     const Json* value = value_at(tree, path);
     if (value && value->string.empty() && value->items.empty()) erase_at(tree, path);

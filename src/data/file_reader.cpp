@@ -157,7 +157,7 @@ Table FileReader::load(const std::string& path, Need need) const {
   const RowRules rules{on_bad_row_, make_task(asked_.empty() ? usual_task() : asked_), need, label_order(), known_, limit_};
   RowSink rows(table, rules);
   if (std::error_code ignored; !source_.empty() && !std::filesystem::exists(path, ignored))
-    throw data_error(path, 0, "there is no such file", text("it comes from ", source_));
+    throw data_error(path, 0, "there is no such file", origin(""));
   const TextFile file = load_text(path, encoding_, max_file_mib_ ? *max_file_mib_ << 20 : most_text_bytes);
   parse(file, rows);
   if (table.rows.empty())

@@ -81,6 +81,8 @@ struct FileReader : Reader {
   /// Optional: a test file may come without labels and is then left out, since it cannot be evaluated.
   virtual Need test_need() const { return Need::required; }
   Table load(const std::string& path, Need need) const;
+  /// The hint for something that is missing: where it comes from, if the file says so.
+  std::string origin(std::string otherwise) const { return source_.empty() ? otherwise : "it comes from " + source_; }
 
  private:
   Path train_, validation_, test_;

@@ -88,7 +88,7 @@ struct GlueReader final : FileReader {
         if (const fs::path path = fs::path(dir_.path) / (name + suffix); fs::exists(path, ignored)) return path.string();
     if (!required) return "";
     if (!fs::is_directory(dir_.path, ignored))
-      throw data_error(dir_.path, 0, "there is no such folder", "set data.dir to the folder of the task");
+      throw data_error(dir_.path, 0, "there is no such folder", origin("set data.dir to the folder of the task"));
     throw data_error(dir_.path, 0, text("the folder has no ", names[0], " for GLUE task \"", task_, "\""),
                      text("accepted names, each also with .gz: ", quoted_list(names)));
   }

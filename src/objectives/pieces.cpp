@@ -1,7 +1,6 @@
-// The gradient cache (Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", arXiv
-// 2101.06983): passes leave vectors and no rows, the loss sees all vectors, and each pass is made once more, piece by piece, to
-// be swept with the gradient of its vectors. Masks are functions of the place in the batch, so it is the same pass. Next:
-// step.cpp.
+// The gradient cache (Gao et al. 2021, arXiv 2101.06983): passes leave vectors and no rows, the loss sees all vectors, and each
+// pass is made once more, piece by piece, to be swept with the gradient of its vectors. Masks are functions of the place in the
+// batch, so it is the same pass. Next: step.cpp.
 #include <algorithm>
 #include <array>
 #include <cstring>

@@ -54,7 +54,8 @@ RunResult run_experiment(const std::string& path, const RunOptions& options) {
   const Json* output = value_at(file.resolved, "output");
   const std::string root = !options.output.empty() ? options.output : output ? output->string : "runs";
   if (options.begun) options.begun();
-  const std::string folder = make_run_folder(root, file.name, file.hash);
+  const std::string folder =
+      options.folder.empty() ? make_run_folder(root, file.name, file.hash) : make_new_folder(options.folder);
   std::vector<std::string> inputs;
   for (const Experiment& experiment : file.experiments)
     for (std::string& input : input_files(experiment.first->config))
@@ -66,7 +67,7 @@ RunResult run_experiment(const std::string& path, const RunOptions& options) {
     write_inputs(folders[i], stage.loaded, stage.resolved, input_files(stage.first->config), options.command_line);
   }
   write_inputs(folder, file.loaded, file.resolved, inputs, options.command_line);
-  if (options.output.empty()) point_latest_at(folder);  // DIR/**/metrics.json shall name every run once
+  if (options.output.empty() && options.folder.empty()) point_latest_at(folder);  // DIR/**/metrics.json shall name every run once
   if (folders.empty()) return run_seeds(file.experiments.front(), folder, "", options);
   return run_stages(folder, folders, [&](size_t i, const std::string& stage, const std::string& earlier) {
     use_runtime(file.experiments[i].first->config.runtime);

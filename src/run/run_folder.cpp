@@ -79,6 +79,17 @@ std::string make_run_folder(const std::string& root, const std::string& name, co
   }
 }
 
+std::string make_new_folder(const std::string& path) {
+  fs::path folder = fs::absolute(path).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // DIR/
+  make_folder(folder.parent_path().string());
+  std::error_code problem;
+  if (fs::create_directory(folder, problem)) return folder.string();
+  if (!problem)
+    throw Error(ErrorKind::usage, path + " exists already", "go on with it by `tapedeck resume`, or name a new folder");
+  throw Error(ErrorKind::data, text("cannot make the folder ", path, ": ", problem.message()), "name another one");
+}
+
 void point_latest_at(const std::string& run_folder) {
   const fs::path folder(run_folder), link = folder.parent_path() / "latest", aside = folder.parent_path() / ".latest.new";
   std::error_code problem;

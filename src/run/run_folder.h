@@ -17,6 +17,8 @@ std::string utc_time();
 
 /// ROOT/NAME/TIME-HASH, with -2, -3, ... behind if that exists. Error{data} if it cannot be made.
 std::string make_run_folder(const std::string& root, const std::string& name, const std::string& hash);
+/// The folder itself, made now, with its parents. Error{usage} if it exists.
+std::string make_new_folder(const std::string& path);
 /// NAME/latest points at the run (a text file where links are impossible). Best effort.
 void point_latest_at(const std::string& run_folder);
 

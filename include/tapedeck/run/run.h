@@ -77,6 +77,7 @@ enum class ProgressMode { automatic, live, plain, json, none };
 struct RunOptions {
   std::vector<std::string> sets = {};
   std::string output = {};  // -o: folder that receives the run instead of "output" or runs/
+  std::string folder = {};  // exactly this folder, which must be new, instead of one below output
   ProgressMode progress = ProgressMode::automatic;
   bool verbose = false;                        // also say when checkpoints are saved
   std::vector<std::string> command_line = {};  // for environment.json
