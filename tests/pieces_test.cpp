@@ -11,6 +11,7 @@
 
 #include <tapedeck/tensor/compare.h>
 #include <tapedeck/tensor/machine.h>
+#include <tapedeck/tensor/memory.h>
 
 #include "src/train/step_runner.h"
 #include "support/piece_rows.h"
@@ -62,18 +63,22 @@ std::string folder_of_teacher(const Surroundings& in);
 
 /// A model and its data, about to make update 12 (a multiple of what "every" usually is) after one that leaves something behind.
 struct Trained {
-  explicit Trained(const PieceRow& row, std::optional<int64_t> micro, DType dtype = DType::f64) : data(texts_for(*row.in)) {
+  explicit Trained(const PieceRow& row, std::optional<int64_t> micro, DType dtype = DType::f64, int64_t copies = 1,
+                   int64_t width = 4)
+      : data(texts_for(*row.in)) {
+    for (int64_t i = examples; i < copies * examples; ++i) data.examples.push_back(data.examples[size_t(i % examples)]);
     std::string options = row.options;
     if (options.find("TEACHER") != options.npos) options = replaced(options, "TEACHER", folder_of_teacher(*row.in));
     objective = configured<Objective>(row.objective, "{" + options + "}");
-    build(*row.in, dtype);
-    training.batch_size = examples, training.micro_batch_size = micro;
-    optimizer->lr = lr;
+    build(*row.in, dtype, width);
+    training.batch_size = copies * examples, training.micro_batch_size = micro;
+    optimizer->lr = rate;
   }
-  void build(const Surroundings& in, DType dtype) {
-    const std::string spec = text("{", in.model, R"(, "encoder": {"type": "transformer", "layers": 1, "width": 4, "heads": 2, )",
-                                  R"("feed_forward": 4, "dropout": 0.2, "causal": )",
-                                  std::string_view(in.task) == "language_model" ? "true" : "false", "}}");
+  void build(const Surroundings& in, DType dtype, int64_t width) {
+    const std::string spec =
+        text("{", in.model, R"(, "encoder": {"type": "transformer", "heads": 2, "layers": )", width > 4 ? 4 : 1, R"(, "width": )",
+             width, R"(, "feed_forward": )", width, R"(, "dropout": 0.2, "causal": )",
+             std::string_view(in.task) == "language_model" ? "true" : "false", "}}");
     struct Chosen : Part {
       Choice<ModelSpec> model;
       void describe(Fields& f) override { f("model", model, ""); }
@@ -93,22 +98,22 @@ struct Trained {
     all.training = &training, all.evaluation = &evaluation, all.checkpoints = &checkpoints, all.seed = 3;
     return all;
   }
-  /// The sum of both updates, which is the sum of their gradients.
+  /// The sum of the updates, which is the sum of their gradients.
   void run() {
     const TrainSetup all = setup();
     StepRunner runner(all);
     const Tensor before = store.values().clone();
-    for (int64_t number : {11, 12}) {
+    for (int64_t number : updates) {
       StepRecord record;
       runner.run(order(), number, 1, record);
       loss += record.loss;
       for (auto& [name, value] : record.reports) reports[std::string(name)] += value;
     }
-    moved = (store.values() - before) / lr;
+    moved = (store.values() - before) / rate;
   }
-  static std::vector<int64_t> order() {
-    std::vector<int64_t> all(examples);
-    for (int64_t i = 0; i < examples; ++i) all[size_t(i)] = (i * 3 + 1) % examples;
+  std::vector<int64_t> order() const {
+    std::vector<int64_t> all(size_t(training.batch_size));
+    for (int64_t i = 0; i < training.batch_size; ++i) all[size_t(i)] = (i * 3 + 1) % training.batch_size;
     return all;
   }
 
@@ -121,7 +126,8 @@ struct Trained {
   TrainingOptions training;
   EvaluationOptions evaluation;
   CheckpointOptions checkpoints;
-  double loss = 0;
+  double rate = lr, loss = 0;
+  std::vector<int64_t> updates{11, 12};
   std::map<std::string, double> reports;
   Tensor moved;
 };
@@ -227,4 +233,41 @@ TEST_CASE("pieces make the update of the whole batch, whatever the objective, th
     CAPTURE(in.name);
     CHECK(of_task[in.name] > 0);
   }
+}
+
+TEST_CASE("in f32 contrast in pieces keeps the gradient to 1e-6") {
+  const Surroundings *classes = &all_surroundings()[0], *templates = &all_surroundings()[5];
+  for (const PieceRow& row :
+       {PieceRow{classes, "simcse", ""}, PieceRow{classes, "nt_xent", ""}, PieceRow{classes, "sup_con", ""},
+        PieceRow{classes, "scal", ""}, PieceRow{classes, "uscal", ""}, PieceRow{templates, "prompt_bert", ""}}) {
+    CAPTURE(row.objective);
+    const auto gradient = [&](std::optional<int64_t> micro) {  // as the change of values by an update of rate 1
+      Trained one(row, micro, DType::f32);
+      one.rate = one.optimizer->lr = 1;
+      one.updates = {12};
+      one.run();
+      return one.moved;
+    };
+    const Tensor whole = gradient({});
+    for (int64_t micro : {1, 3, 5}) {
+      const Gap gap = compare(gradient(micro), whole);
+      CHECK_MESSAGE(gap.relative <= 1e-6, gap.str());
+    }
+  }
+}
+
+TEST_CASE("eight times the batch in pieces takes the memory of the batch") {
+  const PieceRow row{&all_surroundings()[0], "simcse", ""};
+  const auto peak = [&](int64_t copies, std::optional<int64_t> micro) {
+    Trained one(row, micro, DType::f32, copies, 64);
+    reset_memory_peak();
+    one.run();
+    const MemoryParts parts = memory_use().peak;
+    return double(total(parts) - parts[size_t(Memory::scratch)]);  // which only grows, whoever needed it
+  };
+  const int64_t batch = 6 * examples;
+  const double small = peak(6, {}), whole = peak(48, {}), cut = peak(48, batch);
+  MESSAGE("batch ", batch, ": ", small, " bytes at the peak, ", 8 * batch, ": ", whole, ", in pieces of ", batch, ": ", cut);
+  CHECK(cut <= 1.3 * small);
+  CHECK(whole >= 3 * small);
 }
