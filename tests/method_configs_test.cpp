@@ -20,7 +20,7 @@ const bool have_data = fs::is_directory(fs::path(TAPEDECK_SOURCE_DIR).parent_pat
 
 /// What turns a recipe into a dry_run: two updates of one seed on the first rows of its files.
 std::vector<std::string> dry_run(const std::string& file) {
-  std::vector<std::string> sets = {"seeds=[1]", "training.duration=2 steps", "evaluation.every=2 steps", "runtime.threads=1"};
+  std::vector<std::string> sets = {"seeds=[1]", "training.duration=4 steps", "evaluation.every=2 steps", "runtime.threads=1"};
   Diagnostics diagnostics;
   const LoadedExperiment loaded = load_experiment(file, {}, diagnostics);
   const Json::Member* data = loaded.tree.find("data");
@@ -34,7 +34,7 @@ std::vector<std::string> dry_run(const std::string& file) {
   }
   if (!nested) sets.push_back("data.limit=200");
   if (const Json::Member* stages = loaded.tree.find("stages"))
-    for (size_t i = 0; i < stages->value.items.size(); ++i) sets.push_back(text("stages.", i, ".training.duration=2 steps"));
+    for (size_t i = 0; i < stages->value.items.size(); ++i) sets.push_back(text("stages.", i, ".training.duration=4 steps"));
   return sets;
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("every recipe of configs/methods trains") {
         run_experiment(file, {.sets = sets, .output = folder / entry.path().stem().string(), .progress = ProgressMode::none});
     CHECK(result.exit_code == 0);
     for (const SeedResult& seed : result.seeds) {
-      CHECK(seed.steps == 2);
+      CHECK(seed.steps == 4);
       CHECK(std::isfinite(seed.last.at("loss")));
     }
     ++files;

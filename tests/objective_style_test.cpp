@@ -73,7 +73,7 @@ TEST_CASE("the habits of methods allow what they should and fail what they shoul
 TEST_CASE("every objective is a page of verbs") {
   int methods = 0, files = 0;
   for (const auto& [path, source] : read_sources({"src/objectives"}, {".cpp"})) {
-    if (path.ends_with("/step.cpp")) continue;  // the verbs
+    if (path.ends_with("/step.cpp") || path.ends_with("/pieces.cpp")) continue;  // the verbs
     ++files;
     for (const std::string& diagnostic : diagnostics(path, source, methods)) FAIL_CHECK(diagnostic);
   }

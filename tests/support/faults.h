@@ -76,7 +76,7 @@ class FaultBench {
   /// What of a file must not depend on time or on how often the run was stopped.
   static std::string lasting(const std::filesystem::path& path) {
     const std::string name = path.filename().string(), folder = path.parent_path().string();
-    if (name == "log.txt" || name == "environment.json") return "";
+    if (name == "log.txt" || name == "environment.json" || name == "report.html") return "";  // timings
     if (name == "metrics.jsonl") return records(folder);
     if (name == "metrics.json") return figures(folder).dump(1);
     if (name != "status.json") return read_raw(path.string());
