@@ -11,7 +11,7 @@
 
 namespace tapedeck {
 
-void Sweep::describe(Fields& f) {
+void SweepSpec::describe(Fields& f) {
   f("over", over, "what varies: a dotted path and its values, {\"optimizer.lr\": [1e-4, 3e-4]}").required();
   f("goal", goal, "metric on validation that ranks the points; default evaluation.best or the first metric");
 }
@@ -101,15 +101,15 @@ std::vector<SweepPoint> drawn(const Json& over, int64_t runs, int64_t seed) {
   return points;
 }
 
-struct Grid final : Sweep {
+struct Grid final : SweepSpec {
   std::vector<SweepPoint> points() const override { return combinations(over); }
 };
 
-struct Random : Sweep {
+struct Random : SweepSpec {
   int64_t runs = 20, seed = 0;
   std::vector<SweepPoint> points() const override { return drawn(over, runs, seed); }
   void describe(Fields& f) override {
-    Sweep::describe(f);
+    SweepSpec::describe(f);
     f("runs", runs, "how many points are drawn; more of them add points and change none").range(1, double(most_points));
     f("seed", seed, "of the draws; the seeds of training are \"seeds\"").at_least(0);
   }
@@ -136,13 +136,13 @@ struct SuccessiveHalving final : Random {
   }
 };
 
-TAPEDECK_PART(Sweep, Grid, "grid", "Every combination of the listed values.");
+TAPEDECK_PART(SweepSpec, Grid, "grid", "Every combination of the listed values.");
 TAPEDECK_PART(
-    Sweep, Random, "random",
+    SweepSpec, Random, "random",
     "Points drawn at random from lists and ranges: {\"uniform\": [a, b]}, {\"log_uniform\": [a, b]}, {\"integer\": [a, b]} "
     "(Bergstra and Bengio 2012).");
 TAPEDECK_PART(
-    Sweep, SuccessiveHalving, "successive_halving",
+    SweepSpec, SuccessiveHalving, "successive_halving",
     "Random points, all trained briefly, the best of them longer, and so on (Jamieson and Talwalkar 2016, section 3). Each "
     "rung trains from the start, so that the schedule fits and the last rung equals an ordinary run.");
 

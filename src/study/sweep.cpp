@@ -30,9 +30,9 @@ Json with_sweeps(const Json& tree, const std::vector<std::string>& sweeps) {
 }
 
 /// The part that a section describes, with every mistake in it.
-Choice<Sweep> sweep_of(const Json& section) {
+Choice<SweepSpec> sweep_of(const Json& section) {
   struct Holder : Part {
-    Choice<Sweep> sweep;
+    Choice<SweepSpec> sweep;
     void describe(Fields& f) override { f("sweep", sweep, "the sweep").required(); }
   } holder;
   Json tree = Json::dict();
@@ -146,7 +146,7 @@ SweepPlan plan_sweep(const SweepOptions& options) {
   std::erase_if(loaded.tree.members, [](const Json::Member& m) { return m.key == "sweep"; });
   bind_experiment(loaded.tree, config, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
-  const Choice<Sweep> sweep = sweep_of(section);
+  const Choice<SweepSpec> sweep = sweep_of(section);
   SweepPlan plan;
   plan.file = options.file, plan.name = config.name, plan.type = sweep.name(), plan.seeds = config.all_seeds();
   plan.points = sweep->points();

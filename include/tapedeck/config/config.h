@@ -40,8 +40,8 @@ struct ExperimentConfig : Part {
   Path output;
   std::vector<Path> plugins;
   std::vector<std::string> freeze;
-  Json stages;          // a list of overrides, or nothing
-  Choice<Sweep> sweep;  // none: one run. A run is one point: resolved_tree leaves it out
+  Json stages;              // a list of overrides, or nothing
+  Choice<SweepSpec> sweep;  // none: one run. A run is one point: resolved_tree leaves it out
   Choice<Reader> data{"builtin"};
   Choice<Task> task;  // none: what the data say
   Choice<Tokenizer> tokenizer{"word"};

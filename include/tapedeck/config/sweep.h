@@ -17,7 +17,7 @@ struct SweepRung {
   int64_t points = 0;  // how many take part: the best of the rung before
 };
 
-struct Sweep : Part {
+struct SweepSpec : Part {
   static constexpr const char* kind = "sweep";
   Json over = Json::dict();  // {"optimizer.lr": [1e-4, 3e-4]}
   std::string goal;          // metric on validation; "": what decides in the experiment
