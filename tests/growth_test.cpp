@@ -19,7 +19,7 @@ namespace {
 
 constexpr double linear = 1.2;  // times 16 for 16 times as many words
 constexpr int64_t sizes[] = {1000, 4000, 16000};
-constexpr int most_rounds = 6;
+constexpr int most_rounds = 12;
 const std::string source = std::string(TAPEDECK_SOURCE_DIR) + "/configs/smoke/data/";
 
 /// Freed memory stays with the process: the price of fresh pages, which only long texts would pay again at every call, is not
