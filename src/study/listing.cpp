@@ -169,7 +169,8 @@ std::vector<std::string> differing_options(const std::vector<ListedRun>& runs, s
     }
   std::vector<std::pair<size_t, std::string>> order;
   for (const auto& [name, values] : seen) {
-    const auto with = std::count_if(runs.begin(), runs.end(), [&](const ListedRun& run) { return run.values.contains(name); });
+    const std::string& option = name;  // clang 14 refuses to capture a name of a structured binding
+    const auto with = std::count_if(runs.begin(), runs.end(), [&](const ListedRun& run) { return run.values.contains(option); });
     if (values.size() > 1 || size_t(with) < runs.size()) order.emplace_back(values.size(), name);
   }
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
